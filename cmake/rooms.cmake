@@ -1,0 +1,43 @@
+add_library(kedge_options INTERFACE)
+target_include_directories(kedge_options INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_options(kedge_options INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-sign-conversion)
+if(KEDGE_WERROR)
+    target_compile_options(kedge_options INTERFACE -Werror)
+endif()
+
+# kedge_sanitize(target): puts the configured sanitizers on everything but the static shim.
+function(kedge_sanitize target)
+    if(KEDGE_SANITIZE)
+        target_compile_options(${target} PRIVATE -fsanitize=${KEDGE_SANITIZE} -fno-omit-frame-pointer)
+        target_link_options(${target} PUBLIC -fsanitize=${KEDGE_SANITIZE})
+    endif()
+endfunction()
+
+# kedge_room(name [USES rooms...] [LIBRARIES libraries...]): the static library kedge_<name> of the sources in the current
+# folder. USES names the rooms it may include; nothing else of kedge is linked, so a call into a room that isn't named fails to link.
+function(kedge_room name)
+    cmake_parse_arguments(arg "" "" "USES;LIBRARIES" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+    if(NOT sources)
+        add_library(kedge_${name} INTERFACE)
+        return()
+    endif()
+    add_library(kedge_${name} STATIC ${sources})
+    list(TRANSFORM arg_USES PREPEND kedge_)
+    target_link_libraries(kedge_${name} PUBLIC kedge_options ${arg_USES} PRIVATE ${arg_LIBRARIES})
+    kedge_sanitize(kedge_${name})
+endfunction()
+
+# kedge_program(name USES rooms... [LIBRARIES ...]): the executable <name> of the sources in the current folder.
+function(kedge_program name)
+    cmake_parse_arguments(arg "" "" "USES;LIBRARIES" ${ARGN})
+    file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+    if(NOT sources)
+        return()
+    endif()
+    add_executable(${name} ${sources})
+    list(TRANSFORM arg_USES PREPEND kedge_)
+    target_link_libraries(${name} PRIVATE kedge_options ${arg_USES} ${arg_LIBRARIES})
+    kedge_sanitize(${name})
+    install(TARGETS ${name} DESTINATION ${CMAKE_INSTALL_BINDIR})
+endfunction()

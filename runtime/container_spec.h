@@ -1,0 +1,149 @@
+#pragma once
+
+#include "base/clock.h"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kedge::runtime {
+
+/// What somebody asks for when creating a container: plain values in Docker's terms. Empty optionals mean
+/// "as the image says". Checked by Containers::create.
+
+enum class Protocol { tcp, udp };
+
+struct PortBinding {
+    std::string host_ip;  ///< empty: every address of the host
+    uint16_t host_port = 0;  ///< 0: any free port, chosen at start
+    uint16_t container_port = 0;
+    Protocol protocol = Protocol::tcp;
+    bool operator==(const PortBinding&) const = default;
+};
+
+struct Mount {
+    enum class Type { bind, volume, tmpfs };
+    Type type = Type::volume;
+    std::string source;  ///< bind: absolute host path; volume: its name, empty for an anonymous one
+    std::string target;  ///< absolute path inside the container
+    bool read_only = false;
+    bool no_copy = false;  ///< volume: do not take over the image's content
+    bool create_host_path = false;  ///< bind: make the folder when it is missing (Docker's -v, Compose's short form)
+    std::string propagation;  ///< bind: rprivate when empty
+    int64_t tmpfs_size = 0;  ///< bytes; 0: no limit
+    uint32_t tmpfs_mode = 01777;
+    bool operator==(const Mount&) const = default;
+};
+
+struct RestartPolicy {
+    enum class Name { no, always, on_failure, unless_stopped };
+    Name name = Name::no;
+    int maximum_retries = 0;  ///< on_failure only; 0: without end
+    bool operator==(const RestartPolicy&) const = default;
+};
+
+/// Docker's HEALTHCHECK. test is empty (as the image says), {"NONE"}, {"CMD", arg...} or {"CMD-SHELL", command}.
+/// Zero durations mean the default: interval 30 s, timeout 30 s, start period 0, start interval 5 s, retries 3.
+struct Healthcheck {
+    std::vector<std::string> test;
+    Nanoseconds interval{0};
+    Nanoseconds timeout{0};
+    Nanoseconds start_period{0};
+    Nanoseconds start_interval{0};
+    int retries = 0;
+    bool operator==(const Healthcheck&) const = default;
+};
+
+/// Limits; 0 means none.
+struct Resources {
+    int64_t memory = 0;  ///< bytes
+    int64_t memory_swap = 0;  ///< bytes of memory and swap together; -1: unlimited swap
+    int64_t memory_reservation = 0;
+    int64_t nano_cpus = 0;  ///< billionths of a processor: 1.5 processors are 1500000000
+    int64_t cpu_shares = 0;
+    std::string cpuset_cpus;
+    int64_t pids_limit = 0;
+    bool operator==(const Resources&) const = default;
+};
+
+/// A user-defined network that the container joins.
+struct NetworkAttachment {
+    std::string network;  ///< name or id
+    std::vector<std::string> aliases;
+    std::string ip;  ///< fixed IPv4 address; empty: the next free one
+    bool operator==(const NetworkAttachment&) const = default;
+};
+
+struct Device {
+    std::string host_path;
+    std::string container_path;
+    std::string permissions = "rwm";
+    bool operator==(const Device&) const = default;
+};
+
+struct Ulimit {
+    std::string name;  ///< nofile, nproc, ...
+    int64_t soft = 0;
+    int64_t hard = 0;
+    bool operator==(const Ulimit&) const = default;
+};
+
+struct LogConfig {
+    std::string driver = "json-file";  ///< json-file or none
+    std::map<std::string, std::string> options;  ///< max-size, max-file
+    bool operator==(const LogConfig&) const = default;
+};
+
+struct ContainerSpec {
+    std::string name;  ///< empty: one is generated
+    std::string image;  ///< reference, or the image id (`sha256:...`)
+    std::string image_name;  ///< the reference that users see in lists when `image` is an id; empty: `image`
+    std::optional<std::vector<std::string>> entrypoint;
+    std::optional<std::vector<std::string>> command;
+    std::vector<std::string> environment;  ///< `NAME=value`, over the image's
+    std::map<std::string, std::string> labels;
+    std::string user;  ///< user[:group], names or numbers; empty: the image's
+    std::vector<std::string> group_add;
+    std::string working_dir;
+    std::string hostname;  ///< empty: the first 12 digits of the id
+    std::string domainname;
+    std::optional<std::string> stop_signal;
+    std::optional<int> stop_timeout;  ///< seconds; 10 when empty
+    bool tty = false;
+    bool open_stdin = false;
+    bool init = false;
+    bool read_only = false;
+    bool privileged = false;
+    bool auto_remove = false;
+    bool publish_all = false;
+    std::vector<std::string> cap_add;
+    std::vector<std::string> cap_drop;
+    std::vector<std::string> security_opt;  ///< no-new-privileges, seccomp=unconfined, seccomp=<json>
+    std::vector<Device> devices;
+    std::vector<Ulimit> ulimits;
+    std::map<std::string, std::string> sysctls;
+    std::vector<std::string> extra_hosts;  ///< `name:address`; `host-gateway` as address
+    std::vector<std::string> dns;
+    std::vector<std::string> dns_search;
+    std::vector<Mount> mounts;
+    std::vector<PortBinding> ports;
+    std::string network_mode;  ///< empty: `networks`, or none if there are none; else `host`, `none`, `container:<id>`
+    std::vector<NetworkAttachment> networks;
+    std::string pid_mode;  ///< empty or `host` or `container:<id>`
+    std::string ipc_mode;  ///< the same
+    int64_t shm_size = 0;  ///< bytes; 0: 64 MiB
+    int oom_score_adj = 0;
+    RestartPolicy restart;
+    std::optional<Healthcheck> healthcheck;
+    Resources resources;
+    LogConfig log;
+    bool operator==(const ContainerSpec&) const = default;
+};
+
+/// JSON for the store and for comparison: every field, the same value gives the same text. parse throws Error.
+std::string to_json_text(const ContainerSpec& spec);
+ContainerSpec container_spec_from_json(const std::string& text);
+
+}  // namespace kedge::runtime

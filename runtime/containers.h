@@ -1,0 +1,170 @@
+#pragma once
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/fd.h"
+#include "runtime/container_spec.h"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+namespace kedge::runtime {
+
+enum class Status { created, running, paused, restarting, removing, exited, dead };
+std::string_view to_string(Status status);
+
+/// One run of a probe, newest last; Docker keeps five.
+struct ProbeResult {
+    WallTime start;
+    WallTime end;
+    int exit_code = 0;  ///< 0 healthy, 1 unhealthy, -1 the probe itself failed or timed out
+    std::string output;  ///< at most 4096 bytes
+};
+
+struct Health {
+    enum class Status { none, starting, healthy, unhealthy };
+    Status status = Status::none;
+    int failing_streak = 0;
+    std::vector<ProbeResult> log;
+};
+std::string_view to_string(Health::Status status);
+
+struct NetworkEndpoint {
+    std::string network;  ///< the network's name
+    std::string network_id;
+    std::string ip;  ///< empty while the container doesn't run
+    int prefix_length = 0;
+    std::string gateway;
+    std::string mac;
+    std::vector<std::string> aliases;
+};
+
+/// What is known of one container: a value, a moment's picture.
+struct ContainerInfo {
+    std::string id;  ///< 64 hex digits
+    std::string name;
+    ContainerSpec spec;  ///< as asked for
+    Digest image_id;  ///< the config's digest of the image that it was made from
+    // what the spec came to once the image was taken into account
+    std::vector<std::string> arguments;  ///< entrypoint and command
+    std::vector<std::string> environment;
+    std::string working_dir;
+    std::string user;
+    std::string stop_signal;
+    std::optional<Healthcheck> healthcheck;  ///< the one in force; empty: none
+    std::map<std::string, std::string> labels;
+    std::vector<Mount> mounts;  ///< with the names of anonymous volumes
+
+    WallTime created;
+    Status status = Status::created;
+    int pid = 0;  ///< of its first process, in the host's namespace; 0 when not running
+    int exit_code = 0;
+    bool oom_killed = false;
+    std::string error;  ///< why it could not start, as the user typed it
+    WallTime started;
+    WallTime finished;
+    int restart_count = 0;
+    bool stopped_by_hand = false;  ///< `unless-stopped` does not start it again
+    Health health;
+    std::vector<NetworkEndpoint> endpoints;
+    std::vector<PortBinding> ports;  ///< published now, with the ports that were chosen
+    std::string log_path;
+};
+
+struct StartOptions {
+    bool publish_ports = true;  ///< false: a later Containers::take_over_ports does it
+};
+
+struct RemoveOptions {
+    bool force = false;  ///< kill it first if it runs
+    bool volumes = false;  ///< with its anonymous volumes
+};
+
+struct LogOptions {
+    bool follow = false;
+    bool out = true;
+    bool err = true;
+    int64_t tail = -1;  ///< last lines only; -1: all
+    WallTime since{};
+    WallTime until{};
+};
+
+struct LogLine {
+    WallTime time;
+    bool err = false;  ///< from standard error
+    std::string text;  ///< with its line end, if it had one
+};
+
+struct ExecSpec {
+    std::vector<std::string> arguments;
+    std::vector<std::string> environment;  ///< over the container's
+    std::string user;  ///< empty: the container's
+    std::string working_dir;
+    bool privileged = false;
+};
+
+struct ExecResult {
+    int exit_code = 0;  ///< 126 and 127 as Docker's; 128 + signal if killed
+    bool timed_out = false;
+    std::string output;  ///< standard output and error together, cut at output_limit
+};
+
+/// Containers on this machine. Thread-safe. Everywhere `id` may be the full id, a unique prefix of it, or the name;
+/// `no such container: x` is Error not_found, an ambiguous prefix is invalid_argument.
+class Containers {
+public:
+    virtual ~Containers() = default;
+
+    /// Checks the spec, makes its volumes, writes it down durably. Returns the id. Errors: conflict when the name is
+    /// in use, not_found for the image or a network, invalid_argument for the spec.
+    virtual std::string create(const ContainerSpec& spec) = 0;
+
+    /// Starts it; returns once its first process executes. not_modified if it runs already.
+    /// What could not be executed is invalid_argument with Docker's words, and the exit code 126 or 127 is recorded;
+    /// a port in use is conflict.
+    virtual void start(const std::string& id, const StartOptions& options = {}) = 0;
+
+    /// The stop signal, after the grace time (default: the spec's) SIGKILL. Returns when it is gone. not_modified if it isn't running.
+    virtual void stop(const std::string& id, std::optional<int> timeout_seconds = {}) = 0;
+    virtual void kill(const std::string& id, const std::string& signal = "KILL") = 0;
+    virtual void restart(const std::string& id, std::optional<int> timeout_seconds = {}) = 0;
+    virtual void remove(const std::string& id, const RemoveOptions& options = {}) = 0;
+    virtual void rename(const std::string& id, const std::string& new_name) = 0;
+
+    /// Blocks until it is not running (at once if it isn't); its exit code. Error cancelled when `stop` is requested.
+    virtual int wait(const std::string& id, std::stop_token stop = {}) = 0;
+
+    virtual ContainerInfo inspect(const std::string& id) const = 0;
+    /// All of them, newest first.
+    virtual std::vector<ContainerInfo> list() const = 0;
+
+    /// Calls `sink` per line until the end of the log, with `follow` until the container has exited or `stop`.
+    /// `sink` returns false to end.
+    virtual void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
+                      std::stop_token stop = {}) = 0;
+
+    /// Runs a command inside the running container and waits for it. Past `timeout` it is killed.
+    virtual ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
+                            std::stop_token stop = {}) = 0;
+
+    /// The same with the caller's own descriptors as standard streams (any may be -1: /dev/null); returns the exit code.
+    virtual int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop = {}) = 0;
+
+    /// What a health monitor found; publishes `health_status: ...` when the status changed. Kept in memory and in the store.
+    virtual void set_health(const std::string& id, const Health& health) = 0;
+
+    /// Moves every published port of `from` to the running container `to`, whose spec publishes the same ones, in
+    /// one nftables transaction: at no instant is a port without a container behind it.
+    virtual void take_over_ports(const std::string& from, const std::string& to) = 0;
+
+    /// A folder of the container's first process' view can be reached as /proc/<pid>/root only by the caller's care;
+    /// this opens its network namespace instead, for probes from inside it. Error conflict if it isn't running.
+    virtual Fd network_namespace(const std::string& id) const = 0;
+};
+
+}  // namespace kedge::runtime

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "runtime/container_spec.h"
+
+#include <map>
+#include <string>
+#include <vector>
+
+namespace kedge::runtime {
+
+struct NetworkSpec {
+    std::string name;
+    std::string driver = "bridge";
+    std::string subnet;  ///< CIDR; empty: the next free one of the engine's pools
+    std::string gateway;  ///< empty: the first address
+    bool internal = false;  ///< no way out
+    std::map<std::string, std::string> labels;
+    std::map<std::string, std::string> options;
+    bool operator==(const NetworkSpec&) const = default;
+};
+
+struct NetworkInfo {
+    std::string id;  ///< 64 hex digits
+    NetworkSpec spec;  ///< with subnet and gateway filled in
+    std::string bridge;  ///< the link's name
+    WallTime created;
+    std::vector<std::string> containers;  ///< ids of the connected running containers
+};
+
+/// User-defined bridge networks on this machine. Thread-safe.
+class Networks {
+public:
+    virtual ~Networks() = default;
+
+    /// Returns the id. conflict: the name is in use; or the subnet overlaps one of ours or a route of the host's.
+    virtual std::string create(const NetworkSpec& spec) = 0;
+    /// conflict while containers are connected.
+    virtual void remove(const std::string& name_or_id) = 0;
+    virtual NetworkInfo inspect(const std::string& name_or_id) const = 0;
+    virtual std::vector<NetworkInfo> list() const = 0;
+};
+
+}  // namespace kedge::runtime

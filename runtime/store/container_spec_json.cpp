@@ -1,0 +1,180 @@
+#include "runtime/store/container_spec_json.h"
+
+#include "base/error.h"
+
+#include <nlohmann/json.hpp>
+
+namespace kedge::runtime {
+
+using nlohmann::json;
+
+namespace {
+
+template <typename T>
+void put(json& j, const char* key, const std::optional<T>& value) {
+    if (value) j[key] = *value;
+}
+
+template <typename T>
+void take(const json& j, const char* key, T& value) {
+    if (auto found = j.find(key); found != j.end()) found->get_to(value);
+}
+
+template <typename T>
+void take(const json& j, const char* key, std::optional<T>& value) {
+    if (auto found = j.find(key); found != j.end()) value = found->template get<T>();
+}
+
+void take(const json& j, const char* key, Nanoseconds& value) {
+    if (auto found = j.find(key); found != j.end()) value = Nanoseconds(found->get<int64_t>());
+}
+
+}  // namespace
+
+NLOHMANN_JSON_SERIALIZE_ENUM(Protocol, {{Protocol::tcp, "tcp"}, {Protocol::udp, "udp"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(Mount::Type, {{Mount::Type::bind, "bind"}, {Mount::Type::volume, "volume"}, {Mount::Type::tmpfs, "tmpfs"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(RestartPolicy::Name, {{RestartPolicy::Name::no, "no"},
+                                                   {RestartPolicy::Name::always, "always"},
+                                                   {RestartPolicy::Name::on_failure, "on-failure"},
+                                                   {RestartPolicy::Name::unless_stopped, "unless-stopped"}})
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RestartPolicy, name, maximum_retries)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Resources, memory, memory_swap, memory_reservation, nano_cpus, cpu_shares,
+                                                cpuset_cpus, pids_limit)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Device, host_path, container_path, permissions)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Ulimit, name, soft, hard)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LogConfig, driver, options)
+
+void to_json(json& j, const PortBinding& v) {
+    j = {{"host_ip", v.host_ip}, {"host_port", v.host_port}, {"container_port", v.container_port}, {"protocol", v.protocol}};
+}
+
+void from_json(const json& j, PortBinding& v) {
+    take(j, "host_ip", v.host_ip);
+    take(j, "host_port", v.host_port);
+    take(j, "container_port", v.container_port);
+    take(j, "protocol", v.protocol);
+}
+
+void to_json(json& j, const Mount& v) {
+    j = {{"type", v.type},           {"source", v.source},
+         {"target", v.target},       {"read_only", v.read_only},
+         {"no_copy", v.no_copy},     {"create_host_path", v.create_host_path},
+         {"propagation", v.propagation}, {"tmpfs_size", v.tmpfs_size},
+         {"tmpfs_mode", v.tmpfs_mode}};
+}
+
+void from_json(const json& j, Mount& v) {
+    take(j, "type", v.type);
+    take(j, "source", v.source);
+    take(j, "target", v.target);
+    take(j, "read_only", v.read_only);
+    take(j, "no_copy", v.no_copy);
+    take(j, "create_host_path", v.create_host_path);
+    take(j, "propagation", v.propagation);
+    take(j, "tmpfs_size", v.tmpfs_size);
+    take(j, "tmpfs_mode", v.tmpfs_mode);
+}
+
+void to_json(json& j, const Healthcheck& v) {
+    j = {{"test", v.test},
+         {"interval", v.interval.count()},
+         {"timeout", v.timeout.count()},
+         {"start_period", v.start_period.count()},
+         {"start_interval", v.start_interval.count()},
+         {"retries", v.retries}};
+}
+
+void from_json(const json& j, Healthcheck& v) {
+    take(j, "test", v.test);
+    take(j, "interval", v.interval);
+    take(j, "timeout", v.timeout);
+    take(j, "start_period", v.start_period);
+    take(j, "start_interval", v.start_interval);
+    take(j, "retries", v.retries);
+}
+
+void to_json(json& j, const NetworkAttachment& v) {
+    j = {{"network", v.network}, {"aliases", v.aliases}, {"ip", v.ip}};
+}
+
+void from_json(const json& j, NetworkAttachment& v) {
+    take(j, "network", v.network);
+    take(j, "aliases", v.aliases);
+    take(j, "ip", v.ip);
+}
+
+// One list of the fields for both directions.
+template <typename Visit, typename Spec>
+static void visit_fields(Spec& v, Visit&& visit) {
+    visit("name", v.name);
+    visit("image", v.image);
+    visit("image_name", v.image_name);
+    visit("entrypoint", v.entrypoint);
+    visit("command", v.command);
+    visit("environment", v.environment);
+    visit("labels", v.labels);
+    visit("user", v.user);
+    visit("group_add", v.group_add);
+    visit("working_dir", v.working_dir);
+    visit("hostname", v.hostname);
+    visit("domainname", v.domainname);
+    visit("stop_signal", v.stop_signal);
+    visit("stop_timeout", v.stop_timeout);
+    visit("tty", v.tty);
+    visit("open_stdin", v.open_stdin);
+    visit("init", v.init);
+    visit("read_only", v.read_only);
+    visit("privileged", v.privileged);
+    visit("auto_remove", v.auto_remove);
+    visit("publish_all", v.publish_all);
+    visit("cap_add", v.cap_add);
+    visit("cap_drop", v.cap_drop);
+    visit("security_opt", v.security_opt);
+    visit("devices", v.devices);
+    visit("ulimits", v.ulimits);
+    visit("sysctls", v.sysctls);
+    visit("extra_hosts", v.extra_hosts);
+    visit("dns", v.dns);
+    visit("dns_search", v.dns_search);
+    visit("mounts", v.mounts);
+    visit("ports", v.ports);
+    visit("network_mode", v.network_mode);
+    visit("networks", v.networks);
+    visit("pid_mode", v.pid_mode);
+    visit("ipc_mode", v.ipc_mode);
+    visit("shm_size", v.shm_size);
+    visit("oom_score_adj", v.oom_score_adj);
+    visit("restart", v.restart);
+    visit("healthcheck", v.healthcheck);
+    visit("resources", v.resources);
+    visit("log", v.log);
+}
+
+void to_json(json& j, const ContainerSpec& v) {
+    j = json::object();
+    visit_fields(v, [&]<typename T>(const char* key, const T& field) {
+        if constexpr (requires { field.has_value(); }) {
+            put(j, key, field);
+        } else {
+            j[key] = field;
+        }
+    });
+}
+
+void from_json(const json& j, ContainerSpec& v) {
+    visit_fields(v, [&](const char* key, auto& field) { take(j, key, field); });
+}
+
+std::string to_json_text(const ContainerSpec& spec) {
+    return json(spec).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+ContainerSpec container_spec_from_json(const std::string& text) {
+    try {
+        return json::parse(text).get<ContainerSpec>();
+    } catch (const json::exception& e) {
+        throw Error(Code::invalid_argument, std::string("container spec: ") + e.what());
+    }
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,92 @@
+#include "base/durable.h"
+
+#include "base/clock.h"
+#include "base/confined.h"
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+using namespace kedge;
+
+namespace {
+
+struct Folder : testing::Test {
+    std::string path = "/tmp/kedge-test-XXXXXX";
+    Fd fd;
+    void SetUp() override {
+        ASSERT_NE(::mkdtemp(path.data()), nullptr);
+        fd = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+    }
+    void TearDown() override { remove_tree(AT_FDCWD, path); }
+};
+
+}  // namespace
+
+TEST_F(Folder, AFileIsReplacedWholeAndLeavesNoTemporaryFile) {
+    write_file_durably(fd.get(), "a", "one");
+    write_file_durably(fd.get(), "a", "two");
+    EXPECT_EQ(read_file_at(fd.get(), "a"), "two");
+    EXPECT_EQ(::unlinkat(fd.get(), "a", 0), 0);
+    EXPECT_EQ(::rmdir(path.c_str()), 0) << "something is left beside the file";
+    ASSERT_EQ(::mkdir(path.c_str(), 0755), 0);
+}
+
+TEST_F(Folder, RemovingATreeDoesNotFollowLinks) {
+    make_folders(fd.get(), "outside/kept");
+    make_folders(fd.get(), "tree/deep/er");
+    ASSERT_EQ(::symlinkat("../outside", fd.get(), "tree/link"), 0);
+    remove_tree(fd.get(), "tree");
+    EXPECT_EQ(::faccessat(fd.get(), "tree", F_OK, AT_SYMLINK_NOFOLLOW), -1);
+    EXPECT_EQ(::faccessat(fd.get(), "outside/kept", F_OK, 0), 0);
+}
+
+TEST_F(Folder, AConfinedPathNeverLeavesItsRoot) {
+    make_folders(fd.get(), "root/in");
+    write_file_durably(fd.get(), "secret", "s");
+    ASSERT_EQ(::symlinkat("../secret", fd.get(), "root/up"), 0);
+    ASSERT_EQ(::symlinkat("/in", fd.get(), "root/absolute"), 0);
+    ConfinedRoot root(fd.get(), "root");
+    EXPECT_THROW(root.open("../secret", O_RDONLY), Error);
+    EXPECT_THROW(root.open("up", O_RDONLY), Error);
+    write_all(root.open("absolute/file", O_WRONLY | O_CREAT, 0644).get(), "x");
+    EXPECT_EQ(read_file_at(fd.get(), "root/in/file"), "x");
+    EXPECT_THROW(root.open_strictly("absolute/file", O_RDONLY), Error);
+}
+
+TEST_F(Folder, FoldersAreMadeThroughLinksInsideTheRootOnly) {
+    make_folders(fd.get(), "root/real");
+    make_folders(fd.get(), "outside");
+    ASSERT_EQ(::symlinkat("/real", fd.get(), "root/link"), 0);
+    ASSERT_EQ(::symlinkat("../../outside", fd.get(), "root/bad"), 0);
+    ConfinedRoot root(fd.get(), "root");
+    (void)root.make_folders("link/a/b");
+    EXPECT_TRUE(root.exists("real/a/b"));
+    EXPECT_THROW(root.make_folders("bad/x"), Error);
+    EXPECT_EQ(::faccessat(fd.get(), "outside/x", F_OK, 0), -1);
+}
+
+TEST(Clock, TimesGoThereAndBack) {
+    for (const char* text : {"2026-01-02T03:04:05.000000006Z", "1999-12-31T23:59:59.999999999Z"}) {
+        EXPECT_EQ(format_time(parse_time(text)), text);
+    }
+    EXPECT_EQ(parse_time("2026-01-02T05:04:05+02:00"), parse_time("2026-01-02T03:04:05Z"));
+    for (const char* bad : {"", "2026", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z"}) {
+        EXPECT_THROW(parse_time(bad), Error) << bad;
+    }
+}
+
+TEST(Clock, DurationsAreReadAsComposeWritesThem) {
+    using namespace std::chrono;
+    EXPECT_EQ(parse_duration("1m30s"), seconds(90));
+    EXPECT_EQ(parse_duration("1.5s"), milliseconds(1500));
+    EXPECT_EQ(parse_duration("300ms"), milliseconds(300));
+    EXPECT_EQ(format_duration(seconds(90)), "1m30s");
+    EXPECT_EQ(format_duration(milliseconds(500)), "500ms");
+    EXPECT_EQ(format_duration(parse_duration("1h0m5s")), "1h0m5s");
+    for (const char* bad : {"", "s", "5", "5 s", "1x", "1..5s", "-"}) EXPECT_THROW(parse_duration(bad), Error) << bad;
+}
