@@ -10,9 +10,13 @@
 #include <set>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace kedge::runtime {
+
+/// The registry of names that give none.
+inline constexpr std::string_view kDefaultRegistry = "docker.io";
 
 /// An image name, normalised as Docker does: `busybox` has the default registry, path `library/busybox` and tag `latest`.
 struct Reference {
