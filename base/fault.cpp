@@ -13,8 +13,8 @@ namespace {
 
 constexpr std::string_view kFaultPoints[] = {
     // sources: a commit becomes a tree on disk
-    "git.tree.before_rename",
-    "git.tree.after_rename",
+    "git.checkout.before",
+    "git.checkout.after",
     // images: a blob arrives, is unpacked, is named
     "pull.blob.before_rename",
     "pull.blob.after_rename",

@@ -28,8 +28,8 @@ function(kedge_room name)
     kedge_sanitize(kedge_${name})
 endfunction()
 
-# kedge_program(name USES rooms... [LIBRARIES ...]): the executable <name> of the sources in the current folder.
-function(kedge_program name)
+# kedge_program(name destination USES rooms... [LIBRARIES ...]): the executable <name> of the sources in the current folder, installed into `destination`.
+function(kedge_program name destination)
     cmake_parse_arguments(arg "" "" "USES;LIBRARIES" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS *.cpp)
     if(NOT sources)
@@ -39,5 +39,5 @@ function(kedge_program name)
     list(TRANSFORM arg_USES PREPEND kedge_)
     target_link_libraries(${name} PRIVATE kedge_options ${arg_USES} ${arg_LIBRARIES})
     kedge_sanitize(${name})
-    install(TARGETS ${name} DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(TARGETS ${name} DESTINATION ${destination})
 endfunction()

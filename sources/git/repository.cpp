@@ -1,0 +1,81 @@
+#include "sources/git/repository.h"
+
+#include "base/durable.h"
+#include "base/error.h"
+
+#include <fcntl.h>
+#include <git2.h>
+
+namespace kedge::sources {
+
+namespace {
+
+Code code_of(int result, const git_error* error) {
+    if (result == GIT_EAUTH) return Code::unauthenticated;
+    if (result == GIT_ECERTIFICATE) return Code::permission_denied;
+    if (result == GIT_ENOTFOUND) return Code::not_found;
+    if (result == GIT_EINVALIDSPEC) return Code::invalid_argument;
+    std::string text = error && error->message ? error->message : "";
+    auto says = [&](const char* words) { return text.find(words) != std::string::npos; };
+    if (says("status code: 401") || says("authentication")) return Code::unauthenticated;
+    if (says("status code: 403")) return Code::permission_denied;
+    if (says("status code: 404") || says("does not appear to be a git repository") || says("failed to resolve path")) {
+        return Code::not_found;
+    }
+    if (says("No space left")) return Code::resource_exhausted;
+    switch (error ? error->klass : 0) {
+        case GIT_ERROR_NET:
+        case GIT_ERROR_SSL:
+        case GIT_ERROR_HTTP:
+        case GIT_ERROR_SSH:
+        case GIT_ERROR_OS: return Code::unavailable;
+        default: return Code::internal;
+    }
+}
+
+}  // namespace
+
+void check_git(int result, const std::string& what) {
+    if (result >= 0) return;
+    const git_error* error = git_error_last();
+    std::string reason = error && error->message ? error->message : "error " + std::to_string(result);
+    throw Error(code_of(result, error), what + ": " + reason);
+}
+
+void RepositoryCloser::operator()(git_repository* repository) const {
+    git_repository_free(repository);
+}
+
+Repository open_repository(const std::string& folder) {
+    std::string path = folder + "/repository.git";
+    git_repository* repository = nullptr;
+    int result = git_repository_open_bare(&repository, path.c_str());
+    if (result == GIT_ENOTFOUND) {
+        check_git(git_repository_init(&repository, path.c_str(), 1), path);
+    } else if (result < 0) {
+        set_repository_aside(folder);
+        check_git(git_repository_init(&repository, path.c_str(), 1), path);
+    }
+    return Repository(repository);
+}
+
+void set_repository_aside(const std::string& folder) {
+    std::string path = folder + "/repository.git";
+    remove_tree(AT_FDCWD, path + ".damaged");
+    rename_durably(AT_FDCWD, path, AT_FDCWD, path + ".damaged");
+}
+
+void set_up_libgit2(const GitSettings& settings) {
+    check_git(git_libgit2_init(), "libgit2");
+    (void)git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
+    (void)git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);  // file:// repositories may belong to anybody
+    for (int level : {GIT_CONFIG_LEVEL_SYSTEM, GIT_CONFIG_LEVEL_GLOBAL, GIT_CONFIG_LEVEL_XDG}) {
+        (void)git_libgit2_opts(GIT_OPT_SET_SEARCH_PATH, level, "");
+    }
+    if (!settings.auth.ca_file.empty()) {
+        check_git(git_libgit2_opts(GIT_OPT_SET_SSL_CERT_LOCATIONS, settings.auth.ca_file.c_str(), nullptr),
+                  settings.auth.ca_file);
+    }
+}
+
+}  // namespace kedge::sources

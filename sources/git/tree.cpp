@@ -1,0 +1,123 @@
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "sources/git/repository.h"
+
+#include <fcntl.h>
+#include <git2.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <string_view>
+
+namespace kedge::sources {
+
+namespace {
+
+constexpr size_t kEntryLimit = 200'000;
+constexpr int kDepthLimit = 64;
+constexpr std::string_view kLfsPointer = "version https://git-lfs.github.com/spec/";
+
+struct TreeWriter {
+    git_repository* repository;
+    const GitSettings& settings;
+    const std::function<void()>& alive;
+    int64_t bytes = 0;
+    size_t entries = 0;
+
+    [[noreturn]] void refuse(const std::string& path, const std::string& why) const {
+        throw Error(Code::invalid_argument, path + ": " + why);
+    }
+
+    void count(const std::string& path, int64_t size) {
+        bytes += size;
+        if (++entries > kEntryLimit) refuse(path, "the commit has more than " + std::to_string(kEntryLimit) + " files");
+        if (bytes > settings.size_limit) {
+            refuse(path, "the commit is larger than " + std::to_string(settings.size_limit) + " bytes");
+        }
+        if (entries % 256 == 0) alive();
+    }
+
+    void write_blob(int dirfd, const std::string& name, const std::string& path, const git_oid& id, int mode) {
+        git_blob* found = nullptr;
+        check_git(git_blob_lookup(&found, repository, &id), path);
+        std::unique_ptr<git_blob, void (*)(git_blob*)> blob(found, git_blob_free);
+        std::string_view data(static_cast<const char*>(git_blob_rawcontent(found)),
+                              static_cast<size_t>(git_blob_rawsize(found)));
+        count(path, static_cast<int64_t>(data.size()));
+        if (data.size() < 1024 && data.starts_with(kLfsPointer)) {
+            refuse(path, "is kept in Git LFS, which is not supported yet");
+        }
+        if (mode == GIT_FILEMODE_LINK) {
+            std::string target(data);
+            if (target.empty() || target.find('\0') != std::string::npos) refuse(path, "is a malformed symbolic link");
+            if (::symlinkat(target.c_str(), dirfd, name.c_str()) != 0) throw_errno(path);
+            return;
+        }
+        unsigned permissions = mode == GIT_FILEMODE_BLOB_EXECUTABLE ? 0555 : 0444;
+        Fd file = open_at(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, permissions);
+        write_all(file.get(), data);
+    }
+
+    void write(int dirfd, const git_oid& id, const std::string& prefix, int depth) {
+        if (depth > kDepthLimit) refuse(prefix, "folders are nested too deeply");
+        git_tree* found = nullptr;
+        check_git(git_tree_lookup(&found, repository, &id), prefix);
+        std::unique_ptr<git_tree, void (*)(git_tree*)> tree(found, git_tree_free);
+        for (size_t i = 0; i < git_tree_entrycount(found); ++i) {
+            const git_tree_entry* entry = git_tree_entry_byindex(found, i);
+            std::string name = git_tree_entry_name(entry);
+            std::string path = prefix + name;
+            if (name.empty() || name == "." || name == ".." || name == ".git" || name.find('/') != std::string::npos) {
+                refuse(path, "is not a name that a tree may have");
+            }
+            const git_oid& child = *git_tree_entry_id(entry);
+            switch (int mode = git_tree_entry_filemode(entry)) {
+                case GIT_FILEMODE_TREE: {
+                    count(path, 0);
+                    if (::mkdirat(dirfd, name.c_str(), 0755) != 0) throw_errno(path);
+                    Fd folder = open_at(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+                    write(folder.get(), child, path + "/", depth + 1);
+                    break;
+                }
+                case GIT_FILEMODE_COMMIT: refuse(path, "is a submodule, which is not supported yet");
+                case GIT_FILEMODE_BLOB:
+                case GIT_FILEMODE_BLOB_EXECUTABLE:
+                case GIT_FILEMODE_LINK: write_blob(dirfd, name, path, child, mode); break;
+                default: refuse(path, "has a mode that is not supported");
+            }
+        }
+    }
+};
+
+git_oid tree_of(git_repository* repository, const std::string& commit_id) {
+    git_oid id{};
+    check_git(git_oid_fromstr(&id, commit_id.c_str()), commit_id);
+    git_commit* commit = nullptr;
+    check_git(git_commit_lookup(&commit, repository, &id), commit_id);
+    git_oid tree = *git_commit_tree_id(commit);
+    git_commit_free(commit);
+    return tree;
+}
+
+}  // namespace
+
+void write_tree(git_repository* repository, const GitSettings& settings, const std::string& folder,
+                const std::string& commit, const std::function<void()>& alive) {
+    git_oid tree = tree_of(repository, commit);
+    Fd trees = open_at(AT_FDCWD, folder + "/trees", O_RDONLY | O_DIRECTORY);
+    std::string temporary = ".tmp-" + commit;
+    remove_tree(trees.get(), temporary);
+    if (::mkdirat(trees.get(), temporary.c_str(), 0755) != 0) throw_errno("mkdir " + temporary);
+    Fd root = open_at(trees.get(), temporary, O_RDONLY | O_DIRECTORY);
+    try {
+        TreeWriter{repository, settings, alive}.write(root.get(), tree, "", 0);
+    } catch (...) {
+        remove_tree(trees.get(), temporary);
+        throw;
+    }
+    if (::syncfs(root.get()) != 0) throw_errno("sync the tree of " + commit);
+    rename_durably(trees.get(), temporary, trees.get(), commit);
+}
+
+}  // namespace kedge::sources

@@ -1,0 +1,249 @@
+#include "sources/git_source.h"
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <git2.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+
+using namespace kedge;
+using namespace kedge::sources;
+
+namespace {
+
+/// A repository of the test's own, and a source that follows it.
+struct Git : testing::Test {
+    std::string folder = "/tmp/kedge-git-XXXXXX";
+    git_repository* repository = nullptr;
+
+    void SetUp() override {
+        git_libgit2_init();
+        ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+        git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+        options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH;
+        options.initial_head = "main";
+        ASSERT_EQ(git_repository_init_ext(&repository, (folder + "/origin.git").c_str(), &options), 0);
+    }
+    void TearDown() override {
+        git_repository_free(repository);
+        remove_tree(AT_FDCWD, folder);
+        git_libgit2_shutdown();
+    }
+
+    struct File {
+        std::string content;
+        git_filemode_t mode = GIT_FILEMODE_BLOB;
+    };
+    /// Commits exactly these files; `force` begins a new history. Returns the commit's id.
+    std::string push(const std::map<std::string, File>& files, const std::string& branch = "main", bool force = false) {
+        git_treebuilder* builder = nullptr;
+        EXPECT_EQ(git_treebuilder_new(&builder, repository, nullptr), 0);
+        for (const auto& [name, file] : files) {
+            git_oid blob;
+            if (file.mode == GIT_FILEMODE_COMMIT) git_oid_fromstr(&blob, std::string(40, '1').c_str());
+            else EXPECT_EQ(git_blob_create_from_buffer(&blob, repository, file.content.data(), file.content.size()), 0);
+            git_libgit2_opts(GIT_OPT_ENABLE_STRICT_OBJECT_CREATION, 0);
+            EXPECT_EQ(git_treebuilder_insert(nullptr, builder, name.c_str(), &blob, file.mode), 0) << name;
+        }
+        git_oid tree_id, commit_id;
+        EXPECT_EQ(git_treebuilder_write(&tree_id, builder), 0);
+        git_treebuilder_free(builder);
+        git_tree* tree = nullptr;
+        git_tree_lookup(&tree, repository, &tree_id);
+        git_signature* signature = nullptr;
+        git_signature_new(&signature, "Ann", "ann@example.org", 1'700'000'000 + ++count_, 0);
+        std::string ref = "refs/heads/" + branch;
+        git_oid parent_id;
+        git_commit* parent = nullptr;
+        if (!force && git_reference_name_to_id(&parent_id, repository, ref.c_str()) == 0) {
+            git_commit_lookup(&parent, repository, &parent_id);
+        }
+        const git_commit* parents[] = {parent};
+        EXPECT_EQ(git_commit_create(&commit_id, repository, nullptr, signature, signature, nullptr, "a change\n\nmore", tree,
+                                    parent ? 1 : 0, parents), 0);
+        git_reference* reference = nullptr;
+        EXPECT_EQ(git_reference_create(&reference, repository, ref.c_str(), &commit_id, 1, nullptr), 0);
+        git_reference_free(reference);
+        git_commit_free(parent);
+        git_signature_free(signature);
+        git_tree_free(tree);
+        return git_oid_tostr_s(&commit_id);
+    }
+
+    void tag(const std::string& name, const std::string& commit) {
+        git_oid id, made;
+        git_oid_fromstr(&id, commit.c_str());
+        git_object* object = nullptr;
+        git_object_lookup(&object, repository, &id, GIT_OBJECT_COMMIT);
+        git_signature* signature = nullptr;
+        git_signature_now(&signature, "Ann", "ann@example.org");
+        EXPECT_EQ(git_tag_create(&made, repository, name.c_str(), object, signature, "annotated", 1), 0);
+        git_signature_free(signature);
+        git_object_free(object);
+    }
+
+    GitSettings settings() const {
+        GitSettings made;
+        made.name = "test";
+        made.url = "file://" + folder + "/origin.git";
+        return made;
+    }
+    std::string clone() const { return folder + "/clone"; }
+    static std::string content(const std::string& tree, const std::string& name) {
+        return read_file_at(AT_FDCWD, tree + "/" + name);
+    }
+    static std::string error_of(const std::function<void()>& work, Code code) {
+        try {
+            work();
+        } catch (const Error& e) {
+            EXPECT_EQ(e.code(), code) << e.what();
+            return e.what();
+        }
+        ADD_FAILURE() << "no error";
+        return "";
+    }
+
+private:
+    int count_ = 0;
+};
+
+}  // namespace
+
+TEST_F(Git, ThePushedTreeIsCheckedOutWholeAndReadOnly) {
+    std::string id = push({{"compose.yaml", {"services: {}"}}, {"run.sh", {"#!/bin/sh", GIT_FILEMODE_BLOB_EXECUTABLE}},
+                           {"link", {"compose.yaml", GIT_FILEMODE_LINK}}});
+    GitSource source(settings(), clone());
+    Commit commit = source.fetch();
+    EXPECT_EQ(commit.id, id);
+    EXPECT_EQ(commit.ref, "refs/heads/main");
+    EXPECT_EQ(commit.subject, "a change");
+    EXPECT_EQ(commit.author, "Ann");
+    std::string tree = source.checkout(id);
+    EXPECT_EQ(content(tree, "compose.yaml"), "services: {}");
+    EXPECT_EQ(content(tree, "link"), "services: {}");
+    struct stat info {};
+    ASSERT_EQ(::stat((tree + "/run.sh").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0555u);
+    ASSERT_EQ(::stat((tree + "/compose.yaml").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0444u);
+}
+
+TEST_F(Git, ANewerCommitIsSeenAndTheOlderTreeStaysUntilItIsNotKept) {
+    std::string first = push({{"a", {"1"}}});
+    GitSource source(settings(), clone());
+    source.fetch();
+    std::string old_tree = source.checkout(first);
+    std::string second = push({{"a", {"2"}}});
+    EXPECT_EQ(source.fetch().id, second);
+    EXPECT_EQ(content(source.checkout(second), "a"), "2");
+    EXPECT_EQ(content(old_tree, "a"), "1");
+    source.keep({second});
+    EXPECT_NE(::access(old_tree.c_str(), F_OK), 0);
+    EXPECT_EQ(content(source.checkout(first), "a"), "1") << "a tree can be made again from the clone";
+}
+
+TEST_F(Git, AForcePushIsFollowed) {
+    push({{"a", {"1"}}});
+    GitSource source(settings(), clone());
+    source.fetch();
+    std::string rewritten = push({{"a", {"other history"}}}, "main", true);
+    EXPECT_EQ(source.fetch().id, rewritten);
+    EXPECT_EQ(content(source.checkout(rewritten), "a"), "other history");
+}
+
+TEST_F(Git, BranchTagCommitAndRangeAreFollowed) {
+    std::string one = push({{"a", {"1"}}});
+    std::string two = push({{"a", {"2"}}});
+    std::string other = push({{"a", {"3"}}}, "other");
+    tag("v1.2.0", one);
+    tag("v1.10.0", two);
+    tag("v2.0.0", other);
+    auto fetched = [&](auto change) {
+        GitSettings made = settings();
+        change(made);
+        return GitSource(made, clone()).fetch();
+    };
+    EXPECT_EQ(fetched([](GitSettings& s) { s.branch = "other"; }).id, other);
+    EXPECT_EQ(fetched([](GitSettings& s) { s.tag = "v1.2.0"; }).id, one);
+    EXPECT_EQ(fetched([&](GitSettings& s) { s.commit = one; }).id, one);
+    Commit ranged = fetched([](GitSettings& s) { s.semver = "^1.2"; });
+    EXPECT_EQ(ranged.id, two);
+    EXPECT_EQ(ranged.ref, "refs/tags/v1.10.0");
+}
+
+TEST_F(Git, WhatIsNotThereIsNamed) {
+    push({{"a", {"1"}}});
+    auto message = [&](auto change) {
+        GitSettings made = settings();
+        change(made);
+        return error_of([&] { GitSource(made, clone()).fetch(); }, Code::not_found);
+    };
+    EXPECT_NE(message([](GitSettings& s) { s.branch = "missing"; }).find("no branch missing"), std::string::npos);
+    EXPECT_NE(message([](GitSettings& s) { s.tag = "v9"; }).find("no tag v9"), std::string::npos);
+    EXPECT_NE(message([](GitSettings& s) { s.semver = "^9"; }).find("^9"), std::string::npos);
+    EXPECT_NE(message([](GitSettings& s) { s.commit = std::string(40, '2'); }).find("2222"), std::string::npos);
+    EXPECT_NE(message([](GitSettings& s) { s.url += "-missing"; }).find("-missing"), std::string::npos);
+}
+
+TEST_F(Git, UrlsThatMayNotBeUsedAreRefused) {
+    for (const char* url : {"http://example.org/x.git", "ftp://example.org/x", "ext::sh -c id"}) {
+        GitSettings made = settings();
+        made.url = url;
+        std::string message = error_of([&] { GitSource(made, clone()).fetch(); }, Code::invalid_argument);
+        EXPECT_NE(message.find(url), std::string::npos);
+    }
+}
+
+TEST_F(Git, SubmodulesLfsPointersAndTooLargeTreesAreRefusedAndLeaveNothing) {
+    GitSource source(settings(), clone());
+    auto refused = [&](const std::string& id) {
+        source.fetch();
+        std::string message = error_of([&] { source.checkout(id); }, Code::invalid_argument);
+        EXPECT_NE(::access((clone() + "/trees/" + id).c_str(), F_OK), 0);
+        EXPECT_NE(::access((clone() + "/trees/.tmp-" + id).c_str(), F_OK), 0);
+        return message;
+    };
+    EXPECT_NE(refused(push({{"sub", {"", GIT_FILEMODE_COMMIT}}})).find("sub: is a submodule"), std::string::npos);
+    EXPECT_NE(refused(push({{"big.bin", {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"}}})).find("big.bin"),
+              std::string::npos);
+    GitSettings small = settings();
+    small.size_limit = 1000;
+    std::string id = push({{"a", {std::string(2000, 'x')}}});
+    GitSource limited(small, folder + "/clone2");
+    limited.fetch();
+    EXPECT_NE(error_of([&] { limited.checkout(id); }, Code::invalid_argument).find("larger"), std::string::npos);
+}
+
+TEST_F(Git, ADamagedCloneIsSetAsideAndFetchedAgain) {
+    std::string id = push({{"a", {"1"}}});
+    GitSource source(settings(), clone());
+    source.fetch();
+    write_file_durably(AT_FDCWD, clone() + "/repository.git/HEAD", "nonsense");
+    remove_tree(AT_FDCWD, clone() + "/repository.git/objects");
+    EXPECT_EQ(source.fetch().id, id);
+    EXPECT_EQ(content(source.checkout(id), "a"), "1");
+}
+
+TEST_F(Git, TheLastCommitIsRememberedByTheNextProcess) {
+    std::string id = push({{"a", {"1"}}});
+    EXPECT_FALSE(GitSource(settings(), clone()).last());
+    GitSource(settings(), clone()).fetch();
+    auto last = GitSource(settings(), clone()).last();
+    ASSERT_TRUE(last);
+    EXPECT_EQ(last->id, id);
+}
+
+TEST_F(Git, AStoppedFetchEndsAtOnce) {
+    push({{"a", {"1"}}});
+    GitSource source(settings(), clone());
+    std::stop_source stop;
+    stop.request_stop();
+    (void)error_of([&] { source.fetch(stop.get_token()); }, Code::cancelled);
+}
