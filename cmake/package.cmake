@@ -1,0 +1,17 @@
+# `cpack -G DEB` in the build folder makes the package.
+install(FILES agent/agent.yaml DESTINATION /etc/kedge)
+install(FILES agent/kedged.service DESTINATION lib/systemd/system)
+install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+
+set(CPACK_GENERATOR DEB)
+set(CPACK_PACKAGE_NAME kedge)
+set(CPACK_PACKAGE_CONTACT "The kedge authors <kedge@example.org>")
+set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
+set(CPACK_STRIP_FILES ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_PACKAGE_RECOMMENDS ca-certificates)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/agent/debian/postinst;${PROJECT_SOURCE_DIR}/agent/debian/prerm;${PROJECT_SOURCE_DIR}/agent/debian/conffiles)
+set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
+include(CPack)
