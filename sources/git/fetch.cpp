@@ -1,6 +1,5 @@
 #include "base/error.h"
 #include "base/fd.h"
-#include "sources/git/host_key.h"
 #include "sources/git/repository.h"
 #include "sources/semver.h"
 
@@ -20,14 +19,12 @@ struct Session {
     const GitSettings& settings;
     const std::function<void()>& alive;
     std::string url;
-    int port = 0;
     bool asked = false;  ///< for credentials, once: libgit2 would ask again for ever
     std::optional<Error> error;  ///< thrown once libgit2, which is C, has returned
 };
 
 struct Parts {
     std::string scheme, host;
-    int port = 0;
 };
 
 Parts split_url(const std::string& url) {
@@ -45,7 +42,6 @@ Parts split_url(const std::string& url) {
     authority = authority.substr(authority.rfind('@') + 1);
     size_t colon = authority.rfind(':');
     if (colon != std::string::npos && authority.find(']', colon) == std::string::npos) {
-        parts.port = std::atoi(authority.c_str() + colon + 1);
         authority.resize(colon);
     }
     parts.host = authority;
@@ -62,6 +58,8 @@ void check_url(const GitSettings& settings) {
     } else if (parts.scheme != "https" && parts.scheme != "ssh" && parts.scheme != "file") {
         throw Error(Code::invalid_argument, settings.url + ": the scheme \"" + parts.scheme + "\" is not supported",
                     "use https://, ssh:// or file://");
+    } else if (parts.scheme == "ssh" && settings.auth.known_hosts_file.empty()) {
+        throw Error(Code::invalid_argument, settings.url + ": the host can't be known: known_hosts_file is not set");
     }
 }
 
@@ -96,12 +94,12 @@ int give_credentials(git_credential** out, const char*, const char* user_from_ur
 int check_certificate(git_cert* cert, int valid, const char* host, void* payload) {
     auto& session = *static_cast<Session*>(payload);
     try {
-        if (cert->cert_type == GIT_CERT_HOSTKEY_LIBSSH2) {
-            const auto& key = *reinterpret_cast<const git_cert_hostkey*>(cert);
-            check_host_key(session.settings.auth.known_hosts_file, host, session.port, key);
-            return 0;
-        }
         if (valid) return 0;
+        if (cert->cert_type == GIT_CERT_HOSTKEY_LIBSSH2) {
+            throw Error(Code::permission_denied,
+                        std::string(host) + ": the host's key is not in " + session.settings.auth.known_hosts_file,
+                        "add the line that ssh-keyscan prints, once you know that it is right");
+        }
         throw Error(Code::permission_denied, std::string(host) + ": the certificate is not trusted",
                     "if it is signed by an authority of your own, name it in ca_file");
     } catch (const Error& e) {
@@ -232,7 +230,7 @@ Commit fetch_commit(git_repository* repository, const GitSettings& settings, con
     }
     if (by_id && has_object(repository, wanted)) return describe(repository, wanted, settings.commit, settings.url);
 
-    Session session{settings, alive, settings.url, split_url(settings.url).port, false, {}};
+    Session session{settings, alive, settings.url, false, {}};
     git_remote* made = nullptr;
     check_git(git_remote_create_anonymous(&made, repository, settings.url.c_str()), settings.url);
     std::unique_ptr<git_remote, void (*)(git_remote*)> remote(made, git_remote_free);

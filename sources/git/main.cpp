@@ -28,7 +28,7 @@ std::string carry_out(const GitRequest& request) {
 /// An internal error is libgit2's word for objects that can't be read: the clone is set aside and fetched again, at once
 /// for a fetch, at the next poll for a checkout.
 std::string answer(const GitRequest& request) {
-    set_up_libgit2(request.settings);
+    set_up_libgit2(request.settings, request.folder);
     try {
         return carry_out(request);
     } catch (const Error& e) {

@@ -2,9 +2,12 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/fd.h"
 
 #include <fcntl.h>
 #include <git2.h>
+
+#include <cstdlib>
 
 namespace kedge::sources {
 
@@ -65,7 +68,14 @@ void set_repository_aside(const std::string& folder) {
     rename_durably(AT_FDCWD, path, AT_FDCWD, path + ".damaged");
 }
 
-void set_up_libgit2(const GitSettings& settings) {
+void set_up_libgit2(const GitSettings& settings, const std::string& folder) {
+    // libgit2 looks for known_hosts in the home folder and nowhere else, so it gets one.
+    std::string home = folder + "/home";
+    make_folders(AT_FDCWD, home + "/.ssh", 0700);
+    if (!settings.auth.known_hosts_file.empty()) {
+        write_file_durably(AT_FDCWD, home + "/.ssh/known_hosts", read_file_at(AT_FDCWD, settings.auth.known_hosts_file));
+    }
+    if (::setenv("HOME", home.c_str(), 1) != 0) throw_errno("setenv");
     check_git(git_libgit2_init(), "libgit2");
     (void)git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
     (void)git_libgit2_opts(GIT_OPT_SET_OWNER_VALIDATION, 0);  // file:// repositories may belong to anybody

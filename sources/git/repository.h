@@ -25,8 +25,9 @@ Repository open_repository(const std::string& folder);
 /// Renames <folder>/repository.git to repository.git.damaged, in the place of an earlier one.
 void set_repository_aside(const std::string& folder);
 
-/// Sets libgit2 up for this process: fsync of what it writes, no configuration files of the machine, the certificates to trust.
-void set_up_libgit2(const GitSettings& settings);
+/// Sets libgit2 up for this process: fsync of what it writes, no configuration files of the machine, the
+/// certificates and hosts to trust. `folder` is the source's; a home folder for libgit2 is made in it.
+void set_up_libgit2(const GitSettings& settings, const std::string& folder);
 
 /// Asks the remote what there is, chooses the commit that the settings mean, and downloads it if it isn't there.
 /// `alive` is called whenever bytes arrive.

@@ -3,91 +3,42 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "tests/support/test_repository.h"
 
 #include <fcntl.h>
-#include <git2.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
+#include <functional>
 #include <map>
+#include <memory>
 
 using namespace kedge;
 using namespace kedge::sources;
+using kedge::test::TestRepository;
 
 namespace {
 
 /// A repository of the test's own, and a source that follows it.
 struct Git : testing::Test {
     std::string folder = "/tmp/kedge-git-XXXXXX";
-    git_repository* repository = nullptr;
+    std::unique_ptr<TestRepository> repository;
 
     void SetUp() override {
-        git_libgit2_init();
         ASSERT_NE(::mkdtemp(folder.data()), nullptr);
-        git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
-        options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH;
-        options.initial_head = "main";
-        ASSERT_EQ(git_repository_init_ext(&repository, (folder + "/origin.git").c_str(), &options), 0);
+        repository = std::make_unique<TestRepository>(folder + "/origin.git");
     }
     void TearDown() override {
-        git_repository_free(repository);
+        repository.reset();
         remove_tree(AT_FDCWD, folder);
-        git_libgit2_shutdown();
     }
 
-    struct File {
-        std::string content;
-        git_filemode_t mode = GIT_FILEMODE_BLOB;
-    };
-    /// Commits exactly these files; `force` begins a new history. Returns the commit's id.
-    std::string push(const std::map<std::string, File>& files, const std::string& branch = "main", bool force = false) {
-        git_treebuilder* builder = nullptr;
-        EXPECT_EQ(git_treebuilder_new(&builder, repository, nullptr), 0);
-        for (const auto& [name, file] : files) {
-            git_oid blob;
-            if (file.mode == GIT_FILEMODE_COMMIT) git_oid_fromstr(&blob, std::string(40, '1').c_str());
-            else EXPECT_EQ(git_blob_create_from_buffer(&blob, repository, file.content.data(), file.content.size()), 0);
-            git_libgit2_opts(GIT_OPT_ENABLE_STRICT_OBJECT_CREATION, 0);
-            EXPECT_EQ(git_treebuilder_insert(nullptr, builder, name.c_str(), &blob, file.mode), 0) << name;
-        }
-        git_oid tree_id, commit_id;
-        EXPECT_EQ(git_treebuilder_write(&tree_id, builder), 0);
-        git_treebuilder_free(builder);
-        git_tree* tree = nullptr;
-        git_tree_lookup(&tree, repository, &tree_id);
-        git_signature* signature = nullptr;
-        git_signature_new(&signature, "Ann", "ann@example.org", 1'700'000'000 + ++count_, 0);
-        std::string ref = "refs/heads/" + branch;
-        git_oid parent_id;
-        git_commit* parent = nullptr;
-        if (!force && git_reference_name_to_id(&parent_id, repository, ref.c_str()) == 0) {
-            git_commit_lookup(&parent, repository, &parent_id);
-        }
-        const git_commit* parents[] = {parent};
-        EXPECT_EQ(git_commit_create(&commit_id, repository, nullptr, signature, signature, nullptr, "a change\n\nmore", tree,
-                                    parent ? 1 : 0, parents), 0);
-        git_reference* reference = nullptr;
-        EXPECT_EQ(git_reference_create(&reference, repository, ref.c_str(), &commit_id, 1, nullptr), 0);
-        git_reference_free(reference);
-        git_commit_free(parent);
-        git_signature_free(signature);
-        git_tree_free(tree);
-        return git_oid_tostr_s(&commit_id);
+    std::string push(const std::map<std::string, TestRepository::File>& files, const std::string& branch = "main", bool force = false) {
+        return repository->push(files, branch, force);
     }
-
-    void tag(const std::string& name, const std::string& commit) {
-        git_oid id, made;
-        git_oid_fromstr(&id, commit.c_str());
-        git_object* object = nullptr;
-        git_object_lookup(&object, repository, &id, GIT_OBJECT_COMMIT);
-        git_signature* signature = nullptr;
-        git_signature_now(&signature, "Ann", "ann@example.org");
-        EXPECT_EQ(git_tag_create(&made, repository, name.c_str(), object, signature, "annotated", 1), 0);
-        git_signature_free(signature);
-        git_object_free(object);
-    }
+    void tag(const std::string& name, const std::string& commit) { repository->tag(name, commit); }
 
     GitSettings settings() const {
         GitSettings made;
@@ -109,9 +60,6 @@ struct Git : testing::Test {
         ADD_FAILURE() << "no error";
         return "";
     }
-
-private:
-    int count_ = 0;
 };
 
 }  // namespace
