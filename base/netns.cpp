@@ -1,0 +1,31 @@
+#include "base/netns.h"
+
+#include "base/error.h"
+
+#include <sched.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <thread>
+
+namespace kedge {
+
+Fd socket_in(int netns, int domain, int type, int protocol) {
+    int fd = -1;
+    int failure = 0;
+    const char* step = "enter network namespace";
+    // A thread of its own: nothing has to find its way back, and no failure can leave a thread in the wrong namespace.
+    std::thread([&] {
+        if (::setns(netns, CLONE_NEWNET) != 0) {
+            failure = errno;
+            return;
+        }
+        step = "open socket in network namespace";
+        fd = ::socket(domain, type | SOCK_CLOEXEC, protocol);
+        if (fd < 0) failure = errno;
+    }).join();
+    if (fd < 0) throw errno_error(step, failure);
+    return Fd(fd);
+}
+
+}  // namespace kedge

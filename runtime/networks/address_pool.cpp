@@ -1,0 +1,51 @@
+#include "runtime/networks/address_pool.h"
+
+#include "base/error.h"
+
+#include <algorithm>
+
+namespace kedge::runtime {
+
+AddressPool::AddressPool(Subnet subnet, Ipv4 gateway) : subnet_(subnet), taken_{gateway}, last_(subnet.base) {}
+
+Ipv4 AddressPool::take() {
+    Ipv4 candidate = last_;
+    // One of taken_.size() + 1 successive usable addresses is free, unless the subnet has fewer.
+    for (size_t tries = 0; tries <= taken_.size() + 2; ++tries) {
+        candidate.bits = candidate.bits >= subnet_.broadcast().bits - 1 ? subnet_.first().bits : candidate.bits + 1;
+        if (taken_.insert(candidate).second) {
+            last_ = candidate;
+            return candidate;
+        }
+    }
+    throw Error(Code::resource_exhausted, "no available IPv4 addresses on this network's address pools: " + subnet_.str());
+}
+
+void AddressPool::take(Ipv4 address) {
+    if (!subnet_.usable(address)) {
+        throw Error(Code::invalid_argument,
+                    "invalid address " + address.str() + ": it does not belong to the subnet " + subnet_.str());
+    }
+    if (!taken_.insert(address).second) throw Error(Code::conflict, "Address already in use: " + address.str());
+}
+
+void AddressPool::give_back(Ipv4 address) {
+    taken_.erase(address);
+}
+
+Subnet free_subnet(const std::vector<Subnet>& pools, const std::vector<Subnet>& taken) {
+    for (const Subnet& pool : pools) {
+        Subnet candidate{pool.base, std::max(pool.prefix, 24)};
+        const uint64_t size = uint64_t{1} << (32 - candidate.prefix);
+        for (uint64_t base = pool.base.bits; base <= pool.broadcast().bits; base += size) {
+            candidate.base.bits = static_cast<uint32_t>(base);
+            auto overlaps = [&](const Subnet& other) { return other.overlaps(candidate); };
+            if (std::none_of(taken.begin(), taken.end(), overlaps)) return candidate;
+        }
+    }
+    throw Error(Code::resource_exhausted,
+                "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network")
+        .set_transient(false);
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,188 @@
+// What a container's start and end need of its networks.
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "runtime/networks/conntrack.h"
+#include "runtime/networks/network_state.h"
+
+#include <algorithm>
+
+namespace kedge::runtime {
+
+namespace {
+
+// The binding of `wanted` (taken out of it) that goes on with what `old` publishes. A port that the kernel chose for the
+// predecessor is recognised by where it leads to.
+PortBinding successor_of(const PortBinding& old, std::vector<PortBinding>& wanted, const std::string& name) {
+    auto same = [&](const PortBinding& binding) {
+        return binding.protocol == old.protocol && host_port_of(binding).address == host_port_of(old).address &&
+               (binding.host_port == 0 ? binding.container_port == old.container_port : binding.host_port == old.host_port);
+    };
+    auto found = std::find_if(wanted.begin(), wanted.end(), same);
+    if (found == wanted.end()) {
+        throw Error(Code::invalid_argument, "container " + name + " does not publish port " + std::to_string(old.host_port) +
+                                                " of the one that it should succeed");
+    }
+    PortBinding binding = *found;
+    binding.host_port = old.host_port;
+    wanted.erase(found);
+    return binding;
+}
+
+}  // namespace
+
+BridgeNetworks::Attached BridgeNetworks::reserve(const Attachment& attachment) {
+    disconnect(attachment.container_id);  // a start that was given up
+    std::lock_guard lock(state_->mutex);
+    State::Container container{attachment, {}, {}};
+    Attached& attached = container.attached;
+    try {
+        for (const NetworkAttachment& wanted : attachment.networks) {
+            State::Network& network = state_->find(wanted.network);
+            for (const NetworkEndpoint& other : attached.endpoints) {
+                if (other.network_id != network.info.id) continue;
+                throw Error(Code::invalid_argument, "container " + attachment.container_name + " is twice in network " +
+                                                        network.info.spec.name);
+            }
+            Ipv4 address;
+            if (wanted.ip.empty()) address = network.addresses.take();
+            else network.addresses.take(address = Ipv4::parse(wanted.ip));
+            attached.endpoints.push_back({network.info.spec.name, network.info.id, address.str(), network.subnet.prefix,
+                                          network.gateway.str(), mac_of(address), wanted.aliases});
+        }
+        if (attachment.publish_ports && !attachment.ports.empty()) (void)state_->outward_address(container);
+        for (PortBinding binding : attachment.ports) {
+            if (!attachment.publish_ports) break;
+            container.held.emplace_back(host_port_of(binding));
+            binding.host_port = container.held.back().port().port;
+            attached.ports.push_back(binding);
+        }
+    } catch (const Error&) {
+        state_->give_addresses_back(attached);
+        throw;
+    }
+    Attached result = attached;
+    state_->containers.insert_or_assign(attachment.container_id, std::move(container));
+    return result;
+}
+
+void BridgeNetworks::connect(const Attachment& attachment, const Attached& attached, int netns) {
+    std::vector<Endpoint> endpoints;
+    {
+        std::lock_guard lock(state_->mutex);
+        bool has_default = false;
+        for (const NetworkEndpoint& endpoint : attached.endpoints) {
+            const State::Network& network = state_->find(endpoint.network_id);
+            const bool way_out = !has_default && !network.info.spec.internal;
+            has_default |= way_out;
+            endpoints.push_back({state_->link_name(attachment.container_id), network.info.bridge, "eth" + std::to_string(endpoints.size()), Ipv4::parse(endpoint.ip),
+                                 network.subnet, way_out ? network.gateway : Ipv4{},
+                                 way_out && !attachment.ports.empty()});
+        }
+    }
+    connect_namespace(endpoints, netns);
+
+    std::lock_guard lock(state_->mutex);
+    auto found = state_->containers.find(attachment.container_id);
+    if (found == state_->containers.end()) {
+        throw Error(Code::conflict, "container " + attachment.container_name + " has no reservation on its networks");
+    }
+    const Firewall::Changes changes = state_->port_changes(found->second, true);
+    state_->firewall.publish(changes);
+    for (HeldPort& port : found->second.held) port.listen();
+    forget_stale_flows(changes);
+}
+
+void BridgeNetworks::disconnect(const std::string& container_id) {
+    std::lock_guard lock(state_->mutex);
+    auto found = state_->containers.find(container_id);
+    if (found == state_->containers.end()) return;
+    State::Container container = std::move(found->second);
+    state_->containers.erase(found);
+    state_->give_addresses_back(container.attached);
+    container.held.clear();
+    const Firewall::Changes changes = state_->port_changes(container, false);
+    state_->firewall.publish(changes);
+    forget_stale_flows(changes);
+}
+
+void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attached) {
+    std::lock_guard lock(state_->mutex);
+    State::Container container{attachment, attached, {}};
+    for (const NetworkEndpoint& endpoint : attached.endpoints) {
+        auto network = state_->networks.find(endpoint.network_id);
+        if (network == state_->networks.end()) continue;  // its record was lost; the links still work
+        try {
+            network->second.addresses.take(Ipv4::parse(endpoint.ip));
+        } catch (const Error&) {
+            // adopted twice
+        }
+    }
+    for (const PortBinding& binding : attached.ports) {
+        try {
+            HeldPort port(host_port_of(binding));
+            port.listen();
+            container.held.push_back(std::move(port));
+        } catch (const Error&) {
+            // Somebody took it while no agent ran. The container goes on being reached: nftables come first.
+        }
+    }
+    state_->firewall.publish(state_->port_changes(container, true));
+    state_->containers.insert_or_assign(attachment.container_id, std::move(container));
+}
+
+void BridgeNetworks::move_ports(const std::string& from, const std::string& to) {
+    std::lock_guard lock(state_->mutex);
+    auto source = state_->containers.find(from);
+    auto target = state_->containers.find(to);
+    if (target == state_->containers.end()) throw Error(Code::conflict, "container " + to + " is not connected");
+    if (from == to) return;
+
+    // Worked out on a copy, so that a failure changes nothing.
+    State::Container next{target->second.attachment, target->second.attached, {}};
+    std::vector<PortBinding> missing = next.attachment.ports;
+    if (source != state_->containers.end()) {
+        for (const PortBinding& binding : source->second.attached.ports) {
+            next.attached.ports.push_back(successor_of(binding, missing, next.attachment.container_name));
+        }
+    }
+    std::vector<HeldPort> added;
+    for (PortBinding binding : missing) {
+        added.emplace_back(host_port_of(binding));
+        binding.host_port = added.back().port().port;
+        next.attached.ports.push_back(binding);
+    }
+    const Firewall::Changes changes = state_->port_changes(next, true);
+    fault_point("ports.move.before");
+    state_->firewall.publish(changes);
+    fault_point("ports.move.after");
+    target->second.attached.ports = next.attached.ports;
+    for (HeldPort& port : added) {
+        port.listen();
+        target->second.held.push_back(std::move(port));
+    }
+    if (source != state_->containers.end()) {
+        for (HeldPort& port : source->second.held) target->second.held.push_back(std::move(port));
+        source->second.held.clear();
+        source->second.attached.ports.clear();
+    }
+    forget_stale_flows(changes);
+}
+
+void BridgeNetworks::remove_leftovers() {
+    std::vector<std::string> links;
+    {
+        std::lock_guard lock(state_->mutex);
+        Firewall::Changes changes;
+        for (const auto& [port, backend] : state_->firewall.published()) changes[port] = std::nullopt;
+        for (const auto& [id, container] : state_->containers) {
+            for (const auto& [port, backend] : state_->port_changes(container, true)) changes[port] = backend;
+        }
+        state_->firewall.publish(changes);
+        forget_stale_flows(changes);
+        links = state_->unknown_links();
+    }
+    for (const std::string& name : links) remove_link(name);
+}
+
+}  // namespace kedge::runtime

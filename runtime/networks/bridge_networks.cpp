@@ -1,0 +1,141 @@
+#include "runtime/networks/bridge_networks.h"
+
+#include "base/digest.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "runtime/networks/conntrack.h"
+#include "runtime/networks/network_state.h"
+
+#include <algorithm>
+
+namespace kedge::runtime {
+
+namespace {
+
+void check_name(const std::string& name) {
+    auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+    const bool fine = !name.empty() && name.size() <= 255 && letter(name[0]) && name != "host" && name != "none" &&
+                      std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || c == '_' || c == '.' || c == '-'; });
+    if (!fine) throw Error(Code::invalid_argument, "invalid network name: \"" + name + "\"");
+}
+
+Subnet check_subnet(const std::string& text) {
+    Subnet subnet = Subnet::parse(text);
+    const Subnet unusable[] = {Subnet::parse("0.0.0.0/8"), Subnet::parse("127.0.0.0/8"), Subnet::parse("224.0.0.0/3")};
+    for (const Subnet& bad : unusable) {
+        if (subnet.overlaps(bad)) throw Error(Code::invalid_argument, "invalid subnet " + text + ": it overlaps " + bad.str());
+    }
+    if (subnet.prefix > 30) throw Error(Code::invalid_argument, "invalid subnet " + text + ": it has no room for containers");
+    return subnet;
+}
+
+}  // namespace
+
+BridgeNetworks::BridgeNetworks(Options options, Database& database)
+    : state_(std::make_unique<State>(std::move(options), database)) {}
+
+BridgeNetworks::~BridgeNetworks() = default;
+
+std::string BridgeNetworks::create(const NetworkSpec& spec) {
+    check_name(spec.name);
+    if (spec.driver != "bridge") throw Error(Code::invalid_argument, "plugin \"" + spec.driver + "\" not found");
+    if (!spec.options.empty()) {
+        throw Error(Code::invalid_argument, "network option " + spec.options.begin()->first + " is not supported");
+    }
+    std::lock_guard lock(state_->mutex);
+    std::vector<std::string> bridges;
+    std::vector<Subnet> taken;
+    for (const auto& [id, network] : state_->networks) {
+        if (network.info.spec.name == spec.name) throw Error(Code::conflict, "network with name " + spec.name + " already exists");
+        bridges.push_back(network.info.bridge);
+        taken.push_back(network.subnet);
+    }
+    std::vector<Subnet> used = subnets_in_use(bridges);
+    taken.insert(taken.end(), used.begin(), used.end());
+
+    NetworkInfo info;
+    info.id = random_hex(32);
+    info.spec = spec;
+    info.bridge = state_->link_prefix + info.id.substr(0, 8);
+    info.created = wall_now();
+    const Subnet subnet = spec.subnet.empty() ? free_subnet(state_->pools, taken) : check_subnet(spec.subnet);
+    if (std::any_of(taken.begin(), taken.end(), [&](const Subnet& other) { return other.overlaps(subnet); })) {
+        throw Error(Code::conflict, "Pool overlaps with other one on this address space");
+    }
+    info.spec.subnet = subnet.str();
+    if (spec.gateway.empty()) info.spec.gateway = subnet.first().str();
+    if (!subnet.usable(Ipv4::parse(info.spec.gateway))) {
+        throw Error(Code::invalid_argument, "invalid gateway " + spec.gateway + ": it is not in the subnet " + subnet.str());
+    }
+
+    fault_point("network.create.before_record");
+    state_->table.insert(info);
+    fault_point("network.create.after_record");
+    State::Network network(info);
+    try {
+        enable_forwarding();
+        state_->make_link(network);
+        state_->firewall.add_network(info.bridge, {network.subnet, info.spec.internal});
+    } catch (const Error&) {
+        remove_link(info.bridge);
+        state_->table.erase(info.id);
+        throw;
+    }
+    state_->networks.emplace(info.id, std::move(network));
+    return info.id;
+}
+
+void BridgeNetworks::remove(const std::string& name_or_id) {
+    std::string bridge;
+    {
+        std::lock_guard lock(state_->mutex);
+        const NetworkInfo& info = state_->find(name_or_id).info;
+        if (state_->has_containers(info.id)) {
+            throw Error(Code::conflict, "error while removing network: network " + info.spec.name + " id " + info.id +
+                                            " has active endpoints");
+        }
+        bridge = info.bridge;
+        fault_point("network.remove.before_record");
+        state_->table.erase(info.id);
+        fault_point("network.remove.after_record");
+        state_->firewall.remove_network(bridge);
+        state_->networks.erase(info.id);
+    }
+    remove_link(bridge);
+}
+
+NetworkInfo BridgeNetworks::inspect(const std::string& name_or_id) const {
+    std::lock_guard lock(state_->mutex);
+    NetworkInfo info = state_->find(name_or_id).info;
+    for (const auto& [id, container] : state_->containers) {
+        for (const NetworkEndpoint& endpoint : container.attached.endpoints) {
+            if (endpoint.network_id == info.id) info.containers.push_back(id);
+        }
+    }
+    return info;
+}
+
+std::vector<NetworkInfo> BridgeNetworks::list() const {
+    std::vector<std::string> ids;
+    {
+        std::lock_guard lock(state_->mutex);
+        for (const auto& [id, network] : state_->networks) ids.push_back(id);
+    }
+    std::vector<NetworkInfo> networks;
+    for (const std::string& id : ids) {
+        try {
+            networks.push_back(inspect(id));
+        } catch (const Error&) {
+            // removed meanwhile
+        }
+    }
+    std::sort(networks.begin(), networks.end(), [](const auto& a, const auto& b) { return a.created < b.created; });
+    return networks;
+}
+
+std::string BridgeNetworks::name_server(const std::string& network) const {
+    std::lock_guard lock(state_->mutex);
+    return state_->find(network).gateway.str();
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,253 @@
+#include "runtime/networks/links.h"
+
+#include "base/error.h"
+#include "runtime/networks/netlink.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+
+namespace kedge::runtime {
+
+namespace {
+
+ifinfomsg link_header(int index = 0, unsigned flags = 0) {
+    ifinfomsg header{};
+    header.ifi_family = AF_UNSPEC;
+    header.ifi_index = index;
+    header.ifi_flags = flags;
+    header.ifi_change = flags;
+    return header;
+}
+
+std::array<uint8_t, 6> mac_bytes(Ipv4 address) {
+    return {0x02,
+            0x42,
+            static_cast<uint8_t>(address.bits >> 24),
+            static_cast<uint8_t>(address.bits >> 16),
+            static_cast<uint8_t>(address.bits >> 8),
+            static_cast<uint8_t>(address.bits)};
+}
+
+NetlinkMessage& put_address(NetlinkMessage& message, int attribute, Ipv4 address) {
+    return message.put(attribute, htonl(address.bits));
+}
+
+NetlinkMessage& put_mac(NetlinkMessage& message, int attribute, Ipv4 address) {
+    auto mac = mac_bytes(address);
+    return message.put(attribute, mac.data(), mac.size());
+}
+
+std::string text_of(const nlattr* attribute) {
+    return attribute ? std::string(nla_get_string(attribute)) : std::string();
+}
+
+Link parse_link(const nlmsghdr* message) {
+    Link link;
+    link.index = static_cast<const ifinfomsg*>(nlmsg_data(message))->ifi_index;
+    auto find = [&](int attribute) { return nlmsg_find_attr(const_cast<nlmsghdr*>(message), sizeof(ifinfomsg), attribute); };
+    link.name = text_of(find(IFLA_IFNAME));
+    link.alias = text_of(find(IFLA_IFALIAS));
+    if (const nlattr* info = find(IFLA_LINKINFO)) {
+        link.kind = text_of(nla_find(static_cast<nlattr*>(nla_data(info)), nla_len(info), IFLA_INFO_KIND));
+    }
+    if (const nlattr* master = find(IFLA_MASTER)) link.master = static_cast<int>(nla_get_u32(master));
+    return link;
+}
+
+int index_of(NetlinkSocket& socket, const std::string& name) {
+    NetlinkMessage message(RTM_GETLINK, 0, link_header());
+    message.put(IFLA_IFNAME, name);
+    int index = 0;
+    socket.ask("look up link " + name, std::move(message), [&](const nlmsghdr* answer) { index = parse_link(answer).index; });
+    return index;
+}
+
+NetlinkMessage add_address(int index, Ipv4 address, Subnet subnet) {
+    ifaddrmsg header{};
+    header.ifa_family = AF_INET;
+    header.ifa_prefixlen = static_cast<uint8_t>(subnet.prefix);
+    header.ifa_index = static_cast<unsigned>(index);
+    NetlinkMessage message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, header);
+    put_address(message, IFA_LOCAL, address);
+    put_address(message, IFA_ADDRESS, address);
+    put_address(message, IFA_BROADCAST, subnet.broadcast());
+    return message;
+}
+
+NetlinkMessage add_default_route(int index, Ipv4 gateway) {
+    rtmsg header{};
+    header.rtm_family = AF_INET;
+    header.rtm_table = RT_TABLE_MAIN;
+    header.rtm_protocol = RTPROT_BOOT;
+    header.rtm_scope = RT_SCOPE_UNIVERSE;
+    header.rtm_type = RTN_UNICAST;
+    NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, header);
+    put_address(message, RTA_GATEWAY, gateway);
+    message.put(RTA_OIF, static_cast<uint32_t>(index));
+    return message;
+}
+
+NetlinkMessage add_veth(const Endpoint& endpoint, int bridge, int netns) {
+    NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header(0, IFF_UP));
+    message.put(IFLA_IFNAME, endpoint.host_name).put(IFLA_MASTER, static_cast<uint32_t>(bridge));
+    message.nest(IFLA_LINKINFO, [&] {
+        message.put(IFLA_INFO_KIND, std::string("veth"));
+        message.nest(IFLA_INFO_DATA, [&] {
+            const ifinfomsg peer = link_header();  // it can't be up before the pair exists
+            message.nest(
+                VETH_INFO_PEER,
+                [&] {
+                    message.put(IFLA_IFNAME, endpoint.name).put(IFLA_NET_NS_FD, static_cast<uint32_t>(netns));
+                    put_mac(message, IFLA_ADDRESS, endpoint.address);
+                },
+                {reinterpret_cast<const char*>(&peer), sizeof peer});
+        });
+    });
+    return message;
+}
+
+// The bridge may still have the same Ethernet address behind the link of a container that is being taken down. Static (NOARP), as
+// a link whose carrier isn't seen yet can't have another entry; it goes with the link.
+NetlinkMessage learn(int port, Ipv4 address) {
+    ndmsg header{};
+    header.ndm_family = AF_BRIDGE;
+    header.ndm_ifindex = port;
+    header.ndm_state = NUD_NOARP;
+    header.ndm_flags = NTF_MASTER;
+    NetlinkMessage message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, header);
+    put_mac(message, NDA_LLADDR, address);
+    return message;
+}
+
+// Lets a container reach itself through a published port: the bridge sends a packet back through the link that it came by.
+NetlinkMessage reflect(int port) {
+    ifinfomsg header = link_header(port);
+    header.ifi_family = AF_BRIDGE;
+    NetlinkMessage message(RTM_SETLINK, 0, header);
+    const uint8_t on = 1;
+    message.nest(NLA_F_NESTED | IFLA_PROTINFO, [&] { message.put(IFLA_BRPORT_MODE, &on, sizeof on); });
+    return message;
+}
+
+void write_sysctl(const std::string& name, std::string_view value) {
+    try {
+        write_all(open_at(AT_FDCWD, "/proc/sys/net/" + name, O_WRONLY).get(), value);
+    } catch (const Error& e) {
+        throw e.with_context("set net/" + name);
+    }
+}
+
+}  // namespace
+
+std::vector<Link> list_links() {
+    std::vector<Link> links;
+    NetlinkSocket(NETLINK_ROUTE).ask("list links", {RTM_GETLINK, NLM_F_DUMP, link_header()},
+                                     [&](const nlmsghdr* answer) { links.push_back(parse_link(answer)); });
+    return links;
+}
+
+std::vector<Ipv4> host_addresses() {
+    std::vector<Ipv4> addresses;
+    ifaddrmsg header{};
+    header.ifa_family = AF_INET;
+    NetlinkSocket(NETLINK_ROUTE).ask("list addresses", {RTM_GETADDR, NLM_F_DUMP, header}, [&](const nlmsghdr* answer) {
+        const nlattr* local = nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof header, IFA_LOCAL);
+        if (local) addresses.push_back({ntohl(nla_get_u32(local))});
+    });
+    return addresses;
+}
+
+std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links) {
+    std::vector<int> own;
+    for (const Link& link : list_links()) {
+        if (std::find(own_links.begin(), own_links.end(), link.name) != own_links.end()) own.push_back(link.index);
+    }
+    // The kernel has a route for every address, so routes tell it all, the local table's included.
+    std::vector<Subnet> subnets;
+    rtmsg header{};
+    header.rtm_family = AF_INET;
+    NetlinkSocket(NETLINK_ROUTE).ask("list routes", {RTM_GETROUTE, NLM_F_DUMP, header}, [&](const nlmsghdr* answer) {
+        auto* info = static_cast<const rtmsg*>(nlmsg_data(answer));
+        auto find = [&](int attribute) { return nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof *info, attribute); };
+        const nlattr* destination = find(RTA_DST);
+        if (!destination || info->rtm_dst_len == 0 || info->rtm_type == RTN_MULTICAST) return;
+        const nlattr* out = find(RTA_OIF);
+        if (out && std::find(own.begin(), own.end(), static_cast<int>(nla_get_u32(out))) != own.end()) return;
+        subnets.push_back({{ntohl(nla_get_u32(destination))}, info->rtm_dst_len});
+    });
+    return subnets;
+}
+
+void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet) {
+    NetlinkSocket socket(NETLINK_ROUTE);
+    NetlinkMessage create(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
+    create.put(IFLA_IFNAME, name);
+    // Fixed: a bridge without an address of its own changes it as links come and go.
+    put_mac(create, IFLA_ADDRESS, gateway);
+    create.nest(IFLA_LINKINFO, [&] { create.put(IFLA_INFO_KIND, std::string("bridge")); });
+    try {
+        socket.send("create bridge " + name, std::move(create));
+    } catch (const Error& e) {
+        if (e.code() != Code::conflict) throw;  // it is there already
+    }
+    write_sysctl("ipv4/conf/" + name + "/route_localnet", "1");
+    try {
+        write_sysctl("ipv6/conf/" + name + "/disable_ipv6", "1");
+    } catch (const Error& e) {
+        if (e.code() != Code::not_found) throw;  // a kernel without IPv6
+    }
+    const int index = index_of(socket, name);
+    NetlinkMessage set(RTM_SETLINK, 0, link_header(index, IFF_UP));
+    set.put(IFLA_IFALIAS, alias);
+    std::vector<NetlinkMessage> messages;
+    messages.push_back(add_address(index, gateway, subnet));
+    messages.push_back(std::move(set));
+    socket.send("configure bridge " + name, messages);
+}
+
+void remove_link(const std::string& name) {
+    NetlinkMessage message(RTM_DELLINK, 0, link_header());
+    message.put(IFLA_IFNAME, name);
+    try {
+        NetlinkSocket(NETLINK_ROUTE).send("remove link " + name, std::move(message));
+    } catch (const Error& e) {
+        if (std::string_view(e.what()).find("No such device") == std::string_view::npos) throw;
+    }
+}
+
+void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
+    NetlinkSocket host(NETLINK_ROUTE);
+    NetlinkSocket inside(NETLINK_ROUTE, netns);
+    std::vector<NetlinkMessage> links, ports, addresses;
+    for (const Endpoint& endpoint : endpoints) links.push_back(add_veth(endpoint, index_of(host, endpoint.bridge), netns));
+    host.send("create links", links);
+    addresses.emplace_back(RTM_SETLINK, 0, link_header(1, IFF_UP));  // loopback is always the first
+    for (const Endpoint& endpoint : endpoints) {
+        const int port = index_of(host, endpoint.host_name);
+        ports.push_back(learn(port, endpoint.address));
+        if (endpoint.reflects) ports.push_back(reflect(port));
+        const int index = index_of(inside, endpoint.name);
+        addresses.emplace_back(RTM_SETLINK, 0, link_header(index, IFF_UP));
+        addresses.push_back(add_address(index, endpoint.address, endpoint.subnet));
+        if (!endpoint.default_gateway.any()) addresses.push_back(add_default_route(index, endpoint.default_gateway));
+    }
+    host.send("configure bridge ports", ports);
+    inside.send("configure links of container", addresses);
+}
+
+void enable_forwarding() {
+    write_sysctl("ipv4/ip_forward", "1");
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,50 @@
+#pragma once
+
+#include "runtime/networks/ipv4.h"
+
+#include <string>
+#include <vector>
+
+namespace kedge::runtime {
+
+/// Virtual links, by rtnetlink. All functions throw Error. Thread-safe: each opens its own socket in the current
+/// network namespace.
+
+struct Link {
+    int index = 0;
+    std::string name;
+    std::string kind;  ///< `bridge`, `veth`, ...; empty for a real one
+    std::string alias;
+    int master = 0;  ///< index of the bridge that it is in
+};
+std::vector<Link> list_links();
+
+/// Every subnet of an address or route of the host (the default route aside), except those of `own_links`.
+std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links);
+/// Every address of the host.
+std::vector<Ipv4> host_addresses();
+
+/// Makes what is missing of a bridge: the link with `alias`, its address, up. A container on it reaches no IPv6 of the
+/// host's, and published ports can be reached by way of 127.0.0.1.
+void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet);
+/// Waits for the kernel's grace periods (tens of milliseconds): never while a container starts or stops.
+/// A link that is gone is fine.
+void remove_link(const std::string& name);
+
+/// One end of a pair for a container.
+struct Endpoint {
+    std::string host_name;
+    std::string bridge;
+    std::string name;  ///< inside: eth0, eth1, ...
+    Ipv4 address;
+    Subnet subnet;
+    Ipv4 default_gateway;  ///< any(): no default route through it
+    bool reflects = false;  ///< it may be reached from itself through one of its published ports
+};
+/// Makes the pairs with their far ends directly inside `netns`, and configures those; loopback is brought up.
+void connect_namespace(const std::vector<Endpoint>& endpoints, int netns);
+
+/// net.ipv4.ip_forward of the current network namespace.
+void enable_forwarding();
+
+}  // namespace kedge::runtime

@@ -1,0 +1,122 @@
+#include "runtime/networks/network_state.h"
+
+#include "base/digest.h"
+#include "base/error.h"
+
+#include <set>
+
+namespace kedge::runtime {
+
+BridgeNetworks::State::Network::Network(NetworkInfo made)
+    : info(std::move(made)),
+      subnet(Subnet::parse(info.spec.subnet)),
+      gateway(Ipv4::parse(info.spec.gateway)),
+      addresses(subnet, gateway) {}
+
+BridgeNetworks::State::State(Options chosen, Database& database)
+    : options(std::move(chosen)),
+      link_prefix("kdg" + Digest::of(options.instance).hex().substr(0, 4)),
+      link_alias("kedge instance " + options.instance),
+      table(database),
+      firewall(options.instance) {
+    for (const std::string& pool : options.address_pools) pools.push_back(Subnet::parse(pool));
+    std::map<std::string, Firewall::Network> walls;
+    for (NetworkInfo& info : table.all()) {
+        std::string id = info.id;
+        Network network(std::move(info));
+        walls[network.info.bridge] = {network.subnet, network.info.spec.internal};
+        networks.emplace(id, std::move(network));
+    }
+    firewall.begin(walls);
+    if (!networks.empty()) enable_forwarding();
+    for (const auto& [id, network] : networks) {
+        try {
+            make_link(network);  // gone after a reboot
+        } catch (const Error&) {
+            // Tried again, and reported, when a container connects: the others must not suffer.
+        }
+    }
+}
+
+BridgeNetworks::State::Network& BridgeNetworks::State::find(const std::string& name_or_id) {
+    for (auto& [id, network] : networks) {
+        if (network.info.spec.name == name_or_id) return network;
+    }
+    auto first = networks.lower_bound(name_or_id);
+    const auto matches = [&](auto it) { return it != networks.end() && it->first.starts_with(name_or_id); };
+    if (name_or_id.empty() || !matches(first)) throw Error(Code::not_found, "network " + name_or_id + " not found");
+    if (first->first != name_or_id && matches(std::next(first))) {
+        throw Error(Code::invalid_argument, "network " + name_or_id + " is ambiguous: several ids begin with it");
+    }
+    return first->second;
+}
+
+void BridgeNetworks::State::make_link(const Network& network) const {
+    make_bridge(network.info.bridge, link_alias, network.gateway, network.subnet);
+}
+
+std::string BridgeNetworks::State::link_name(const std::string& container_id) const {
+    // The old link of a container that is started again may still be dying, hence the random digits.
+    return link_prefix + container_id.substr(0, 4) + random_hex(2);
+}
+
+std::vector<std::string> BridgeNetworks::State::unknown_links() const {
+    std::set<std::string> known;
+    for (const auto& [id, network] : networks) known.insert(network.info.bridge);
+    std::set<int> own_bridges{0};
+    const std::vector<Link> links = list_links();
+    for (const Link& link : links) {
+        // A bridge gets its alias just after it is made.
+        if (link.kind == "bridge" && (link.alias == link_alias || link.alias.empty())) own_bridges.insert(link.index);
+    }
+    auto of_container = [&](const std::string& name) {
+        auto found = containers.lower_bound(name.substr(link_prefix.size(), 4));
+        return found != containers.end() && found->first.starts_with(name.substr(link_prefix.size(), 4));
+    };
+    std::vector<std::string> unknown;
+    for (const Link& link : links) {
+        if (!link.name.starts_with(link_prefix)) continue;
+        const bool bridge = link.kind == "bridge" && own_bridges.contains(link.index) && !known.contains(link.name);
+        const bool end = link.kind == "veth" && own_bridges.contains(link.master) && !of_container(link.name);
+        if (bridge || end) unknown.push_back(link.name);
+    }
+    return unknown;
+}
+
+bool BridgeNetworks::State::has_containers(const std::string& network_id) const {
+    for (const auto& [id, container] : containers) {
+        for (const NetworkEndpoint& endpoint : container.attached.endpoints) {
+            if (endpoint.network_id == network_id) return true;
+        }
+    }
+    return false;
+}
+
+void BridgeNetworks::State::give_addresses_back(const Attached& attached) {
+    for (const NetworkEndpoint& endpoint : attached.endpoints) {
+        auto network = networks.find(endpoint.network_id);
+        if (network != networks.end()) network->second.addresses.give_back(Ipv4::parse(endpoint.ip));
+    }
+}
+
+Ipv4 BridgeNetworks::State::outward_address(const Container& container) {
+    for (const NetworkEndpoint& endpoint : container.attached.endpoints) {
+        auto network = networks.find(endpoint.network_id);
+        if (network != networks.end() && !network->second.info.spec.internal) return Ipv4::parse(endpoint.ip);
+    }
+    throw Error(Code::invalid_argument, "cannot publish ports of container " + container.attachment.container_name +
+                                            ": it is in no network with a way out");
+}
+
+Firewall::Changes BridgeNetworks::State::port_changes(const Container& container, bool lead) {
+    Firewall::Changes changes;
+    if (container.attached.ports.empty()) return changes;
+    const Ipv4 address = lead ? outward_address(container) : Ipv4{};
+    for (const PortBinding& binding : container.attached.ports) {
+        auto& change = changes[host_port_of(binding)];
+        if (lead) change = Backend{address, binding.container_port};
+    }
+    return changes;
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "runtime/networks/address_pool.h"
+#include "runtime/networks/bridge_networks.h"
+#include "runtime/networks/firewall.h"
+#include "runtime/networks/host_port.h"
+#include "runtime/networks/links.h"
+#include "runtime/networks/network_table.h"
+
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace kedge::runtime {
+
+/// What BridgeNetworks knows. Everything here needs its mutex, but for what never changes.
+struct BridgeNetworks::State {
+    struct Network {
+        NetworkInfo info;  // without its containers
+        Subnet subnet;
+        Ipv4 gateway;
+        AddressPool addresses;
+
+        explicit Network(NetworkInfo made);
+    };
+
+    struct Container {
+        Attachment attachment;
+        Attached attached;
+        std::vector<HeldPort> held;  // one for each of attached.ports, unless somebody else took it while no agent ran
+    };
+
+    State(Options chosen, Database& database);
+
+    Network& find(const std::string& name_or_id);
+    /// Where published ports of a container lead: its address on the first network with a way out.
+    Ipv4 outward_address(const Container& container);
+    /// The nftables changes that make (or, without `lead`, unmake) its ports.
+    Firewall::Changes port_changes(const Container& container, bool lead);
+    void make_link(const Network& network) const;
+    /// A new name for the host's end of a container's link.
+    std::string link_name(const std::string& container_id) const;
+    /// Links of this agent's that belong to no network and no container of its.
+    std::vector<std::string> unknown_links() const;
+    bool has_containers(const std::string& network_id) const;
+    void give_addresses_back(const Attached& attached);
+
+    const Options options;
+    const std::string link_prefix;  // `kdg` and four digits of the instance
+    const std::string link_alias;  // tells this agent's bridges from another's with the same digits
+    mutable std::mutex mutex;
+    NetworkTable table;
+    Firewall firewall;
+    std::vector<Subnet> pools;
+    std::map<std::string, Network> networks;  // by id
+    std::map<std::string, Container> containers;  // by id
+};
+
+}  // namespace kedge::runtime

@@ -1,0 +1,84 @@
+#include "runtime/networks/network_table.h"
+
+#include "base/error.h"
+
+#include <SQLiteCpp/SQLiteCpp.h>
+#include <nlohmann/json.hpp>
+
+namespace kedge::runtime {
+
+namespace {
+
+std::string to_text(const std::map<std::string, std::string>& values) {
+    // Labels are the user's bytes: what isn't UTF-8 must not make a network unreadable.
+    return nlohmann::json(values).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+std::map<std::string, std::string> to_map(const std::string& text) {
+    return nlohmann::json::parse(text).get<std::map<std::string, std::string>>();
+}
+
+}  // namespace
+
+NetworkTable::NetworkTable(Database& database) : database_(database) {
+    database_.migrate("networks", {
+        "CREATE TABLE networks(id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL, subnet TEXT NOT NULL,"
+        " gateway TEXT NOT NULL, internal INTEGER NOT NULL, labels TEXT NOT NULL, options TEXT NOT NULL,"
+        " bridge TEXT NOT NULL, created TEXT NOT NULL)",
+    });
+}
+
+std::vector<NetworkInfo> NetworkTable::all() const {
+    std::vector<NetworkInfo> networks;
+    database_.read([&](SQLite::Database& db) {
+        SQLite::Statement query(db,
+                                "SELECT id, name, driver, subnet, gateway, internal, labels, options, bridge, created "
+                                "FROM networks ORDER BY created, id");
+        while (query.executeStep()) {
+            NetworkInfo network;
+            network.id = query.getColumn(0).getString();
+            network.spec.name = query.getColumn(1).getString();
+            network.spec.driver = query.getColumn(2).getString();
+            network.spec.subnet = query.getColumn(3).getString();
+            network.spec.gateway = query.getColumn(4).getString();
+            network.spec.internal = query.getColumn(5).getInt() != 0;
+            try {
+                network.spec.labels = to_map(query.getColumn(6).getString());
+                network.spec.options = to_map(query.getColumn(7).getString());
+            } catch (const nlohmann::json::exception& e) {
+                throw Error(Code::internal, "kedge.db: network " + network.spec.name + ": " + e.what());
+            }
+            network.bridge = query.getColumn(8).getString();
+            network.created = parse_time(query.getColumn(9).getString());
+            networks.push_back(std::move(network));
+        }
+    });
+    return networks;
+}
+
+void NetworkTable::insert(const NetworkInfo& network) {
+    database_.transaction(Database::Durability::power, [&](SQLite::Database& db) {
+        SQLite::Statement insert(db, "INSERT INTO networks VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        insert.bind(1, network.id);
+        insert.bind(2, network.spec.name);
+        insert.bind(3, network.spec.driver);
+        insert.bind(4, network.spec.subnet);
+        insert.bind(5, network.spec.gateway);
+        insert.bind(6, network.spec.internal ? 1 : 0);
+        insert.bind(7, to_text(network.spec.labels));
+        insert.bind(8, to_text(network.spec.options));
+        insert.bind(9, network.bridge);
+        insert.bind(10, format_time(network.created));
+        insert.exec();
+    });
+}
+
+void NetworkTable::erase(const std::string& id) {
+    database_.transaction(Database::Durability::power, [&](SQLite::Database& db) {
+        SQLite::Statement erase(db, "DELETE FROM networks WHERE id = ?");
+        erase.bind(1, id);
+        erase.exec();
+    });
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,166 @@
+#include "world.h"
+
+#include "base/digest.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/netns.h"
+#include "runtime/networks/links.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <list>
+
+namespace kedge::runtime {
+
+namespace {
+
+sockaddr_in address_of(const std::string& ip, uint16_t port) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(port);
+    if (::inet_pton(AF_INET, ip.c_str(), &address.sin_addr) != 1) throw Error(Code::invalid_argument, ip);
+    return address;
+}
+
+std::string words(int error_number) {
+    if (error_number == ECONNREFUSED) return "refused";
+    if (error_number == EAGAIN || error_number == EINPROGRESS || error_number == ETIMEDOUT) return "timeout";
+    return std::strerror(error_number);
+}
+
+}  // namespace
+
+Fd new_namespace() {
+    Fd result;
+    std::thread([&] {
+        if (::unshare(CLONE_NEWNET) == 0) result = open_at(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY);
+    }).join();
+    if (!result) throw Error(Code::internal, "unshare");
+    return result;
+}
+
+void inside(int netns, const std::function<void()>& work) {
+    std::thread([&] {
+        if (::setns(netns, CLONE_NEWNET) != 0) std::abort();
+        work();
+    }).join();
+}
+
+Service::Service(int netns, Protocol protocol, uint16_t port, std::string name)
+    : protocol_(protocol),
+      name_(std::move(name)),
+      socket_(socket_in(netns, AF_INET, (protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK, 0)),
+      stop_(::eventfd(0, EFD_CLOEXEC)) {
+    sockaddr_in address = address_of("0.0.0.0", port);
+    if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw_errno("bind");
+    if (protocol == Protocol::tcp && ::listen(socket_.get(), 128) != 0) throw_errno("listen");
+    thread_ = std::thread([this] { protocol_ == Protocol::tcp ? serve_tcp() : serve_udp(); });
+}
+
+Service::~Service() {
+    uint64_t one = 1;
+    (void)!::write(stop_.get(), &one, sizeof one);
+    thread_.join();
+}
+
+void Service::serve_tcp() {
+    std::list<Fd> clients;
+    while (true) {
+        std::vector<pollfd> polled{{stop_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
+        for (const Fd& client : clients) polled.push_back({client.get(), POLLIN, 0});
+        if (::poll(polled.data(), polled.size(), -1) < 0 || polled[0].revents) return;
+        clients.remove_if([&](const Fd& client) {
+            char byte;
+            return ::recv(client.get(), &byte, 1, MSG_DONTWAIT) == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+        });
+        sockaddr_in peer{};
+        socklen_t size = sizeof peer;
+        Fd client(::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC));
+        if (!client) continue;
+        std::string answer = name_ + " " + ::inet_ntoa(peer.sin_addr) + "\n";
+        (void)::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
+        clients.push_back(std::move(client));
+    }
+}
+
+void Service::serve_udp() {
+    while (true) {
+        pollfd polled[] = {{stop_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
+        if (::poll(polled, 2, -1) < 0 || polled[0].revents) return;
+        sockaddr_in peer{};
+        socklen_t size = sizeof peer;
+        char data[512];
+        if (::recvfrom(socket_.get(), data, sizeof data, 0, reinterpret_cast<sockaddr*>(&peer), &size) < 0) continue;
+        std::string answer = name_ + " " + ::inet_ntoa(peer.sin_addr) + "\n";
+        (void)::sendto(socket_.get(), answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&peer), size);
+    }
+}
+
+std::string ask(int netns, const std::string& ip, uint16_t port, Protocol protocol, int timeout_ms) {
+    Fd socket = socket_in(netns, AF_INET, protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+    timeval timeout{timeout_ms / 1000, timeout_ms % 1000 * 1000};
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
+    sockaddr_in address = address_of(ip, port);
+    if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return words(errno);
+    if (protocol == Protocol::udp && ::send(socket.get(), "?", 1, 0) != 1) return words(errno);
+    char data[512];
+    ssize_t n = ::recv(socket.get(), data, sizeof data, 0);
+    if (n < 0) return words(errno);
+    std::string answer(data, static_cast<size_t>(n));
+    return answer.substr(0, answer.find('\n'));
+}
+
+void World::SetUp() {
+    ASSERT_EQ(::unshare(CLONE_NEWNET), 0) << std::strerror(errno);
+    host = open_at(AT_FDCWD, "/proc/thread-self/ns/net", O_RDONLY);
+    connect_namespace({}, host.get());  // brings loopback up
+    instance = "kt" + std::to_string(::getpid());
+    folder = "/tmp/kedge-networks-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    outside = new_namespace();
+    Subnet wire = Subnet::parse("192.0.2.0/24");
+    make_bridge("wire", "the way out", wire.first(), wire);
+    connect_namespace({{"wire0", "wire", "eth0", Ipv4::parse("192.0.2.2"), wire, {}, false}}, outside.get());
+    database = std::make_unique<Database>(folder + "/kedge.db");
+    restart();
+}
+
+void World::restart() {
+    networks.reset();
+    networks = std::make_unique<BridgeNetworks>(BridgeNetworks::Options{instance, {"10.199.0.0/16"}}, *database);
+}
+
+void World::TearDown() {
+    networks.reset();
+    database.reset();
+    remove_tree(AT_FDCWD, folder);
+}
+
+World::Box World::start(const std::string& name, std::vector<NetworkAttachment> attachments, std::vector<PortBinding> ports,
+                        bool publish) {
+    Box box;
+    box.netns = new_namespace();
+    box.attachment = {random_hex(32), name, std::move(attachments), std::move(ports), publish};
+    box.attached = networks->reserve(box.attachment);
+    networks->connect(box.attachment, box.attached, box.netns.get());
+    return box;
+}
+
+std::string World::network(const std::string& name, bool internal, const std::string& subnet) {
+    NetworkSpec spec;
+    spec.name = name;
+    spec.internal = internal;
+    spec.subnet = subnet;
+    return networks->create(spec);
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,73 @@
+#pragma once
+
+#include "base/database.h"
+#include "base/fd.h"
+#include "runtime/networks/bridge_networks.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <thread>
+
+namespace kedge::runtime {
+
+/// A new, empty network namespace.
+Fd new_namespace();
+
+/// Runs `work` on a thread inside `netns` and waits.
+void inside(int netns, const std::function<void()>& work);
+
+/// Answers every TCP connection and UDP datagram on one port with its own name and the address that it was asked from:
+/// `web 172.29.0.3`. A connection stays open until the client closes it.
+class Service {
+public:
+    Service(int netns, Protocol protocol, uint16_t port, std::string name);
+    ~Service();
+
+private:
+    void serve_tcp();
+    void serve_udp();
+
+    Protocol protocol_;
+    std::string name_;
+    Fd socket_;
+    Fd stop_;
+    std::thread thread_;
+};
+
+/// What the service there says; `refused`, `timeout` or another errno's words if nothing does.
+std::string ask(int netns, const std::string& address, uint16_t port, Protocol protocol = Protocol::tcp, int timeout_ms = 1000);
+
+/// One simulated host per test: an own network namespace for the test's process, a database, and an `outside` machine
+/// at 192.0.2.2 on a link where the host is 192.0.2.1. Containers are network namespaces.
+struct World : testing::Test {
+    void SetUp() override;
+    void TearDown() override;
+
+    /// Begins again over the same database, as an agent that was killed does.
+    void restart();
+
+    /// A container named `name` on the networks, with what it is attached to.
+    struct Box {
+        BridgeNetworks::Attachment attachment;
+        BridgeNetworks::Attached attached;
+        Fd netns;
+        std::string ip(size_t network = 0) const { return attached.endpoints.at(network).ip; }
+        const std::string& id() const { return attachment.container_id; }
+    };
+    Box start(const std::string& name, std::vector<NetworkAttachment> networks, std::vector<PortBinding> ports = {},
+              bool publish = true);
+    std::string network(const std::string& name, bool internal = false, const std::string& subnet = {});
+
+    std::string instance;
+    std::string folder;
+    std::unique_ptr<Database> database;
+    std::unique_ptr<BridgeNetworks> networks;
+    Fd host;  ///< the host's network namespace
+    Fd outside;
+};
+
+
+}  // namespace kedge::runtime
