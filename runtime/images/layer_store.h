@@ -2,8 +2,11 @@
 
 #include "base/digest.h"
 #include "base/fd.h"
+#include "runtime/images/leases.h"
 
+#include <condition_variable>
 #include <cstdint>
+#include <map>
 #include <mutex>
 #include <set>
 #include <stop_token>
@@ -12,9 +15,12 @@
 
 namespace kedge::runtime {
 
-/// Unpacked layers in <root>/layers, one folder per diff id, ready to be an overlayfs lower folder. A layer's folder is there
+/// Unpacked layers in <root>/layers, ready to be overlayfs lower folders. A layer's folder is there
 /// under its name only once it was unpacked whole, its diff id was checked, and it was synced (syncfs). Thread-safe: two callers of the
 /// same layer unpack it once.
+///
+/// On disk: layers/<26 hex digits of the diff id>/fs is the content, .../meta.json the whole diff id and the size. The short name is
+/// for mount options, which have one page: with the layers folder as working directory, 127 times `<26 digits>/fs:` fits.
 class LayerStore {
 public:
     LayerStore(const std::string& folder, int64_t size_limit);
@@ -26,14 +32,42 @@ public:
         int64_t size = 0;  ///< bytes of its files
     };
     /// Unpacks a layer blob (tar; gzip, zstd, xz, bzip2 or none; told by its first bytes). `expected` may be empty (an import). Hostile entries
-    /// (`..`, absolute names, links out of the layer, parents that are links, devices where they may not be) never touch
+    /// (`..`, links out of the layer, parents that are links) never touch
     /// anything outside; whiteouts become overlayfs'. Errors: invalid_argument (names the entry, truncated, wrong diff id), resource_exhausted (over the limit, disk full).
     Unpacked unpack(int blob_fd, const Digest& expected, std::stop_token stop = {});
 
     std::string folder(const Digest& diff_id) const;  ///< absolute
     int64_t size(const Digest& diff_id) const;
-    void remove(const Digest& diff_id);
+    /// False if it stays because an operation in progress (Lease) came across it.
+    bool remove(const Digest& diff_id);
     std::vector<Digest> list() const;
+
+    /// While one lives, layers that has() or unpack() found or made can't be removed.
+    class Lease {
+    public:
+        explicit Lease(LayerStore& store);
+        ~Lease();
+        Lease(const Lease&) = delete;
+        Lease& operator=(const Lease&) = delete;
+
+    private:
+        LayerStore& store_;
+    };
+
+private:
+    void adopt();
+    Unpacked unpack_new(int blob_fd, const Digest& expected, std::stop_token stop);
+    void keep(const std::string& temporary, const Unpacked& layer);
+    bool has_locked(const Digest& diff_id) const;
+
+    std::string folder_;
+    int64_t size_limit_;
+    Fd root_;
+    mutable std::mutex mutex_;
+    std::condition_variable_any changed_;
+    std::map<Digest, int64_t> sizes_;
+    std::set<Digest> unpacking_;
+    mutable Leases leases_;
 };
 
 }  // namespace kedge::runtime

@@ -1,0 +1,215 @@
+// apply_change of image_config.h: Dockerfile instructions that change an image's config.
+#include "runtime/images/image_config.h"
+
+#include "base/error.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cctype>
+
+namespace kedge::runtime {
+
+namespace {
+
+using nlohmann::json;
+
+bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+std::string trim(std::string_view text) {
+    while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
+    while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
+    return std::string(text);
+}
+
+/// `["a", "b"]`; false if it isn't that.
+bool parse_exec_form(const std::string& text, std::vector<std::string>& words) {
+    if (!text.starts_with('[')) return false;
+    json list = json::parse(text, nullptr, false);
+    if (!list.is_array() || !std::all_of(list.begin(), list.end(), [](const json& word) { return word.is_string(); })) return false;
+    words = list.get<std::vector<std::string>>();
+    return true;
+}
+
+std::vector<std::string> parse_command(const std::string& text, const ImageConfig& config) {
+    std::vector<std::string> words;
+    if (parse_exec_form(text, words)) return words;
+    words = config.shell.empty() ? std::vector<std::string>{"/bin/sh", "-c"} : config.shell;
+    words.push_back(text);
+    return words;
+}
+
+/// Words at blanks; quotes and backslashes as in a shell, without any expansion.
+std::vector<std::string> split_words(const std::string& text) {
+    std::vector<std::string> words;
+    std::string word;
+    bool started = false;
+    char quote = 0;
+    for (size_t i = 0; i < text.size(); ++i) {
+        char c = text[i];
+        if (quote == 0 && is_space(c)) {
+            if (started) words.push_back(std::move(word));
+            word.clear();
+            started = false;
+            continue;
+        }
+        started = true;
+        if (c == '\\' && quote != '\'' && i + 1 < text.size()) {
+            word += text[++i];
+        } else if (quote == 0 && (c == '"' || c == '\'')) {
+            quote = c;
+        } else if (c == quote) {
+            quote = 0;
+        } else {
+            word += c;
+        }
+    }
+    if (quote != 0) throw Error(Code::invalid_argument, "a quote is not closed");
+    if (started) words.push_back(std::move(word));
+    return words;
+}
+
+/// `A=b C="d e"`, or the old `A the rest of the line`.
+std::vector<std::pair<std::string, std::string>> parse_pairs(const std::string& text) {
+    std::vector<std::pair<std::string, std::string>> pairs;
+    size_t blank = text.find_first_of(" \t");
+    if (text.substr(0, blank).find('=') == std::string::npos) {
+        if (blank == std::string::npos) throw Error(Code::invalid_argument, "must have two arguments");
+        pairs.emplace_back(text.substr(0, blank), trim(std::string_view(text).substr(blank)));
+        return pairs;
+    }
+    for (const std::string& word : split_words(text)) {
+        size_t equals = word.find('=');
+        if (equals == std::string::npos) throw Error(Code::invalid_argument, "\"" + word + "\" must be of the form: name=value");
+        if (equals == 0) throw Error(Code::invalid_argument, "names can not be blank");
+        pairs.emplace_back(word.substr(0, equals), word.substr(equals + 1));
+    }
+    return pairs;
+}
+
+void set_environment(ImageConfig& config, const std::string& text) {
+    for (const auto& [name, value] : parse_pairs(text)) {
+        std::erase_if(config.environment, [&, start = name + "="](const std::string& old) { return old.starts_with(start); });
+        config.environment.push_back(name + "=" + value);
+    }
+}
+
+void add_once(std::vector<std::string>& names, const std::string& name) {
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+}
+
+uint32_t parse_port(const std::string& text) {
+    if (text.empty() || text.size() > 5 || !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+        throw Error(Code::invalid_argument, "invalid containerPort: " + text);
+    }
+    auto port = static_cast<uint32_t>(std::stoul(text));
+    if (port == 0 || port > 65535) throw Error(Code::invalid_argument, "invalid containerPort: " + text);
+    return port;
+}
+
+void expose(ImageConfig& config, const std::string& text) {
+    for (const std::string& word : split_words(text)) {
+        size_t slash = word.find('/');
+        std::string protocol = slash == std::string::npos ? "tcp" : word.substr(slash + 1);
+        std::transform(protocol.begin(), protocol.end(), protocol.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") throw Error(Code::invalid_argument, "invalid proto: " + protocol);
+        std::string range = word.substr(0, slash);
+        size_t dash = range.find('-');
+        uint32_t first = parse_port(range.substr(0, dash));
+        uint32_t last = dash == std::string::npos ? first : parse_port(range.substr(dash + 1));
+        if (last < first) throw Error(Code::invalid_argument, "invalid range of ports: " + range);
+        for (uint32_t port = first; port <= last; ++port) add_once(config.exposed_ports, std::to_string(port) + "/" + protocol);
+    }
+}
+
+void set_working_dir(ImageConfig& config, const std::string& text) {
+    if (text.starts_with('/')) {
+        config.working_dir = text;
+    } else {
+        std::string base = config.working_dir.empty() ? "/" : config.working_dir;
+        config.working_dir = base + (base.ends_with('/') ? "" : "/") + text;
+    }
+}
+
+Nanoseconds flag_duration(const std::string& flag, const std::string& text) {
+    Nanoseconds duration = parse_duration(text);
+    if (duration < std::chrono::milliseconds(1) && duration != Nanoseconds(0)) {
+        throw Error(Code::invalid_argument, flag + ": interval \"" + text + "\" cannot be less than 1ms");
+    }
+    return duration;
+}
+
+void set_healthcheck(ImageConfig& config, std::string text) {
+    Healthcheck check;
+    while (text.starts_with("--")) {
+        size_t blank = std::min(text.find_first_of(" \t"), text.size());
+        std::string flag = text.substr(0, blank);
+        text = trim(std::string_view(text).substr(blank));
+        size_t equals = flag.find('=');
+        std::string name = flag.substr(0, equals);
+        if (equals == std::string::npos) throw Error(Code::invalid_argument, "missing a value on flag: " + name);
+        std::string value = flag.substr(equals + 1);
+        if (name == "--interval") check.interval = flag_duration(name, value);
+        else if (name == "--timeout") check.timeout = flag_duration(name, value);
+        else if (name == "--start-period") check.start_period = flag_duration(name, value);
+        else if (name == "--start-interval") check.start_interval = flag_duration(name, value);
+        else if (name == "--retries") check.retries = static_cast<int>(parse_port(value));
+        else throw Error(Code::invalid_argument, "unknown flag: " + name.substr(2));
+    }
+    size_t blank = std::min(text.find_first_of(" \t"), text.size());
+    std::string type = text.substr(0, blank);
+    std::string rest = trim(std::string_view(text).substr(blank));
+    std::transform(type.begin(), type.end(), type.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    if (type == "NONE" && rest.empty()) {
+        check.test = {"NONE"};
+    } else if (type == "CMD" && !rest.empty()) {
+        std::vector<std::string> words;
+        if (parse_exec_form(rest, words)) {
+            check.test = {"CMD"};
+            check.test.insert(check.test.end(), words.begin(), words.end());
+        } else {
+            check.test = {"CMD-SHELL", rest};
+        }
+    } else {
+        throw Error(Code::invalid_argument, "unknown type \"" + type + "\" in HEALTHCHECK (try CMD)");
+    }
+    config.healthcheck = std::move(check);
+}
+
+void apply(ImageConfig& config, const std::string& keyword, const std::string& text) {
+    if (keyword == "CMD") config.command = parse_command(text, config);
+    else if (keyword == "ENTRYPOINT") config.entrypoint = parse_command(text, config);
+    else if (keyword == "ENV") set_environment(config, text);
+    else if (keyword == "EXPOSE") expose(config, text);
+    else if (keyword == "HEALTHCHECK") set_healthcheck(config, text);
+    else if (keyword == "STOPSIGNAL") config.stop_signal = text;
+    else if (keyword == "USER") config.user = text;
+    else if (keyword == "WORKDIR") set_working_dir(config, text);
+    else if (keyword == "LABEL") {
+        for (const auto& [name, value] : parse_pairs(text)) config.labels[name] = value;
+    } else if (keyword == "VOLUME") {
+        std::vector<std::string> paths;
+        if (!parse_exec_form(text, paths)) paths = split_words(text);
+        for (const std::string& path : paths) add_once(config.volumes, path);
+    } else {
+        throw Error(Code::invalid_argument, keyword + " is not a valid change command");
+    }
+}
+
+}  // namespace
+
+void apply_change(ImageConfig& config, const std::string& instruction) {
+    std::string text = trim(instruction);
+    size_t blank = std::min(text.find_first_of(" \t"), text.size());
+    std::string keyword = text.substr(0, blank);
+    std::transform(keyword.begin(), keyword.end(), keyword.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    try {
+        std::string arguments = trim(std::string_view(text).substr(blank));
+        if (arguments.empty() && !keyword.empty()) throw Error(Code::invalid_argument, keyword + " requires an argument");
+        apply(config, keyword, arguments);
+    } catch (const Error& e) {
+        throw e.with_context("change \"" + instruction + "\"");
+    }
+}
+
+}  // namespace kedge::runtime
