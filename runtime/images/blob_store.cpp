@@ -23,6 +23,10 @@ constexpr std::string_view kUnknown = ".import-";
 constexpr const char* kLayout = "{\"imageLayoutVersion\":\"1.0.0\"}";
 constexpr size_t kIndexLimit = 64u << 20;
 
+WallTime modified(const struct stat& info) {
+    return WallTime(std::chrono::seconds(info.st_mtim.tv_sec) + Nanoseconds(info.st_mtim.tv_nsec));
+}
+
 std::vector<std::string> file_names(int dirfd) {
     Fd fd = open_at(dirfd, ".", O_RDONLY | O_DIRECTORY);
     std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd.get()), ::closedir);
@@ -113,29 +117,37 @@ Digest BlobStore::put(std::string_view data) {
     return digest;
 }
 
-bool BlobStore::remove(const Digest& digest) {
+int64_t BlobStore::remove(const Digest& digest) {
     std::lock_guard lock(mutex_);
-    if (leases_.protect(digest)) return false;
-    if (::unlinkat(blobs_.get(), digest.hex().c_str(), 0) != 0 && errno != ENOENT) throw_errno("remove " + digest.str());
-    return true;
+    if (leases_.protect(digest)) return 0;
+    struct stat info {};
+    const char* name = digest.hex().c_str();
+    if (::fstatat(blobs_.get(), name, &info, AT_SYMLINK_NOFOLLOW) != 0 || ::unlinkat(blobs_.get(), name, 0) != 0) {
+        if (errno == ENOENT) return 0;
+        throw_errno("remove " + digest.str());
+    }
+    return info.st_size;
 }
 
-std::vector<Digest> BlobStore::list() const {
+std::vector<Digest> BlobStore::list(WallTime before) const {
     std::vector<Digest> digests;
     for (const std::string& name : file_names(blobs_.get())) {
-        if (name.size() == 64) digests.push_back(Digest::from_hex(name));
+        struct stat info {};
+        if (name.size() != 64 || name.find_first_not_of("0123456789abcdef") != std::string::npos) continue;
+        if (::fstatat(blobs_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || modified(info) >= before) continue;
+        digests.push_back(Digest::from_hex(name));
     }
     return digests;
 }
 
-int64_t BlobStore::remove_partials() {
+int64_t BlobStore::remove_partials(WallTime before) {
     int64_t freed = 0;
     for (const std::string& name : file_names(blobs_.get())) {
         std::lock_guard lock(mutex_);
         struct stat info {};
         if (!name.ends_with(kPartial) || writing_.contains(name)) continue;
         if (::fstatat(blobs_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-        if (::unlinkat(blobs_.get(), name.c_str(), 0) == 0) freed += info.st_blocks * 512;
+        if (modified(info) < before && ::unlinkat(blobs_.get(), name.c_str(), 0) == 0) freed += info.st_size;
     }
     return freed;
 }

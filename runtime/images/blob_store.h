@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/fd.h"
 #include "runtime/images/leases.h"
@@ -31,12 +32,13 @@ public:
 
     /// Stores bytes that are already in memory.
     Digest put(std::string_view data);
-    /// False if the blob stays because an operation in progress (Lease) came across it.
-    bool remove(const Digest& digest);
-    std::vector<Digest> list() const;
+    /// Returns the bytes freed: none if it isn't there, or stays because an operation in progress (Lease) came across it.
+    int64_t remove(const Digest& digest);
+    /// All, or those stored before a point in time.
+    std::vector<Digest> list(WallTime before = WallTime::max()) const;
 
-    /// Removes unfinished downloads that nobody works on. Returns the bytes freed.
-    int64_t remove_partials();
+    /// Removes unfinished downloads that nobody wrote to since. Returns the bytes freed.
+    int64_t remove_partials(WallTime before);
 
     /// While one lives, whatever has(), open() or read() found or was stored can't be removed: an operation that
     /// skips what is there already relies on it until it has named its image.

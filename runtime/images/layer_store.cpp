@@ -106,10 +106,14 @@ int64_t LayerStore::size(const Digest& diff_id) const {
     return found->second;
 }
 
-std::vector<Digest> LayerStore::list() const {
+std::vector<Digest> LayerStore::list(WallTime before) const {
     std::lock_guard lock(mutex_);
     std::vector<Digest> digests;
-    for (const auto& [digest, size] : sizes_) digests.push_back(digest);
+    for (const auto& [digest, size] : sizes_) {
+        struct stat info {};
+        if (::fstatat(root_.get(), (short_name(digest) + "/meta.json").c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (WallTime(std::chrono::seconds(info.st_mtim.tv_sec)) < before) digests.push_back(digest);
+    }
     return digests;
 }
 
@@ -181,19 +185,22 @@ void LayerStore::keep(const std::string& temporary, const Unpacked& layer) {
     sizes_[layer.diff_id] = layer.size;
 }
 
-bool LayerStore::remove(const Digest& diff_id) {
+int64_t LayerStore::remove(const Digest& diff_id) {
     const std::string temporary = temporary_name();
+    int64_t freed = 0;
     {
         std::lock_guard lock(mutex_);
-        if (leases_.protect(diff_id)) return false;
-        if (sizes_.erase(diff_id) == 0) return true;
+        auto found = sizes_.find(diff_id);
+        if (leases_.protect(diff_id) || found == sizes_.end()) return 0;
+        freed = found->second;
+        sizes_.erase(found);
         if (::renameat(root_.get(), short_name(diff_id).c_str(), root_.get(), temporary.c_str()) != 0) {
-            if (errno == ENOENT) return true;
+            if (errno == ENOENT) return 0;
             throw_errno("remove layer " + diff_id.str());
         }
     }
     remove_tree(root_.get(), temporary);
-    return true;
+    return freed;
 }
 
 LayerStore::Lease::Lease(LayerStore& store) : store_(store) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/fd.h"
 #include "runtime/images/leases.h"
@@ -38,9 +39,10 @@ public:
 
     std::string folder(const Digest& diff_id) const;  ///< absolute
     int64_t size(const Digest& diff_id) const;
-    /// False if it stays because an operation in progress (Lease) came across it.
-    bool remove(const Digest& diff_id);
-    std::vector<Digest> list() const;
+    /// Returns the bytes freed: none if it isn't there, or stays because an operation in progress (Lease) came across it.
+    int64_t remove(const Digest& diff_id);
+    /// All, or those unpacked before a point in time.
+    std::vector<Digest> list(WallTime before = WallTime::max()) const;
 
     /// While one lives, layers that has() or unpack() found or made can't be removed.
     class Lease {
