@@ -16,6 +16,8 @@ namespace kedge::sources {
 struct Port {
     std::string host_ip;
     uint16_t published = 0;  ///< 0: any free port
+    /// More than `published`: any free port of published..published_last (`8000-8010:80`; replica n takes the n-th). 0: only `published`.
+    uint16_t published_last = 0;
     uint16_t target = 0;
     std::string protocol = "tcp";  ///< tcp or udp
     bool operator==(const Port&) const = default;
@@ -171,7 +173,13 @@ struct Project {
     std::map<std::string, Network> networks;
     std::map<std::string, Volume> volumes;
     std::map<std::string, FileSource> secrets, configs;
-    bool operator==(const Project&) const = default;
+    /// What loading found worth saying, for people (`the "TAG" variable is not set`). Neither compared nor in the JSON.
+    std::vector<std::string> warnings;
+
+    bool operator==(const Project& other) const {
+        return name == other.name && directory == other.directory && files == other.files && services == other.services &&
+               networks == other.networks && volumes == other.volumes && secrets == other.secrets && configs == other.configs;
+    }
 };
 
 /// JSON for keeping a project with its release and for hashing: the same value gives the same text. parse throws Error.

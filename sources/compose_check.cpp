@@ -1,0 +1,157 @@
+#include "sources/compose_load.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+namespace kedge::sources {
+
+using yaml::fail;
+using yaml::Node;
+
+namespace {
+
+/// The value at a path of keys, or the nearest above it that is there: where to point at.
+const Node& nearest(const Node& file, std::initializer_list<std::string_view> path) {
+    const Node* node = &file;
+    for (std::string_view key : path) {
+        const Node* next = node->find(key);
+        if (!next) break;
+        node = next;
+    }
+    return *node;
+}
+
+void check_dependencies(const Node& file, const std::map<std::string, std::vector<std::string>>& disabled, Project& project,
+                        Service& service) {
+    std::erase_if(service.depends_on, [&](const Dependency& d) { return !d.required && !project.services.contains(d.service); });
+    for (const Dependency& dependency : service.depends_on) {
+        if (project.services.contains(dependency.service)) continue;
+        const Node& at = nearest(file, {"services", service.name, "depends_on", dependency.service});
+        if (auto found = disabled.find(dependency.service); found != disabled.end()) {
+            fail(at, fmt::format("service \"{}\" is required by \"{}\" but is disabled. Can be enabled by profiles [{}]",
+                                 dependency.service, service.name, fmt::join(found->second, " ")));
+        }
+        fail(at, fmt::format("service \"{}\" depends on undefined service \"{}\"", service.name, dependency.service));
+    }
+}
+
+template <typename Declared>
+void check_declared(const Node& at, const std::string& service, const char* what, const std::string& name, const Declared& declared) {
+    if (!declared.contains(name)) fail(at, fmt::format("service \"{}\" refers to undefined {} {}", service, what, name));
+}
+
+/// The element of a list that says this, or the list.
+const Node& element(const Node& list, const std::string& text) {
+    for (const Node& item : list.items) {
+        const Node* source = item.find("source");
+        if (item.text == text || item.text.starts_with(text + ":") || (source && source->text == text)) return item;
+    }
+    return list;
+}
+
+void check_references(const Node& file, const Project& project, const Service& service) {
+    for (const NetworkUse& use : service.networks) {
+        check_declared(nearest(file, {"services", service.name, "networks", use.network}), service.name, "network", use.network, project.networks);
+    }
+    const Node& volumes = nearest(file, {"services", service.name, "volumes"});
+    for (const VolumeMount& mount : service.volumes) {
+        if (mount.type == "volume" && !mount.source.empty()) {
+            check_declared(element(volumes, mount.source), service.name, "volume", mount.source, project.volumes);
+        }
+    }
+    for (const FileUse& use : service.secrets) {
+        check_declared(element(nearest(file, {"services", service.name, "secrets"}), use.source), service.name, "secret", use.source, project.secrets);
+    }
+    for (const FileUse& use : service.configs) {
+        check_declared(element(nearest(file, {"services", service.name, "configs"}), use.source), service.name, "config", use.source, project.configs);
+    }
+}
+
+void check_targets(const Node& file, const Service& service) {
+    std::set<std::string> targets;
+    auto add = [&](const char* list, const std::string& target) {
+        if (!targets.insert(target).second) fail(nearest(file, {"services", service.name, list}), fmt::format("duplicate mount point: {}", target));
+    };
+    for (const VolumeMount& mount : service.volumes) add("volumes", mount.target);
+    for (const FileUse& use : service.secrets) add("secrets", use.target);
+    for (const FileUse& use : service.configs) add("configs", use.target);
+}
+
+void check_replicas(const Node& file, const Service& service) {
+    if (service.replicas < 2) return;
+    const Node& node = nearest(file, {"services", service.name});
+    if (!service.container_name.empty()) {
+        fail(*node.find("container_name"), fmt::format("can't set container_name and {} as container name must be unique",
+                                                       node.find("scale") ? "scale" : "deploy.replicas"));
+    }
+    for (const Port& port : service.ports) {
+        int available = port.published_last ? port.published_last - port.published + 1 : 1;
+        if (port.published == 0 || available >= service.replicas) continue;
+        fail(nearest(node, {"ports"}), fmt::format("{} replicas can't share the host port {}", service.replicas, port.published),
+             "publish a range that is long enough, or no fixed port");
+    }
+}
+
+/// Depth first; `path` holds the services on the way.
+void visit(const Node& file, const Project& project, const std::string& name, std::set<std::string>& done, std::vector<std::string>& path) {
+    if (auto found = std::find(path.begin(), path.end(), name); found != path.end()) {
+        path.push_back(name);
+        std::vector<std::string> cycle(found, path.end());
+        fail(nearest(file, {"services", cycle[0], "depends_on"}), fmt::format("dependency cycle detected: {}", fmt::join(cycle, " -> ")));
+    }
+    if (done.contains(name)) return;
+    path.push_back(name);
+    for (const Dependency& dependency : project.services.at(name).depends_on) {
+        visit(file, project, dependency.service, done, path);
+    }
+    path.pop_back();
+    done.insert(name);
+}
+
+void check_container_names(const Node& file, const Project& project) {
+    std::map<std::string, std::string> owners;
+    for (const auto& [name, service] : project.services) {
+        if (service.container_name.empty()) continue;
+        auto [owner, added] = owners.emplace(service.container_name, name);
+        if (added) continue;
+        fail(nearest(file, {"services", name, "container_name"}),
+             fmt::format("container name \"{}\" is already in use by service {}", service.container_name, owner->second));
+    }
+}
+
+void drop_unused(Project& project) {
+    std::set<std::string> networks, volumes, secrets, configs;
+    for (const auto& [name, service] : project.services) {
+        for (const NetworkUse& use : service.networks) networks.insert(use.network);
+        for (const VolumeMount& mount : service.volumes) volumes.insert(mount.type == "volume" ? mount.source : "");
+        for (const FileUse& use : service.secrets) secrets.insert(use.source);
+        for (const FileUse& use : service.configs) configs.insert(use.source);
+    }
+    auto drop = [](auto& declared, const std::set<std::string>& used) {
+        std::erase_if(declared, [&](const auto& entry) { return !used.contains(entry.first); });
+    };
+    drop(project.networks, networks);
+    drop(project.volumes, volumes);
+    drop(project.secrets, secrets);
+    drop(project.configs, configs);
+}
+
+}  // namespace
+
+void check_project(const Node& file, const std::map<std::string, std::vector<std::string>>& disabled, Project& project) {
+    for (auto& [name, service] : project.services) {
+        check_dependencies(file, disabled, project, service);
+        check_references(file, project, service);
+        check_targets(file, service);
+        check_replicas(file, service);
+    }
+    std::set<std::string> done;
+    std::vector<std::string> path;
+    for (const auto& [name, service] : project.services) visit(file, project, name, done, path);
+    check_container_names(file, project);
+    drop_unused(project);
+}
+
+}  // namespace kedge::sources

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "sources/compose.h"
+
+namespace kedge::sources {
+
+using Lookup = std::function<const std::string*(const std::string&)>;
+
+/// interpolate() that also says which variables were replaced by nothing because they aren't set.
+std::string interpolate(const std::string& text, const Lookup& lookup, const std::function<void(const std::string&)>& on_unset);
+
+}  // namespace kedge::sources

@@ -1,0 +1,230 @@
+#include "sources/compose_load.h"
+
+#include "base/error.h"
+#include "sources/compose_interpolate.h"
+#include "sources/compose_keys.h"
+#include "sources/compose_merge.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace kedge::sources {
+
+using yaml::fail;
+using yaml::Node;
+
+namespace {
+
+bool is_name_char(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+bool is_project_name(const std::string& name) {
+    return !name.empty() && name[0] != '_' && name[0] != '-' && std::all_of(name.begin(), name.end(), is_name_char);
+}
+
+std::string invalid_name(const std::string& name) {
+    return fmt::format("invalid project name \"{}\": must consist only of lowercase alphanumeric characters, hyphens, and underscores "
+                       "as well as start with a letter or number", name.substr(0, 200));
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    for (size_t start = 0; start < text.size();) {
+        size_t end = std::min(text.find(separator, start), text.size());
+        if (end > start) parts.push_back(text.substr(start, end - start));
+        start = end + 1;
+    }
+    return parts;
+}
+
+std::map<std::string, std::string> load_variables(const ComposeInput& input, const ProjectFiles& files) {
+    std::map<std::string, std::string> variables;
+    std::vector<std::string> paths = input.env_files;
+    if (paths.empty()) {
+        std::string path = resolve_path(files.directory(), ".env");
+        if (files.exists(path)) paths.push_back(path);
+    }
+    for (const std::string& path : paths) {
+        // Later files see what earlier ones set, below the given environment.
+        std::map<std::string, std::string> known = variables;
+        for (const auto& [name, value] : input.environment) known[name] = value;
+        for (auto& [name, value] : parse_env_file(files.read(path), files.shown(path), known)) variables[name] = std::move(value);
+    }
+    for (const auto& [name, value] : input.environment) variables[name] = value;
+    return variables;
+}
+
+std::vector<std::string> find_files(const Loading& loading) {
+    if (!loading.input.files.empty()) return loading.input.files;
+    auto below = [&](const std::string& name) { return resolve_path(loading.files.directory(), name); };
+    if (auto found = loading.variables.find("COMPOSE_FILE"); found != loading.variables.end() && !found->second.empty()) {
+        std::vector<std::string> files;
+        for (const std::string& name : split(found->second, ':')) files.push_back(below(name));
+        return files;
+    }
+    for (const char* stem : {"compose", "docker-compose"}) {
+        for (const char* extension : {".yaml", ".yml"}) {
+            std::string path = below(std::string(stem) + extension);
+            if (!loading.files.exists(path)) continue;
+            std::vector<std::string> files{path};
+            for (const char* other : {".override.yml", ".override.yaml"}) {
+                std::string name = below(std::string(stem) + other);
+                if (files.size() == 1 && loading.files.exists(name)) files.push_back(name);
+            }
+            return files;
+        }
+    }
+    throw Error(Code::not_found, fmt::format("no compose file in {}", loading.files.directory()),
+                "it is called compose.yaml, compose.yml, docker-compose.yaml or docker-compose.yml");
+}
+
+/// Replaces variables in every string value; `spent` bounds the whole file.
+void interpolate_tree(Loading& loading, Node& node, size_t& spent) {
+    for (Node& item : node.items) interpolate_tree(loading, item, spent);
+    for (auto& [key, value] : node.entries) interpolate_tree(loading, value, spent);
+    if (!node.is_string() || node.text.find('$') == std::string::npos) return;
+    auto lookup = [&](const std::string& name) -> const std::string* {
+        auto found = loading.variables.find(name);
+        return found == loading.variables.end() ? nullptr : &found->second;
+    };
+    auto on_unset = [&](const std::string& name) {
+        loading.warnings.insert(fmt::format("the \"{}\" variable is not set, defaulting to a blank string", name));
+    };
+    try {
+        node.text = interpolate(node.text, lookup, on_unset);
+    } catch (const Error& e) {
+        fail(node, e.what(), e.hint());
+    }
+    spent += node.text.size();
+    if (spent > yaml::kTextLimit) fail(node, fmt::format("variables expand to more than {} bytes", yaml::kTextLimit));
+}
+
+Node load_file(Loading& loading, const std::string& path) {
+    std::string text;
+    try {
+        text = loading.files.read(path, yaml::kFileLimit);
+    } catch (const Error& e) {
+        // A missing file is the caller's not_found; a bad one is said like everything else about the content.
+        if (e.code() == Code::not_found) throw Error(Code::not_found, fmt::format("{} not found", loading.files.shown(path)));
+        throw;
+    }
+    Node file = yaml::parse(text, loading.files.shown(path));
+    if (file.is_null()) fail(file, "empty compose file");
+    if (!file.is_map()) fail(file, "top-level object must be a mapping");
+    size_t spent = 0;
+    interpolate_tree(loading, file, spent);
+    normalize_services(file);
+    return file;
+}
+
+/// Before anything else is read: variables may refer to the project's name.
+void choose_name(Loading& loading, Project& project) {
+    std::string given = loading.input.project_name;
+    if (auto found = loading.variables.find("COMPOSE_PROJECT_NAME"); given.empty() && found != loading.variables.end()) given = found->second;
+    if (!given.empty()) {
+        if (!is_project_name(given)) throw Error(Code::invalid_argument, invalid_name(given));
+        project.name = given;
+        return;
+    }
+    // The last file that has a name wins. Its text is read twice, as its own variables don't include the name.
+    for (auto path = project.files.rbegin(); path != project.files.rend() && project.name.empty(); ++path) {
+        Node file = yaml::parse(loading.files.read(*path, yaml::kFileLimit), loading.files.shown(*path));
+        Node* name = file.find("name");
+        if (!name || name->is_null()) continue;
+        size_t spent = 0;
+        interpolate_tree(loading, *name, spent);
+        project.name = read_string(*name);
+        if (!is_project_name(project.name)) fail(*name, invalid_name(project.name));
+    }
+    if (!project.name.empty()) return;
+    const std::string& directory = loading.files.directory();
+    project.name = normalize_project_name(directory.substr(directory.rfind('/') + 1));
+    if (project.name.empty()) throw Error(Code::invalid_argument, "project name must not be empty", "give it with name: in the compose file");
+}
+
+std::vector<std::string> active_profiles(const Loading& loading) {
+    std::vector<std::string> profiles = loading.input.profiles;
+    auto found = loading.variables.find("COMPOSE_PROFILES");
+    if (profiles.empty() && found != loading.variables.end()) profiles = split(found->second, ',');
+    return profiles;
+}
+
+bool is_active(const std::vector<std::string>& wanted, const std::vector<std::string>& active) {
+    auto in_active = [&](const std::string& profile) { return std::find(active.begin(), active.end(), profile) != active.end(); };
+    return wanted.empty() || in_active("*") || std::any_of(wanted.begin(), wanted.end(), in_active);
+}
+
+bool is_service_name(const std::string& name) {
+    return !name.empty() && name.size() <= 200 && std::all_of(name.begin(), name.end(), [](char c) {
+        return is_name_char(c) || (c >= 'A' && c <= 'Z') || c == '.';
+    });
+}
+
+std::map<std::string, std::vector<std::string>> read_services(Loading& loading, const Node& file, Project& project) {
+    std::map<std::string, std::vector<std::string>> disabled;
+    std::vector<std::string> active = active_profiles(loading);
+    const Node* services = file.find("services");
+    if (!services || services->is_null()) fail(file, "no services");
+    if (!services->is_map()) fail(*services, "must be a mapping");
+    for (const auto& [name, node] : services->entries) {
+        if (name.starts_with("x-")) continue;
+        if (!is_service_name(name)) fail(node, "the name of a service consists of letters, digits, dots, hyphens and underscores");
+        check_keys(node, keys::service);
+        std::vector<std::string> profiles;
+        with(node, "profiles", [&](const Node& value) { profiles = read_strings(value); });
+        if (is_active(profiles, active)) {
+            project.services[name] = read_service(loading, name, node);
+        } else {
+            disabled[name] = std::move(profiles);
+        }
+    }
+    return disabled;
+}
+
+}  // namespace
+
+std::string normalize_project_name(const std::string& name) {
+    std::string result;
+    for (char c : name) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
+        if (is_name_char(c) && !(result.empty() && (c == '_' || c == '-'))) result += c;
+    }
+    return result;
+}
+
+Project load_compose(const ComposeInput& input) {
+    Loading loading{input, ProjectFiles(input.directory, input.confine_to), {}, {}};
+    loading.variables = load_variables(input, loading.files);
+    Project project;
+    project.directory = loading.files.directory();
+    project.files = find_files(loading);
+    choose_name(loading, project);
+    loading.variables["COMPOSE_PROJECT_NAME"] = project.name;
+
+    Node file;
+    for (const std::string& path : project.files) {
+        Node next = load_file(loading, path);
+        if (file.is_null()) {
+            file = std::move(next);
+        } else {
+            merge_files(file, std::move(next));
+        }
+    }
+    drop_resets(file);
+    check_keys(file, keys::project);
+    with(file, "version", [&](const Node& value) {
+        read_string(value);
+        loading.warnings.insert(yaml::where(value) + " is obsolete, it is ignored");
+    });
+    auto disabled = read_services(loading, file, project);
+    read_networks(file, project);
+    read_volumes(file, project);
+    read_file_sources(loading, file, project);
+    check_project(file, disabled, project);
+    project.warnings.assign(loading.warnings.begin(), loading.warnings.end());
+    return project;
+}
+
+}  // namespace kedge::sources

@@ -1,0 +1,149 @@
+#include "sources/compose_ports.h"
+
+#include "sources/compose_keys.h"
+#include "sources/compose_read.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <optional>
+#include <string_view>
+
+namespace kedge::sources {
+
+using yaml::fail;
+using yaml::Node;
+
+namespace {
+
+struct Range {
+    uint16_t first = 0, last = 0;
+    int count() const { return last - first + 1; }
+};
+
+std::optional<uint16_t> port_number(std::string_view text) {
+    uint16_t value = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
+    return value;
+}
+
+std::optional<Range> port_range(std::string_view text) {
+    size_t dash = text.find('-');
+    auto first = port_number(text.substr(0, dash));
+    auto last = dash == std::string_view::npos ? first : port_number(text.substr(dash + 1));
+    if (!first || !last || *last < *first || *first == 0) return std::nullopt;
+    return Range{*first, *last};
+}
+
+[[noreturn]] void not_a_port(const Node& node) {
+    fail(node, fmt::format("\"{}\" is not a port", node.text.substr(0, 200)), "write it as 8080:80, 127.0.0.1:8080:80 or 8080:80/udp");
+}
+
+std::string read_host_ip(const Node& node, const std::string& text) {
+    if (text.find(':') != std::string::npos) fail(node, fmt::format("the IPv6 host address \"{}\" is not supported yet", text));
+    if (!is_ipv4(text)) fail(node, fmt::format("\"{}\" is not an IP address", text));
+    return text;
+}
+
+/// The published ports of `count` containers' ports: one for each, or one range for a single one.
+std::vector<Port> spread(const Node& node, const Port& like, Range target, std::optional<Range> published) {
+    if (published && target.count() > 1 && published->count() != target.count()) {
+        fail(node, fmt::format("\"{}\": the ranges differ in length", node.text));
+    }
+    std::vector<Port> ports;
+    for (int i = 0; i < target.count(); ++i) {
+        Port port = like;
+        port.target = static_cast<uint16_t>(target.first + i);
+        if (published && target.count() > 1) port.published = static_cast<uint16_t>(published->first + i);
+        if (published && target.count() == 1) {
+            port.published = published->first;
+            if (published->count() > 1) port.published_last = published->last;
+        }
+        ports.push_back(port);
+    }
+    return ports;
+}
+
+std::string read_protocol(const Node& node, const std::string& text) {
+    if (text == "tcp" || text == "udp") return text;
+    if (text == "sctp") fail(node, "the protocol sctp is not supported yet");
+    fail(node, fmt::format("\"{}\" is not a protocol", text.substr(0, 50)));
+}
+
+std::vector<Port> read_short(const Node& node) {
+    std::string text = read_text(node);
+    Port port;
+    if (size_t slash = text.find('/'); slash != std::string::npos) {
+        port.protocol = read_protocol(node, text.substr(slash + 1));
+        text.resize(slash);
+    }
+    size_t last = text.rfind(':');
+    auto target = port_range(last == std::string::npos ? text : text.substr(last + 1));
+    if (!target) not_a_port(node);
+    if (last == std::string::npos) return spread(node, port, *target, std::nullopt);
+
+    std::string host = text.substr(0, last);
+    if (host.starts_with('[')) {
+        fail(node, fmt::format("the IPv6 host address \"{}\" is not supported yet", host.substr(0, host.find(']') + 1)));
+    }
+    size_t colon = host.rfind(':');
+    if (colon != std::string::npos) {
+        port.host_ip = host.substr(0, colon);
+        if (!port.host_ip.empty()) port.host_ip = read_host_ip(node, port.host_ip);
+        host = host.substr(colon + 1);
+    }
+    if (host.empty() || host == "0") {
+        if (colon == std::string::npos && host.empty()) not_a_port(node);
+        return spread(node, port, *target, std::nullopt);
+    }
+    auto published = port_range(host);
+    if (!published) not_a_port(node);
+    return spread(node, port, *target, published);
+}
+
+std::vector<Port> read_long(const Node& node) {
+    check_keys(node, keys::port);
+    Port port;
+    with(node, "protocol", [&](const Node& value) { port.protocol = read_protocol(value, read_string(value)); });
+    with(node, "host_ip", [&](const Node& value) { port.host_ip = read_host_ip(value, read_string(value)); });
+    // Both modes publish on this one machine; a name and an application protocol are for people.
+    with(node, "mode", [](const Node& value) { read_one_of(value, {"host", "ingress"}); });
+    with(node, "name", [](const Node& value) { read_string(value); });
+    with(node, "app_protocol", [](const Node& value) { read_string(value); });
+    const Node* target = node.find("target");
+    if (!target) fail(node, "target is missing");
+    auto container = static_cast<uint16_t>(read_integer(*target, 1, 65535));
+    std::optional<Range> published;
+    with(node, "published", [&](const Node& value) {
+        std::string text = read_text(value);
+        if (text == "0" || text.empty()) return;
+        published = port_range(text);
+        if (!published) not_a_port(value);
+    });
+    return spread(node, port, {container, container}, published);
+}
+
+}  // namespace
+
+std::vector<Port> read_port(const Node& node) {
+    if (node.is_map()) return read_long(node);
+    if (!node.is_scalar()) fail(node, "must be a string, number or mapping");
+    return read_short(node);
+}
+
+std::string port_identity(const Node& node) {
+    std::string identity;
+    for (const Port& port : read_port(node)) {
+        identity += fmt::format("{}:{}-{}:{}/{},", port.host_ip, port.published, port.published_last, port.target, port.protocol);
+    }
+    return identity;
+}
+
+std::string short_mount_target(const std::string& text) {
+    size_t first = text.find(':');
+    if (first == std::string::npos) return text;
+    return text.substr(first + 1, text.find(':', first + 1) - first - 1);
+}
+
+}  // namespace kedge::sources

@@ -1,0 +1,79 @@
+#include "sources/yaml_tree.h"
+
+#include "base/error.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace kedge::sources::yaml {
+
+namespace {
+
+// A hostile key may be as long as the file; a message need not be.
+constexpr size_t kShownLimit = 300;
+
+}  // namespace
+
+const Node* Node::find(std::string_view key) const {
+    auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == key; });
+    return found == entries.end() ? nullptr : &found->second;
+}
+
+Node* Node::find(std::string_view key) {
+    return const_cast<Node*>(std::as_const(*this).find(key));
+}
+
+Node& Node::at_or_add(const std::string& key) {
+    if (Node* found = find(key)) return *found;
+    Node added;
+    added.line = line;
+    added.place = std::make_shared<const Place>(Place{place, key});
+    return entries.emplace_back(key, std::move(added)).second;
+}
+
+void Node::erase(std::string_view key) {
+    std::erase_if(entries, [&](const auto& entry) { return entry.first == key; });
+}
+
+std::string path_of(const Node& node) {
+    std::vector<const std::string*> names;
+    for (const Place* place = node.place.get(); place && place->parent; place = place->parent.get()) {
+        names.push_back(&place->name);
+    }
+    std::string path;
+    for (auto name = names.rbegin(); name != names.rend() && path.size() < kShownLimit; ++name) {
+        if (!path.empty() && !(*name)->starts_with('[')) path += '.';
+        path += (*name)->substr(0, kShownLimit);
+    }
+    return path;
+}
+
+std::string where(const Node& node) {
+    const Place* file = node.place.get();
+    while (file && file->parent) file = file->parent.get();
+    std::string path = path_of(node);
+    return fmt::format("{}:{}{}{}", file ? file->name : "", node.line, path.empty() ? "" : ": ", path);
+}
+
+void fail(const Node& node, const std::string& what, const std::string& hint) {
+    throw Error(Code::invalid_argument, where(node) + ": " + what, hint);
+}
+
+Node string_node(const Node& like, std::string text) {
+    Node node;
+    node.kind = Kind::string;
+    node.text = std::move(text);
+    node.line = like.line;
+    node.place = like.place;
+    return node;
+}
+
+size_t count_nodes(const Node& node) {
+    size_t count = 1;
+    for (const Node& item : node.items) count += count_nodes(item);
+    for (const auto& [key, value] : node.entries) count += count_nodes(value);
+    return count;
+}
+
+}  // namespace kedge::sources::yaml
