@@ -32,11 +32,15 @@ public:
 
     void folder(int from, int to, const std::string& path) {
         for (const std::string& name : names_in(from)) entry(from, to, name, path.empty() ? name : path + "/" + name);
+        folder_attributes(from, to, path);  // last: adding entries changed its time
+    }
+
+    static void folder_attributes(int from, int to, const std::string& path) {
         struct stat info {};
         if (::fstat(from, &info) != 0) throw_errno("stat " + path);
         if (::fchown(to, info.st_uid, info.st_gid) != 0) throw_errno("chown " + path);
         attributes(from, to, path);
-        finish(to, info, path);  // last: adding entries changed its time
+        finish(to, info, path);
     }
 
 private:
@@ -134,6 +138,10 @@ private:
 
 void copy_tree(int from, int to) {
     TreeCopy(to).folder(from, to, "");
+}
+
+void copy_folder_attributes(int from, int to) {
+    TreeCopy::folder_attributes(from, to, "folder");
 }
 
 }  // namespace kedge::runtime

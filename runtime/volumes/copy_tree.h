@@ -7,4 +7,7 @@ namespace kedge::runtime {
 /// followed; overlayfs's whiteouts and its own attributes are left out. Throws Error that names the path.
 void copy_tree(int from, int to);
 
+/// Gives the folder `to` the owner, mode, extended attributes and times of the folder `from`.
+void copy_folder_attributes(int from, int to);
+
 }  // namespace kedge::runtime

@@ -4,6 +4,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "runtime/volumes/copy_tree.h"
 #include "runtime/volumes/folder_list.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 
 namespace kedge::runtime {
 
@@ -22,6 +24,9 @@ using Durability = Database::Durability;
 
 namespace {
 
+constexpr const char* kData = "_data";
+constexpr const char* kFilling = "_filling";  // a fill in progress: thrown away by the next start
+constexpr const char* kFilled = "_filled";  // a whole fill that is being moved to _data
 constexpr const char* kRemovedPrefix = ".removed-";  // no volume's name begins with a dot
 
 bool is_name(const std::string& name) {
@@ -95,7 +100,7 @@ void VolumeStore::adopt_folders() {
             }
             remove_tree(folder_.get(), name);
         } else if (is_name(name)) {
-            remove_tree(folder_.get(), name + "/_fill");
+            remove_tree(folder_.get(), name + "/" + kFilling);
             if (volumes_.contains(name)) continue;
             VolumeInfo info;
             info.spec.name = name;
@@ -104,13 +109,16 @@ void VolumeStore::adopt_folders() {
             insert(info);
         }
     }
-    for (const auto& [name, info] : volumes_) make_folder(name);
+    for (const auto& [name, info] : volumes_) {
+        make_folder(name);
+        finish_fill(name);
+    }
 }
 
 void VolumeStore::make_folder(const std::string& name) {
     if (::mkdirat(folder_.get(), name.c_str(), 0711) != 0 && errno != EEXIST) throw_errno("mkdir " + path_ + "/" + name);
     Fd volume = open_at(folder_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (::mkdirat(volume.get(), "_data", 0755) != 0) {
+    if (::mkdirat(volume.get(), kData, 0755) != 0) {
         if (errno == EEXIST) return;
         throw_errno("mkdir " + path_ + "/" + name + "/_data");
     }
@@ -144,9 +152,20 @@ VolumeInfo VolumeStore::create(const VolumeSpec& spec) {
         throw Error(Code::invalid_argument,
                     fmt::format("volume {}: driver option \"{}\" is not supported", info.spec.name, spec.options.begin()->first));
     }
+    return add(info);
+}
+
+void VolumeStore::create_anonymous(const std::string& name) {
+    VolumeInfo info;
+    info.spec.name = name;
+    info.anonymous = true;
+    check_name(name);
+    (void)add(info);
+}
+
+VolumeInfo VolumeStore::add(VolumeInfo info) {
     info.created = wall_now();
     info.mountpoint = path_ + "/" + info.spec.name + "/_data";
-
     std::lock_guard lock(mutex_);
     if (auto known = volumes_.find(info.spec.name); known != volumes_.end()) return known->second;
     fault_point("volume.create.before_record");
@@ -193,23 +212,47 @@ std::vector<VolumeInfo> VolumeStore::list() const {
     return all;
 }
 
-void VolumeStore::fill(const std::string& name, const std::function<void(int)>& copy) {
+void VolumeStore::fill(const std::string& name, const std::function<bool(int)>& copy) {
     std::lock_guard lock(filling_);
     Fd volume = open_at(folder_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-    if (!names_in(open_at(volume.get(), "_data", O_RDONLY | O_DIRECTORY | O_NOFOLLOW).get()).empty()) return;
-    remove_tree(volume.get(), "_fill");
-    if (::mkdirat(volume.get(), "_fill", 0755) != 0) throw_errno("mkdir " + path_ + "/" + name + "/_fill");
-    Fd filled = open_at(volume.get(), "_fill", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (!names_in(open_at(volume.get(), kData, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).get()).empty()) return;
+    remove_tree(volume.get(), kFilling);
+    if (::mkdirat(volume.get(), kFilling, 0755) != 0) throw_errno("mkdir " + path_ + "/" + name + "/" + kFilling);
+    Fd filled = open_at(volume.get(), kFilling, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     try {
-        copy(filled.get());
-        if (::syncfs(filled.get()) != 0) throw_errno("sync volume " + name);
+        if (!copy(filled.get())) return remove_tree(volume.get(), kFilling);
+        // Only content needs all of the file system's data on disk; an empty folder is its own.
+        if (names_in(filled.get()).empty()) sync_fd(filled.get());
+        else if (::syncfs(filled.get()) != 0) throw_errno("sync volume " + name);
     } catch (...) {
-        remove_tree(volume.get(), "_fill");
+        remove_tree(volume.get(), kFilling);
         throw;
     }
     fault_point("volume.fill.before_rename");
-    rename_durably(volume.get(), "_fill", volume.get(), "_data");  // an empty folder gives way to a rename
+    rename_durably(volume.get(), kFilling, volume.get(), kFilled);
     fault_point("volume.fill.after_rename");
+    finish_fill(name);
+}
+
+/// Moves what a complete fill holds into the volume. The next start does it again if it was interrupted.
+void VolumeStore::finish_fill(const std::string& name) {
+    Fd volume = open_at(folder_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    if (::faccessat(volume.get(), kFilled, F_OK, AT_SYMLINK_NOFOLLOW) != 0) return;
+    Fd filled = open_at(volume.get(), kFilled, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    Fd data = open_at(volume.get(), kData, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    struct stat attributes {};
+    if (::fstat(filled.get(), &attributes) != 0) throw_errno("stat " + path_ + "/" + name);
+    for (const std::string& entry : names_in(filled.get())) {
+        // What a container wrote there meanwhile stays.
+        if (::renameat2(filled.get(), entry.c_str(), data.get(), entry.c_str(), RENAME_NOREPLACE) != 0 && errno != EEXIST) {
+            throw_errno("rename " + entry);
+        }
+    }
+    copy_folder_attributes(filled.get(), data.get());
+    timespec times[2] = {attributes.st_atim, attributes.st_mtim};
+    if (::futimens(data.get(), times) != 0) throw_errno("set times of volume " + name);
+    sync_fd(data.get());
+    remove_tree(volume.get(), kFilled);
 }
 
 void VolumeStore::publish(const std::string& action, const std::string& name) {

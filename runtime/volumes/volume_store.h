@@ -25,13 +25,16 @@ public:
     ~VolumeStore() override;
 
     VolumeInfo create(const VolumeSpec& spec) override;
+    /// A volume that was asked for without a name and got this one.
+    void create_anonymous(const std::string& name);
     void remove(const std::string& name, bool force) override;
     VolumeInfo inspect(const std::string& name) const override;
     std::vector<VolumeInfo> list() const override;
 
-    /// Gives an empty volume its first content: `copy` writes into a new folder, which takes the place of _data whole or
-    /// not at all. Does nothing when there is something in the volume. Two fills of one volume come one after the other.
-    void fill(const std::string& name, const std::function<void(int folder)>& copy);
+    /// Gives an empty volume its first content: `copy` writes into a new folder and tells whether it did; what it wrote gets into
+    /// _data whole or not at all, also when the power goes. _data itself stays the same folder, as it may be mounted somewhere.
+    /// Does nothing when there is something in the volume. Two fills of one volume come one after the other.
+    void fill(const std::string& name, const std::function<bool(int folder)>& copy);
 
     /// Docker's rule for names: `[a-zA-Z0-9][a-zA-Z0-9_.-]`, at least two characters. Throws Error.
     static void check_name(const std::string& name);
@@ -40,7 +43,9 @@ private:
     void load();
     void adopt_folders();
     void insert(const VolumeInfo& info);
+    VolumeInfo add(VolumeInfo info);
     void make_folder(const std::string& name);
+    void finish_fill(const std::string& name);
     void publish(const std::string& action, const std::string& name);
 
     std::string path_;

@@ -1,0 +1,127 @@
+#pragma once
+
+#include "base/error.h"
+#include "base/fd.h"
+#include "runtime/containers.h"
+#include "runtime/containers/container_store.h"
+#include "runtime/containers/launcher.h"
+#include "runtime/containers/supervisor.h"
+#include "runtime/containers/workers.h"
+#include "runtime/events.h"
+#include "runtime/images.h"
+#include "runtime/networks/bridge_networks.h"
+#include "runtime/volumes/volume_store.h"
+
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+namespace kedge::runtime {
+
+/// The engine's Containers. One source file per duty: create, start, stop, exits (what follows a container's end), remove, exec, logs, ports,
+/// recovery. Each container has a lock for the steps that change what it is doing; nobody waits for a container's end while holding it, except remove.
+class ContainerEngine : public Containers {
+public:
+    struct Options {
+        std::string root, run, instance, shim;
+    };
+    ContainerEngine(Options options, ContainerStore& store, Images& images, BridgeNetworks& networks, VolumeStore& volumes,
+                    Events& events);
+    ~ContainerEngine() override;  ///< the containers go on running
+
+    /// Finishes or undoes what a crash left half-done, adopts what runs, starts what should run. Once, before anything else.
+    void recover();
+
+    std::string create(const ContainerSpec& spec) override;
+    void start(const std::string& id, const StartOptions& options = {}) override;
+    void stop(const std::string& id, std::optional<int> timeout_seconds = {}) override;
+    void kill(const std::string& id, const std::string& signal = "KILL") override;
+    void restart(const std::string& id, std::optional<int> timeout_seconds = {}) override;
+    void remove(const std::string& id, const RemoveOptions& options = {}) override;
+    void rename(const std::string& id, const std::string& new_name) override;
+    int wait(const std::string& id, std::stop_token stop = {}) override;
+    ContainerInfo inspect(const std::string& id) const override;
+    std::vector<ContainerInfo> list() const override;
+    void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
+              std::stop_token stop = {}) override;
+    ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
+                    std::stop_token stop = {}) override;
+    int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop = {}) override;
+    void set_health(const std::string& id, const Health& health) override;
+    void take_over_ports(const std::string& from, const std::string& to) override;
+    Fd network_namespace(const std::string& id) const override;
+
+private:
+    using Snapshot = ContainerStore::Snapshot;
+    using Keep = ContainerStore::Keep;
+
+    /// What only this agent knows of a container.
+    struct Live {
+        std::mutex operation;  ///< held while it is started, removed, or its policy is decided
+        std::shared_ptr<const Launched> run;  ///< guarded by live_mutex_; null when it doesn't run
+        std::chrono::milliseconds back_off{0};  ///< guarded by live_mutex_
+    };
+
+    // container_engine.cpp
+    std::shared_ptr<Live> live(const std::string& id) const;
+    std::shared_ptr<const Launched> run_of(const std::string& id) const;
+    void set_run(const std::string& id, std::shared_ptr<const Launched> run);
+    Snapshot running(const std::string& id) const;
+    std::string folder_of(const std::string& id) const { return options_.root + "/containers/" + id; }
+    std::string run_folder_of(const std::string& id) const { return options_.run + "/containers/" + id; }
+    void publish(const ContainerRecord& record, const std::string& action, std::map<std::string, std::string> more = {});
+
+    // create.cpp
+    void insert_with_name(ContainerRecord& record);
+    void make_container(const ContainerRecord& record);
+    void make_volumes(const ContainerRecord& record);
+    void check_references(const ContainerSpec& spec);
+
+    // start.cpp
+    struct Prepared;
+    void start_locked(const std::string& id, const StartOptions& options, bool by_policy);
+    Prepared prepare(const ContainerRecord& record, const StartOptions& options);
+    LaunchRequest request_of(const ContainerRecord& record, const Prepared& prepared) const;
+    void undo_start(const std::string& id);
+    void start_failed(const Snapshot& record, bool by_policy, int exit_code, const Error& error);
+
+    // stop.cpp
+    void stop_run(const Snapshot& record, int signal, std::optional<int> grace);
+    void kill_and_wait(const Snapshot& record);
+    bool cancel_restart(const Snapshot& record);
+
+    // exits.cpp
+    void on_exit(const std::string& id);
+    void finish_run(const std::string& id);
+    void restart_due(const std::string& id);
+    void schedule_restart(const std::string& id, Nanoseconds ran);
+
+    // remove.cpp
+    void remove_locked(const Snapshot& record, bool with_volumes);
+    void erase_files(const std::string& id);
+
+    // recovery.cpp
+    void recover_container(const Snapshot& record);
+    void adopt(const Snapshot& record, Launched run);
+    void remove_unknown_folders();
+    void end_process(const Launched& run) const;
+
+    Options options_;
+    ContainerStore& store_;
+    Images& images_;
+    BridgeNetworks& networks_;
+    VolumeStore& volumes_;
+    Events& events_;
+    Launcher launcher_;
+    mutable std::mutex live_mutex_;
+    mutable std::unordered_map<std::string, std::shared_ptr<Live>> live_;
+    std::unique_ptr<Workers> workers_;
+    std::unique_ptr<Supervisor> supervisor_;
+};
+
+/// What a container is to be attached to and under which names, from its record.
+BridgeNetworks::Attachment attachment_of(const ContainerRecord& record, bool publish_ports);
+
+}  // namespace kedge::runtime

@@ -1,0 +1,116 @@
+#include "runtime/containers/container_engine.h"
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "runtime/containers/container_check.h"
+#include "runtime/containers/generated_name.h"
+#include "runtime/containers/image_view.h"
+#include "runtime/containers/resolve.h"
+#include "runtime/containers/signals.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace kedge::runtime {
+
+namespace {
+
+/// The network behind the modes `bridge` and `default`, made when first asked for.
+constexpr const char* kDefaultNetwork = "bridge";
+
+}  // namespace
+
+void ContainerEngine::check_references(const ContainerSpec& spec) {
+    for (const NetworkAttachment& network : spec.networks) (void)networks_.inspect(network.network);
+    for (const std::string* mode : {&spec.network_mode, &spec.pid_mode, &spec.ipc_mode}) {
+        std::string other = container_of_mode(*mode);
+        if (!other.empty()) (void)store_.find(other);
+    }
+    if (spec.network_mode != "bridge" && spec.network_mode != "default") return;
+    try {
+        (void)networks_.inspect(kDefaultNetwork);
+    } catch (const Error& e) {
+        if (e.code() != Code::not_found) throw;
+        NetworkSpec network;
+        network.name = kDefaultNetwork;
+        try {
+            (void)networks_.create(network);
+        } catch (const Error& made_meanwhile) {
+            if (made_meanwhile.code() != Code::conflict) throw;
+            (void)networks_.inspect(kDefaultNetwork);
+        }
+    }
+}
+
+std::string ContainerEngine::create(const ContainerSpec& spec) {
+    check_spec(spec);
+    ImageInfo image = images_.get(spec.image);
+    check_references(spec);
+    ContainerRecord record = resolve(spec, image);
+    record.info.id = random_hex(32);
+    (void)signal_number(record.info.stop_signal);  // the image's may be anything
+    record.info.name = spec.name;
+    record.info.created = wall_now();
+    record.info.log_path = folder_of(record.info.id) + "/" + record.info.id + "-json.log";
+
+    // The record comes first, so that whatever is made for it is known to belong to it; until it is complete nobody sees it.
+    fault_point("container.create.before_record");
+    insert_with_name(record);
+    Snapshot made;
+    try {
+        make_container(record);
+        made = store_.change(record.info.id, Keep::power, [](ContainerRecord& r) { r.complete = true; });
+    } catch (...) {
+        remove_locked(store_.get(record.info.id), true);
+        throw;
+    }
+    fault_point("container.create.after_record");
+    publish(*made, "create");
+    return record.info.id;
+}
+
+void ContainerEngine::insert_with_name(ContainerRecord& record) {
+    if (!record.info.name.empty()) return store_.insert(record);
+    for (int attempt = 0;; ++attempt) {
+        record.info.name = generated_name(attempt > 3);
+        try {
+            return store_.insert(record);
+        } catch (const Error& e) {
+            if (e.code() != Code::conflict || attempt > 50) throw;
+        }
+    }
+}
+
+void ContainerEngine::make_container(const ContainerRecord& record) {
+    std::string folder = folder_of(record.info.id);
+    make_folders(AT_FDCWD, folder, 0711);
+    make_folders(AT_FDCWD, folder + "/upper", 0755);
+    make_folders(AT_FDCWD, folder + "/work", 0700);
+    make_volumes(record);
+}
+
+void ContainerEngine::make_volumes(const ContainerRecord& record) {
+    Fd image;  // opened when a volume needs it
+    for (const Mount& mount : record.info.mounts) {
+        if (mount.type == Mount::Type::bind && mount.create_host_path) make_folders(AT_FDCWD, mount.source, 0755);
+        if (mount.type != Mount::Type::volume) continue;
+        const auto& anonymous = record.anonymous_volumes;
+        if (std::find(anonymous.begin(), anonymous.end(), mount.source) != anonymous.end()) {
+            volumes_.create_anonymous(mount.source);
+        } else {
+            VolumeSpec spec;
+            spec.name = mount.source;
+            (void)volumes_.create(spec);
+        }
+        if (mount.no_copy) continue;
+        volumes_.fill(mount.source, [&](int volume) {
+            if (!image) image = open_image_view(images_.layer_folders(record.info.image_id), folder_of(record.info.id) + "/upper");
+            return copy_from_image(image, mount.target, volume);
+        });
+    }
+}
+
+}  // namespace kedge::runtime

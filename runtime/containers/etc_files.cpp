@@ -1,0 +1,120 @@
+#include "runtime/containers/etc_files.h"
+
+#include "base/error.h"
+#include "base/fd.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <sstream>
+
+namespace kedge::runtime {
+
+namespace {
+
+constexpr const char* kLocalHosts =
+    "127.0.0.1\tlocalhost\n"
+    "::1\tlocalhost ip6-localhost ip6-loopback\n"
+    "fe00::0\tip6-localnet\n"
+    "ff00::0\tip6-mcastprefix\n"
+    "ff02::1\tip6-allnodes\n"
+    "ff02::2\tip6-allrouters\n";
+
+std::string file_or_nothing(const std::string& path) {
+    try {
+        return read_file_at(AT_FDCWD, path, 1 << 20);
+    } catch (const Error&) {
+        return {};  // a host without it
+    }
+}
+
+/// The lines of a resolv.conf that begin with this word, and those that don't.
+std::string lines(const std::string& text, const std::string& word, bool with) {
+    std::istringstream in(text);
+    std::string line, found;
+    while (std::getline(in, line)) {
+        bool matches = line.starts_with(word + " ") || line.starts_with(word + "\t");
+        if (matches == with) found += line + "\n";
+    }
+    return found;
+}
+
+std::string resolv_conf(const ContainerSpec& spec, const std::string& name_server) {
+    std::string host = host_resolv_conf();
+    std::string text;
+    if (!name_server.empty()) {
+        text += "nameserver " + name_server + "\n";
+    } else if (!spec.dns.empty()) {
+        for (const std::string& address : spec.dns) text += "nameserver " + address + "\n";
+    } else {
+        text += lines(host, "nameserver", true);
+    }
+    if (!spec.dns_search.empty()) {
+        if (spec.dns_search.size() != 1 || spec.dns_search[0] != ".") {
+            text += "search";
+            for (const std::string& domain : spec.dns_search) text += " " + domain;
+            text += "\n";
+        }
+    } else {
+        text += lines(host, "search", true);
+    }
+    text += name_server.empty() ? lines(host, "options", true) : "options ndots:0\n";
+    return text;
+}
+
+}  // namespace
+
+std::string host_resolv_conf() {
+    std::string text = file_or_nothing("/etc/resolv.conf");
+    // A stub resolver on the host's loopback is out of reach; systemd keeps the real servers here.
+    if (text.find("nameserver 127.0.0.53") != std::string::npos) {
+        std::string real = file_or_nothing("/run/systemd/resolve/resolv.conf");
+        if (!real.empty()) return real;
+    }
+    return text;
+}
+
+std::string host_name() {
+    utsname names{};
+    if (::uname(&names) != 0) throw_errno("uname");
+    return names.nodename;
+}
+
+EtcFiles etc_files(const ContainerInfo& info, const std::string& hostname, const std::vector<NetworkEndpoint>& endpoints,
+                   const std::string& name_server, const std::string& host_gateway) {
+    const ContainerSpec& spec = info.spec;
+    EtcFiles files;
+    files.hostname = hostname + "\n";
+    files.hosts = spec.network_mode == "host" ? file_or_nothing("/etc/hosts") : kLocalHosts;
+    if (!files.hosts.empty() && files.hosts.back() != '\n') files.hosts += '\n';
+    for (const std::string& host : spec.extra_hosts) {
+        size_t colon = host.find(':');
+        std::string address = host.substr(colon + 1);
+        if (address == "host-gateway") {
+            if (host_gateway.empty()) {
+                throw Error(Code::invalid_argument, "extra host " + host + ": a container without a network has no host-gateway");
+            }
+            address = host_gateway;
+        }
+        files.hosts += address + "\t" + host.substr(0, colon) + "\n";
+    }
+    std::string names = spec.domainname.empty() ? hostname : hostname + "." + spec.domainname + " " + hostname;
+    for (const NetworkEndpoint& endpoint : endpoints) files.hosts += endpoint.ip + "\t" + names + "\n";
+    files.resolv_conf = resolv_conf(spec, name_server);
+    return files;
+}
+
+void write_etc_files(int container_folder, const EtcFiles& files) {
+    auto write = [&](const char* name, const std::string& text) {
+        Fd file = open_at(container_folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
+        if (::fchmod(file.get(), 0644) != 0) throw_errno(std::string("chmod ") + name);  // whatever the umask is
+        write_all(file.get(), text);
+    };
+    write("hosts", files.hosts);
+    write("hostname", files.hostname);
+    write("resolv.conf", files.resolv_conf);
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,151 @@
+#include "runtime/containers/container_engine.h"
+
+#include "base/error.h"
+#include "runtime/containers/resolve.h"
+#include "runtime/containers/stop_fd.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <poll.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+namespace kedge::runtime {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int reap(const Launcher::Exec& process) {
+    siginfo_t info{};
+    while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process.pidfd.get()), &info, WEXITED) != 0) {
+        if (errno != EINTR) throw_errno("wait for exec");
+    }
+    return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+}
+
+void end(const Launcher::Exec& process) {
+    (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);  // it may have ended
+}
+
+std::string joined(const std::vector<std::string>& arguments) {
+    return fmt::format("{}", fmt::join(arguments, " "));
+}
+
+Launcher::ExecRequest exec_request(const ContainerInfo& info, const ExecSpec& spec) {
+    if (spec.arguments.empty()) throw Error(Code::invalid_argument, "No exec command specified");
+    Launcher::ExecRequest request;
+    request.arguments = spec.arguments;
+    std::string hostname = info.spec.hostname.empty() ? info.id.substr(0, 12) : info.spec.hostname;
+    request.environment = overlay_environment(process_environment(info, hostname), spec.environment);
+    std::erase_if(request.environment, [](const std::string& variable) { return variable.find('=') == std::string::npos; });
+    request.user = spec.user.empty() ? info.user : spec.user;
+    request.working_dir = !spec.working_dir.empty() ? spec.working_dir : info.working_dir.empty() ? "/" : info.working_dir;
+    if (request.working_dir[0] != '/') {
+        throw Error(Code::invalid_argument, "Cwd must be an absolute path: " + request.working_dir);
+    }
+    request.privileged = spec.privileged;
+    return request;
+}
+
+/// What comes out of a process, up to a limit; the rest is read and dropped, so that the process is never stuck on a full pipe.
+class Output {
+public:
+    Output(size_t limit) : limit_(limit) {
+        int ends[2];
+        if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe");
+        read_.reset(ends[0]);
+        write_.reset(ends[1]);
+        if (::fcntl(read_.get(), F_SETFL, O_NONBLOCK) != 0) throw_errno("pipe");
+    }
+    int write_end() const { return write_.get(); }
+    void started() { write_.reset(); }
+    int get() const { return read_.get(); }
+
+    /// Takes what is there. False at the end of the stream.
+    bool take() {
+        char buffer[16384];
+        while (true) {
+            ssize_t n = ::read(read_.get(), buffer, sizeof buffer);
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) return true;
+            if (n == 0) return false;
+            text.append(buffer, std::min(static_cast<size_t>(n), limit_ - std::min(limit_, text.size())));
+        }
+    }
+
+    std::string text;
+
+private:
+    size_t limit_;
+    Fd read_, write_;
+};
+
+}  // namespace
+
+ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
+                                 std::stop_token stop) {
+    Snapshot record = running(id);
+    Launcher::ExecRequest request = exec_request(record->info, spec);
+    Output output(output_limit);
+    request.out = request.err = output.write_end();
+    std::string exec_id = random_hex(32), command = joined(spec.arguments);
+    publish(*record, "exec_create: " + command, {{"execID", exec_id}});
+    Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
+    output.started();
+    publish(*record, "exec_start: " + command, {{"execID", exec_id}});
+
+    ExecResult result;
+    StopFd stopped(stop);
+    auto deadline = Clock::now() + timeout;
+    bool open = true, cancelled = false;
+    while (true) {
+        auto rest = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+        int wait = timeout.count() <= 0 ? -1 : static_cast<int>(std::clamp<int64_t>(rest.count(), 0, 1 << 30));
+        pollfd fds[3] = {{process.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {open ? output.get() : -1, POLLIN, 0}};
+        int ready = ::poll(fds, 3, wait);
+        if (ready < 0 && errno == EINTR) continue;
+        if (fds[2].revents) open = output.take();
+        if (fds[0].revents) break;
+        result.timed_out = ready == 0;
+        cancelled = fds[1].revents != 0;
+        if (result.timed_out || cancelled) {
+            end(process);
+            break;
+        }
+    }
+    result.exit_code = reap(process);
+    // What its children may still write is not waited for: they can go on for ever.
+    if (open) (void)output.take();
+    result.output = std::move(output.text);
+    publish(*record, "exec_die", {{"execID", exec_id}, {"exitCode", std::to_string(result.exit_code)}});
+    if (cancelled) throw Error(Code::cancelled, "exec in container " + record->info.name + " was cancelled");
+    return result;
+}
+
+int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop) {
+    Snapshot record = running(id);
+    Launcher::ExecRequest request = exec_request(record->info, spec);
+    request.in = in;
+    request.out = out;
+    request.err = err;
+    std::string exec_id = random_hex(32), command = joined(spec.arguments);
+    publish(*record, "exec_create: " + command, {{"execID", exec_id}});
+    Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
+    publish(*record, "exec_start: " + command, {{"execID", exec_id}});
+    StopFd stopped(stop);
+    pollfd fds[2] = {{process.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
+    while (::poll(fds, 2, -1) < 0 && errno == EINTR) {}
+    bool cancelled = fds[0].revents == 0;
+    if (cancelled) end(process);
+    int code = reap(process);
+    publish(*record, "exec_die", {{"execID", exec_id}, {"exitCode", std::to_string(code)}});
+    if (cancelled) throw Error(Code::cancelled, "exec in container " + record->info.name + " was cancelled");
+    return code;
+}
+
+}  // namespace kedge::runtime

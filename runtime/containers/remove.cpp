@@ -1,0 +1,72 @@
+#include "runtime/containers/container_engine.h"
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/log.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+
+namespace kedge::runtime {
+
+void ContainerEngine::remove(const std::string& id, const RemoveOptions& options) {
+    Snapshot record = store_.find(id);
+    auto entry = live(record->info.id);
+    std::lock_guard lock(entry->operation);
+    record = store_.get(record->info.id);
+    if (!record) throw Error(Code::not_found, "No such container: " + id);
+    Status status = record->info.status;
+    if (status == Status::running || status == Status::paused || status == Status::restarting) {
+        if (!options.force) {
+            throw Error(Code::conflict,
+                        fmt::format("You cannot remove a {} container {}. Stop the container before attempting removal or "
+                                    "force remove",
+                                    to_string(status), record->info.id));
+        }
+        supervisor_->cancel(record->info.id);
+        // From here on its policy doesn't start it again.
+        record = store_.change(record->info.id, Keep::process, [](ContainerRecord& r) {
+            r.info.stopped_by_hand = true;
+            if (r.info.status == Status::restarting) r.info.status = Status::exited;
+        });
+        if (status != Status::restarting) kill_and_wait(record);
+        record = store_.get(record->info.id);
+        if (!record) return;
+    }
+    remove_locked(record, options.volumes);
+}
+
+/// The container's operation lock is held, and it doesn't run.
+void ContainerEngine::remove_locked(const Snapshot& record, bool with_volumes) {
+    const std::string id = record->info.id;
+    fault_point("container.remove.before_record");
+    // What was decided is finished by the next start if this one doesn't get there.
+    Snapshot removing = store_.change(id, Keep::power, [&](ContainerRecord& r) {
+        r.info.status = Status::removing;
+        r.remove_volumes = with_volumes;
+    });
+    fault_point("container.remove.after_record");
+    erase_files(id);
+    for (const std::string& volume : record->anonymous_volumes) {
+        if (!with_volumes) break;
+        try {
+            volumes_.remove(volume, true);
+        } catch (const Error& e) {
+            if (e.code() != Code::conflict) log(LogLevel::warning, e.what());  // another container uses it: it stays
+        }
+    }
+    store_.erase(id);
+    {
+        std::lock_guard lock(live_mutex_);
+        live_.erase(id);
+    }
+    if (removing->complete) publish(*removing, "destroy");
+}
+
+void ContainerEngine::erase_files(const std::string& id) {
+    launcher_.clean_up(id, run_folder_of(id));
+    remove_tree(AT_FDCWD, folder_of(id));
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,240 @@
+#include "runtime/containers/container_engine.h"
+
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "runtime/containers/container_check.h"
+#include "runtime/containers/etc_files.h"
+#include "runtime/containers/resolve.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+
+namespace kedge::runtime {
+
+/// What one start needs besides the record.
+struct ContainerEngine::Prepared {
+    BridgeNetworks::Attachment attachment;
+    BridgeNetworks::Attached attached;
+    std::string hostname;
+    Fd joined;  ///< the network namespace of `container:<id>`
+};
+
+namespace {
+
+std::vector<PortBinding> published_ports(const ContainerRecord& record) {
+    std::vector<PortBinding> ports = record.info.spec.ports;
+    if (!record.info.spec.publish_all) return ports;
+    for (const std::string& exposed : record.exposed_ports) {
+        PortBinding port;
+        if (exposed.ends_with("/udp")) port.protocol = Protocol::udp;
+        auto [end, error] = std::from_chars(exposed.data(), exposed.data() + exposed.size(), port.container_port);
+        if (error != std::errc() || port.container_port == 0) continue;  // the image's, not the user's: nothing to publish
+        bool given = std::any_of(ports.begin(), ports.end(), [&](const PortBinding& p) {
+            return p.container_port == port.container_port && p.protocol == port.protocol;
+        });
+        if (!given) ports.push_back(port);
+    }
+    return ports;
+}
+
+size_t depth(const std::string& path) {
+    return static_cast<size_t>(std::count(path.begin(), path.end(), '/'));
+}
+
+}  // namespace
+
+BridgeNetworks::Attachment attachment_of(const ContainerRecord& record, bool publish_ports) {
+    const ContainerInfo& info = record.info;
+    BridgeNetworks::Attachment attachment;
+    attachment.container_id = info.id;
+    attachment.container_name = info.name;
+    attachment.networks = info.spec.networks;
+    if (info.spec.network_mode == "bridge" || info.spec.network_mode == "default") {
+        NetworkAttachment network;
+        network.network = "bridge";
+        attachment.networks = {network};
+    }
+    if (attachment.networks.empty()) return attachment;
+    attachment.ports = published_ports(record);
+    attachment.publish_ports = publish_ports;
+    return attachment;
+}
+
+void ContainerEngine::start(const std::string& id, const StartOptions& options) {
+    Snapshot record = store_.find(id);
+    auto entry = live(record->info.id);
+    std::lock_guard lock(entry->operation);
+    start_locked(record->info.id, options, false);
+}
+
+void ContainerEngine::start_locked(const std::string& id, const StartOptions& options, bool by_policy) {
+    Snapshot record = store_.get(id);
+    if (!record) throw Error(Code::not_found, "No such container: " + id);
+    const ContainerInfo& info = record->info;
+    if (info.status == Status::removing) {
+        throw Error(Code::conflict, "container is marked for removal and cannot be started");
+    }
+    if (info.status == Status::running || (info.status == Status::restarting && !by_policy)) {
+        throw Error(Code::not_modified, fmt::format("container {} is already running", info.name));
+    }
+    int exit_code = 128;
+    try {
+        Prepared prepared = prepare(*record, options);
+        record = store_.change(id, Keep::process, [&](ContainerRecord& r) {
+            r.starting = true;
+            r.ports_published = options.publish_ports;
+            r.info.endpoints = prepared.attached.endpoints;
+            r.info.ports = prepared.attached.ports;
+            r.info.error.clear();
+            if (by_policy) return;
+            r.info.stopped_by_hand = false;
+            r.info.restart_count = 0;
+        });
+        fault_point("container.start.before_spawn");
+        auto run = std::make_shared<const Launched>(launcher_.launch(
+            request_of(*record, prepared), [&](int space) { networks_.connect(prepared.attachment, prepared.attached, space); },
+            &exit_code));
+        fault_point("container.start.after_spawn");
+        set_run(id, run);
+        // Whether somebody stopped it decides what happens after a power cut.
+        Keep keep = info.stopped_by_hand && !by_policy ? Keep::power : Keep::process;
+        record = store_.change(id, keep, [&](ContainerRecord& r) {
+            r.starting = false;
+            r.ended = false;
+            r.info.status = Status::running;
+            r.info.pid = run->init.pid;
+            r.info.exit_code = 0;
+            r.info.oom_killed = false;
+            r.info.started = wall_now();
+            r.info.finished = {};
+            r.info.health = {};
+            if (r.info.healthcheck) r.info.health.status = Health::Status::starting;
+            if (!r.ports_published) r.info.ports.clear();
+        });
+        fault_point("container.start.after_record");
+        publish(*record, "start");
+        supervisor_->watch(id, run->shim_pidfd.duplicate());
+    } catch (const Error& e) {
+        start_failed(record, by_policy, exit_code, e);
+        throw;
+    }
+}
+
+/// Takes back what a start that failed had reached.
+void ContainerEngine::undo_start(const std::string& id) {
+    try {
+        if (auto run = run_of(id)) {  // it runs, but that could not be written down
+            end_process(*run);
+            set_run(id, nullptr);
+            launcher_.clean_up(id, run_folder_of(id));
+        }
+        networks_.disconnect(id);
+    } catch (const Error& e) {
+        log(LogLevel::warning, fmt::format("container {}: undo start: {}", id.substr(0, 12), e.what()));
+    }
+}
+
+void ContainerEngine::start_failed(const Snapshot& record, bool by_policy, int exit_code, const Error& error) {
+    const std::string& id = record->info.id;
+    undo_start(id);
+    auto edit = [&](ContainerRecord& r) {
+        r.starting = false;
+        r.info.exit_code = exit_code;
+        r.info.error = error.what();
+        r.info.pid = 0;
+        for (NetworkEndpoint& endpoint : r.info.endpoints) endpoint.ip.clear();
+        r.info.ports.clear();
+        if (r.info.started != WallTime{}) r.info.status = Status::exited;
+    };
+    Snapshot failed;
+    try {
+        failed = store_.change(id, Keep::process, edit);
+    } catch (const Error&) {
+        failed = store_.change(id, Keep::memory, edit);  // a full disk must not hide what went wrong first
+    }
+    if (by_policy) return;  // the caller tries again
+    if (!failed->info.spec.auto_remove) return;
+    publish(*failed, "die", {{"exitCode", std::to_string(exit_code)}});
+    remove_locked(failed, true);
+}
+
+ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record, const StartOptions& options) {
+    const ContainerInfo& info = record.info;
+    Prepared prepared;
+    std::string host_mode = info.spec.network_mode == "host" ? host_name() : info.id.substr(0, 12);
+    prepared.hostname = info.spec.hostname.empty() ? host_mode : info.spec.hostname;
+    std::string joined = container_of_mode(info.spec.network_mode);
+    Fd folder = open_at(AT_FDCWD, folder_of(info.id), O_RDONLY | O_DIRECTORY);
+    if (!joined.empty()) {
+        Snapshot other = store_.find(joined);
+        if (other->info.status != Status::running) {
+            throw Error(Code::conflict, fmt::format("cannot join network of a non running container: {}", other->info.id));
+        }
+        prepared.joined = network_namespace(other->info.id);
+        std::string from = folder_of(other->info.id);
+        prepared.hostname = read_file_at(AT_FDCWD, from + "/hostname");
+        if (prepared.hostname.ends_with('\n')) prepared.hostname.pop_back();
+        write_etc_files(folder.get(), {read_file_at(AT_FDCWD, from + "/hosts"), prepared.hostname + "\n",
+                                       read_file_at(AT_FDCWD, from + "/resolv.conf")});
+        return prepared;
+    }
+    prepared.attachment = attachment_of(record, options.publish_ports);
+    std::string name_server;
+    if (!prepared.attachment.networks.empty()) {
+        try {
+            prepared.attached = networks_.reserve(prepared.attachment);
+        } catch (const Error& e) {
+            if (std::string_view(e.what()).find("port is already allocated") == std::string_view::npos) throw;
+            throw e.with_context("driver failed programming external connectivity on endpoint " + info.name);
+        }
+        name_server = networks_.name_server(prepared.attachment.networks[0].network);
+    }
+    const auto& endpoints = prepared.attached.endpoints;
+    std::string gateway = info.spec.network_mode == "host" ? "127.0.0.1" : endpoints.empty() ? "" : endpoints[0].gateway;
+    write_etc_files(folder.get(), etc_files(info, prepared.hostname, endpoints, name_server, gateway));
+    return prepared;
+}
+
+LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const Prepared& prepared) const {
+    const ContainerInfo& info = record.info;
+    LaunchRequest request;
+    request.id = info.id;
+    request.spec = info.spec;
+    request.arguments = info.arguments;
+    request.environment = process_environment(info, prepared.hostname);
+    request.user = info.user;
+    request.working_dir = info.working_dir.empty() ? "/" : info.working_dir;
+    request.hostname = prepared.hostname;
+    request.layers = images_.layer_folders(info.image_id);
+    request.container_folder = folder_of(info.id);
+    request.run_folder = run_folder_of(info.id);
+    request.cgroup_parent = options_.instance;
+    request.mounts = info.mounts;
+    for (Mount& mount : request.mounts) {
+        if (mount.type != Mount::Type::volume) continue;
+        mount.source = volumes_.inspect(mount.source).mountpoint;
+        mount.type = Mount::Type::bind;
+    }
+    std::stable_sort(request.mounts.begin(), request.mounts.end(),
+                     [](const Mount& a, const Mount& b) { return depth(a.target) < depth(b.target); });
+    for (std::string* mode : {&request.spec.pid_mode, &request.spec.ipc_mode}) {
+        std::string other = container_of_mode(*mode);
+        if (other.empty()) continue;
+        Snapshot target = store_.find(other);
+        if (target->info.status != Status::running) {
+            throw Error(Code::conflict, fmt::format("cannot join namespace of a non running container: {}", target->info.id));
+        }
+        *mode = "container:" + target->info.id;
+    }
+    request.new_network_namespace = info.spec.network_mode != "host" && !prepared.joined;
+    request.join_network = prepared.joined.get();
+    return request;
+}
+
+}  // namespace kedge::runtime

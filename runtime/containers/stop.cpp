@@ -1,0 +1,151 @@
+#include "runtime/containers/container_engine.h"
+
+#include "base/error.h"
+#include "base/fault.h"
+#include "base/log.h"
+#include "runtime/containers/signals.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+
+namespace kedge::runtime {
+
+namespace {
+
+constexpr int kDefaultGrace = 10;  // seconds
+constexpr auto kKillPatience = std::chrono::seconds(10);  // for the kernel to take down what was killed
+
+bool is_up(const ContainerRecord& record) {
+    return record.info.status == Status::running || record.info.status == Status::paused;
+}
+
+bool send(const Launched& run, int signal) {
+    if (::syscall(SYS_pidfd_send_signal, run.init_pidfd.get(), signal, nullptr, 0) == 0) return true;
+    if (errno == ESRCH) return false;
+    throw_errno(fmt::format("send signal {}", signal));
+}
+
+/// Whether the process waits in the kernel where no signal reaches it, and for what.
+std::string uninterruptible(int pid) {
+    try {
+        std::string stat = read_file_at(AT_FDCWD, fmt::format("/proc/{}/stat", pid));
+        size_t state = stat.rfind(')');
+        if (state == std::string::npos || stat.compare(state + 2, 1, "D") != 0) return {};
+        std::string where = read_file_at(AT_FDCWD, fmt::format("/proc/{}/wchan", pid));
+        return fmt::format("process {} is in uninterruptible sleep ({})", pid, where.empty() || where == "0" ? "in the kernel" : where);
+    } catch (const Error&) {
+        return {};  // it went meanwhile
+    }
+}
+
+}  // namespace
+
+/// A restart that is due is called off; true if there was one.
+bool ContainerEngine::cancel_restart(const Snapshot& record) {
+    const std::string& id = record->info.id;
+    auto entry = live(id);
+    std::lock_guard lock(entry->operation);
+    Snapshot now = store_.get(id);
+    if (!now || now->info.status != Status::restarting) return false;
+    supervisor_->cancel(id);
+    (void)store_.change(id, Keep::power, [](ContainerRecord& r) {
+        r.info.status = Status::exited;
+        r.info.stopped_by_hand = true;
+    });
+    return true;
+}
+
+void ContainerEngine::stop(const std::string& id, std::optional<int> timeout_seconds) {
+    Snapshot record = store_.find(id);
+    if (cancel_restart(record)) {
+        publish(*record, "stop");
+        return;
+    }
+    {
+        auto entry = live(record->info.id);
+        std::lock_guard lock(entry->operation);  // a start in progress is waited for
+        record = store_.find(record->info.id);
+        if (!is_up(*record)) throw Error(Code::not_modified, fmt::format("container {} is already stopped", record->info.name));
+        fault_point("container.stop.before_record");
+        record = store_.change(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
+        fault_point("container.stop.after_record");
+    }
+    int grace = timeout_seconds.value_or(record->info.spec.stop_timeout.value_or(kDefaultGrace));
+    stop_run(record, signal_number(record->info.stop_signal), grace);
+    publish(*record, "stop");
+}
+
+/// Sends the signal, after the grace time (seconds; negative: none) SIGKILL, and waits for the end.
+void ContainerEngine::stop_run(const Snapshot& record, int signal, std::optional<int> grace) {
+    auto run = run_of(record->info.id);
+    auto ended = [](const ContainerRecord& r) { return !is_up(r); };
+    if (run && send(*run, signal)) publish(*record, "kill", {{"signal", std::to_string(signal)}});
+    if (grace && *grace < 0) {
+        (void)store_.wait(record, ended);
+        return;
+    }
+    auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(grace.value_or(kDefaultGrace));
+    if (store_.wait(record, ended, {}, deadline)) return;
+    kill_and_wait(record);
+}
+
+void ContainerEngine::kill_and_wait(const Snapshot& record) {
+    auto run = run_of(record->info.id);
+    if (run && send(*run, SIGKILL)) publish(*record, "kill", {{"signal", "9"}});
+    auto ended = [](const ContainerRecord& r) { return !is_up(r); };
+    if (store_.wait(record, ended, {}, std::chrono::steady_clock::now() + kKillPatience)) return;
+    std::string reason = run ? uninterruptible(run->init.pid) : std::string();
+    if (reason.empty()) reason = "its processes have not ended";
+    throw Error(Code::unavailable, fmt::format("container {} was killed but is still there after {} s: {}", record->info.name,
+                                               kKillPatience.count(), reason));
+}
+
+void ContainerEngine::kill(const std::string& id, const std::string& signal) {
+    int number = signal_number(signal.empty() ? "KILL" : signal);
+    Snapshot record = store_.find(id);
+    bool ends = number == SIGKILL || number == signal_number(record->info.stop_signal);
+    if (ends && cancel_restart(record)) return;
+    auto entry = live(record->info.id);
+    std::lock_guard lock(entry->operation);
+    record = store_.find(record->info.id);
+    auto run = run_of(record->info.id);
+    if (!is_up(*record) || !run) {
+        throw Error(Code::conflict, fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
+    }
+    if (ends) {
+        record = store_.change(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
+    }
+    if (!send(*run, number)) {
+        throw Error(Code::conflict, fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
+    }
+    publish(*record, "kill", {{"signal", std::to_string(number)}});
+}
+
+void ContainerEngine::restart(const std::string& id, std::optional<int> timeout_seconds) {
+    Snapshot record = store_.find(id);
+    try {
+        stop(record->info.id, timeout_seconds);
+    } catch (const Error& e) {
+        if (e.code() != Code::not_modified) throw;
+    }
+    StartOptions options;
+    options.publish_ports = record->ports_published;
+    start(record->info.id, options);
+    publish(*store_.find(record->info.id), "restart");
+}
+
+int ContainerEngine::wait(const std::string& id, std::stop_token stop) {
+    auto ended = [](const ContainerRecord& record) {
+        return !is_up(record) && record.info.status != Status::restarting && !record.starting;
+    };
+    Snapshot last = store_.wait(store_.find(id), ended, stop);
+    if (!last) throw Error(Code::cancelled, "wait for container " + id + " was cancelled");
+    return last->info.exit_code;
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,47 @@
+#include "runtime/containers/container_engine.h"
+
+#include "base/error.h"
+#include "base/fault.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace kedge::runtime {
+
+namespace {
+
+bool publishes(const ContainerSpec& spec, const PortBinding& wanted) {
+    return std::any_of(spec.ports.begin(), spec.ports.end(), [&](const PortBinding& port) {
+        return port.container_port == wanted.container_port && port.protocol == wanted.protocol &&
+               (port.host_port == 0 || port.host_port == wanted.host_port);
+    });
+}
+
+}  // namespace
+
+void ContainerEngine::take_over_ports(const std::string& from, const std::string& to) {
+    Snapshot old = store_.find(from), next = store_.find(to);
+    if (old->info.id == next->info.id) throw Error(Code::invalid_argument, "a container can't take over its own ports");
+    auto old_live = live(old->info.id), next_live = live(next->info.id);
+    std::scoped_lock lock(old_live->operation, next_live->operation);
+    old = running(old->info.id);
+    next = running(next->info.id);
+    for (const PortBinding& port : old->info.ports) {
+        if (!next->info.spec.publish_all && !publishes(next->info.spec, port)) {
+            throw Error(Code::conflict, fmt::format("container {} does not publish port {}, which {} has", next->info.name,
+                                                    port.container_port, old->info.name));
+        }
+    }
+    fault_point("ports.move.before");
+    networks_.move_ports(old->info.id, next->info.id);
+    store_.change_both(old->info.id, next->info.id, [](ContainerRecord& a, ContainerRecord& b) {
+        b.info.ports.insert(b.info.ports.end(), a.info.ports.begin(), a.info.ports.end());
+        b.ports_published = true;
+        a.info.ports.clear();
+        a.ports_published = false;
+    });
+    fault_point("ports.move.after");
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,135 @@
+#include "runtime/engine.h"
+
+#include "base/durable.h"
+#include "base/error.h"
+#include "runtime/containers/container_engine.h"
+#include "runtime/containers/container_store.h"
+#include "runtime/images/image_store.h"
+#include "runtime/networks/bridge_networks.h"
+#include "runtime/volumes/volume_store.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <set>
+
+namespace kedge::runtime {
+
+namespace {
+
+/// Holds <root>/lock for as long as it lives; the file names the holder's pid for whoever comes second.
+Fd lock_root(const std::string& root) {
+    Fd file = open_at(AT_FDCWD, root + "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno != EWOULDBLOCK) throw_errno("lock " + root);
+        std::string pid = read_all(file.get(), 64);
+        pid.erase(std::remove(pid.begin(), pid.end(), '\n'), pid.end());
+        throw Error(Code::conflict, root + " is in use by another agent (pid " + (pid.empty() ? "unknown" : pid) + ")");
+    }
+    if (::ftruncate(file.get(), 0) != 0) throw_errno("write " + root + "/lock");
+    write_all(file.get(), std::to_string(::getpid()) + "\n");
+    return file;
+}
+
+std::string path_beside_executable() {
+    char path[4096];
+    ssize_t n = ::readlink("/proc/self/exe", path, sizeof path);
+    if (n <= 0) throw_errno("readlink /proc/self/exe");
+    std::string executable(path, static_cast<size_t>(n));
+    return executable.substr(0, executable.rfind('/')) + "/kedge-shim";
+}
+
+EngineOptions prepared(EngineOptions options) {
+    for (std::string* folder : {&options.root, &options.run}) {
+        if (folder->empty() || (*folder)[0] != '/') {
+            throw Error(Code::invalid_argument, "\"" + *folder + "\" is not an absolute path");
+        }
+        while (folder->size() > 1 && folder->back() == '/') folder->pop_back();
+        // Containers' users walk through to their own folders; nobody else lists it.
+        make_folders(AT_FDCWD, *folder, 0711);
+    }
+    if (options.shim.empty()) options.shim = path_beside_executable();
+    if (::access(options.shim.c_str(), X_OK) != 0) throw_errno("kedge-shim: " + options.shim);
+    return options;
+}
+
+bool uses_volume(const ContainerRecord& record, const std::string& name) {
+    // What is being removed has already let go of its volumes.
+    if (record.info.status == Status::removing) return false;
+    return std::any_of(record.info.mounts.begin(), record.info.mounts.end(),
+                       [&](const Mount& mount) { return mount.type == Mount::Type::volume && mount.source == name; });
+}
+
+}  // namespace
+
+/// In the order in which they need each other.
+struct Engine::Parts {
+    EngineOptions options;
+    Fd lock;
+    Events events;
+    ContainerStore store;
+    VolumeStore volumes;
+    ImageStore images;
+    BridgeNetworks networks;
+    ContainerEngine containers;
+
+    Parts(EngineOptions given, Database& database)
+        : options(prepared(std::move(given))),
+          lock(lock_root(options.root)),
+          store(database),
+          volumes(options.root + "/volumes", database, events, [this](const std::string& name) { return users_of(name); }),
+          images(options.root, options.registries, options.pull_connections, options.layer_size_limit, database, events,
+                 [this] { return used_images(); }),
+          networks({options.instance, options.address_pools}, database),
+          containers({options.root, options.run, options.instance, options.shim}, store, images, networks, volumes, events) {}
+
+    std::vector<std::string> users_of(const std::string& volume) const {
+        std::vector<std::string> ids;
+        for (const auto& record : store.list()) {
+            if (uses_volume(*record, volume)) ids.push_back(record->info.id);
+        }
+        return ids;
+    }
+
+    std::set<Digest> used_images() const {
+        std::set<Digest> used;
+        for (const auto& record : store.list()) used.insert(record->info.image_id);
+        return used;
+    }
+};
+
+Engine::Engine(EngineOptions options, Database& database) : parts_(std::make_unique<Parts>(std::move(options), database)) {
+    parts_->containers.recover();
+}
+
+Engine::~Engine() = default;
+
+Images& Engine::images() {
+    return parts_->images;
+}
+
+Containers& Engine::containers() {
+    return parts_->containers;
+}
+
+Networks& Engine::networks() {
+    return parts_->networks;
+}
+
+Volumes& Engine::volumes() {
+    return parts_->volumes;
+}
+
+Events& Engine::events() {
+    return parts_->events;
+}
+
+const EngineOptions& Engine::options() const {
+    return parts_->options;
+}
+
+}  // namespace kedge::runtime
