@@ -80,9 +80,12 @@ public:
     };
     /// A further process inside a running container: same namespaces, cgroup, capabilities and seccomp filter. Its pid (a pidfd is in `pidfd`);
     /// it is a child of an exec shim that ends with the same exit code, whose pid this is: wait for it with waitid(P_PIDFD).
+    /// When that shim is killed the process inside dies with it.
     struct Exec {
         Fd pidfd;
         int pid = 0;
+        std::string error;  ///< why nothing was executed, in Docker's words; the shim then ends with exit_code (126, 127, 128)
+        int exit_code = 0;
     };
     Exec exec(const std::string& run_folder, const ContainerSpec& spec, const ExecRequest& request);
 

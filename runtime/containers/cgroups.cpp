@@ -1,0 +1,313 @@
+#include "runtime/containers/cgroups.h"
+
+#include "base/error.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <memory>
+#include <sstream>
+
+namespace kedge::runtime {
+
+namespace {
+
+std::vector<std::string> split(const std::string& text, char by) {
+    std::vector<std::string> parts;
+    std::istringstream in(text);
+    for (std::string part; std::getline(in, part, by);)
+        if (!part.empty()) parts.push_back(part);
+    return parts;
+}
+
+/// Blanks in mount points are written as octal escapes.
+std::string unescape(const std::string& text) {
+    std::string out;
+    for (size_t i = 0; i < text.size(); i++) {
+        if (text[i] == '\\' && i + 3 < text.size()) {
+            out += static_cast<char>((text[i + 1] - '0') * 64 + (text[i + 2] - '0') * 8 + (text[i + 3] - '0'));
+            i += 3;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+const char* const kControllers[] = {"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "net_cls",
+                                    "net_prio", "perf_event", "hugetlb", "rdma", "misc"};
+
+std::string read_line(const std::string& path) {
+    try {
+        std::string text = read_file_at(AT_FDCWD, path, 65536);
+        while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
+        return text;
+    } catch (const Error&) {
+        return {};
+    }
+}
+
+int write_value(const std::string& path, std::string_view value) {
+    int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return errno;
+    int error = ::write(fd, value.data(), value.size()) < 0 ? errno : 0;
+    (void)::close(fd);
+    return error;
+}
+
+void must_write(const std::string& folder, const std::string& file, const std::string& value) {
+    if (int error = write_value(folder + "/" + file, value)) {
+        throw errno_error("cannot set " + file + " of the container to " + value, error);
+    }
+}
+
+void make_folder(const std::string& path) {
+    if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) throw_errno("make cgroup " + path);
+}
+
+/// On v1 a new cpuset has no processors and no memory, and nothing can join it until it has.
+void inherit_cpuset(const std::string& parent, const std::string& child) {
+    for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
+        if (read_line(child + file).empty()) (void)write_value(child + file, read_line(parent + file));
+    }
+}
+
+/// Hands every controller that may be handed on to the groups below.
+void enable_controllers(const CgroupHierarchy& hierarchy, const std::string& folder) {
+    for (const std::string& controller : hierarchy.controllers)
+        (void)write_value(folder + "/cgroup.subtree_control", "+" + controller);  // what isn't there shows as a warning later
+}
+
+std::vector<std::string> parents(const std::string& path) {
+    std::vector<std::string> result;
+    for (size_t slash = path.find('/'); slash != std::string::npos; slash = path.find('/', slash + 1))
+        result.push_back(path.substr(0, slash));
+    return result;
+}
+
+void make_group(const CgroupHierarchy& hierarchy, const std::string& path) {
+    std::string above = hierarchy.mount_point;
+    for (const std::string& parent : parents(path)) {
+        std::string folder = hierarchy.mount_point + "/" + parent;
+        bool there = ::access(folder.c_str(), F_OK) == 0;
+        if (!there) {
+            if (hierarchy.v2) enable_controllers(hierarchy, above);
+            make_folder(folder);
+            if (hierarchy.has("cpuset") && !hierarchy.v2) inherit_cpuset(above, folder);
+            if (hierarchy.v2) enable_controllers(hierarchy, folder);
+        }
+        above = folder;
+    }
+    std::string folder = hierarchy.mount_point + "/" + path;
+    if (::mkdir(folder.c_str(), 0755) != 0) {
+        if (errno != ENOENT) throw_errno("make cgroup " + folder);
+        // A parent went away in between: another agent with this name has just removed its last group.
+        make_folder(above);
+        if (hierarchy.has("cpuset") && !hierarchy.v2) inherit_cpuset(hierarchy.mount_point, above);
+        if (::mkdir(folder.c_str(), 0755) != 0) throw_errno("make cgroup " + folder);
+    }
+}
+
+std::string quota(int64_t nano_cpus) { return std::to_string(nano_cpus / 10000); }  // of a period of 100 ms
+
+int64_t swap_limit(const Resources& r) { return r.memory_swap == 0 ? r.memory * 2 : r.memory_swap; }
+
+void limit_memory_v1(const std::string& folder, const Resources& r, std::vector<std::string>& warnings) {
+    if (r.memory > 0) must_write(folder, "memory.limit_in_bytes", std::to_string(r.memory));
+    if (r.memory_reservation > 0) must_write(folder, "memory.soft_limit_in_bytes", std::to_string(r.memory_reservation));
+    if (r.memory <= 0 || r.memory_swap < 0) return;
+    if (::access((folder + "/memory.memsw.limit_in_bytes").c_str(), F_OK) != 0) {
+        if (r.memory_swap > 0) warnings.push_back("your kernel does not support swap limit capabilities, memory is limited without swap");
+        return;
+    }
+    must_write(folder, "memory.memsw.limit_in_bytes", std::to_string(swap_limit(r)));
+}
+
+void limit_memory_v2(const std::string& folder, const Resources& r, std::vector<std::string>& warnings) {
+    if (r.memory > 0) must_write(folder, "memory.max", std::to_string(r.memory));
+    if (r.memory_reservation > 0) must_write(folder, "memory.low", std::to_string(r.memory_reservation));
+    if (r.memory <= 0 || r.memory_swap < 0) return;
+    if (int error = write_value(folder + "/memory.swap.max", std::to_string(swap_limit(r) - r.memory))) {
+        if (error != ENOENT) throw errno_error("cannot set memory.swap.max of the container", error);
+        if (r.memory_swap > 0) warnings.push_back("your kernel does not support swap limit capabilities, memory is limited without swap");
+    }
+}
+
+void limit_cpu(const CgroupHierarchy& h, const std::string& folder, const Resources& r) {
+    if (h.v2) {
+        if (r.nano_cpus > 0) must_write(folder, "cpu.max", quota(r.nano_cpus) + " 100000");
+        // Shares run from 2 to 262144, weights from 1 to 10000.
+        if (r.cpu_shares > 0) {
+            int64_t shares = std::clamp<int64_t>(r.cpu_shares, 2, 262144);
+            must_write(folder, "cpu.weight", std::to_string(1 + (shares - 2) * 9999 / 262142));
+        }
+        return;
+    }
+    if (r.nano_cpus > 0) {
+        must_write(folder, "cpu.cfs_period_us", "100000");
+        must_write(folder, "cpu.cfs_quota_us", quota(r.nano_cpus));
+    }
+    if (r.cpu_shares > 0) must_write(folder, "cpu.shares", std::to_string(std::max<int64_t>(2, r.cpu_shares)));
+}
+
+void limit_cpuset(const CgroupHierarchy& h, const std::string& parent, const std::string& folder, const Resources& r) {
+    if (!r.cpuset_cpus.empty()) must_write(folder, "cpuset.cpus", r.cpuset_cpus);
+    if (!h.v2) inherit_cpuset(parent, folder);
+}
+
+void limit_devices(const std::string& folder, const std::vector<DeviceRule>& rules) {
+    must_write(folder, "devices.deny", "a");
+    for (const DeviceRule& rule : rules) {
+        auto number = [](int64_t n) { return n < 0 ? std::string("*") : std::to_string(n); };
+        std::string text = rule.type == 'a' ? "a" : std::string(1, rule.type) + " " + number(rule.major) + ":" + number(rule.minor) + " " + rule.permissions;
+        must_write(folder, "devices.allow", text);
+    }
+}
+
+std::vector<int> processes(const std::string& folder) {
+    std::vector<int> pids;
+    for (const std::string& line : split(read_line(folder + "/cgroup.procs"), '\n')) pids.push_back(std::atoi(line.c_str()));
+    return pids;
+}
+
+/// Waits for the end of a process that was sent SIGKILL.
+void await_end(int pid) {
+    Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+    if (!pidfd) return;  // gone
+    pollfd watched{pidfd.get(), POLLIN, 0};
+    (void)::poll(&watched, 1, 2000);
+}
+
+}  // namespace
+
+bool CgroupHierarchy::has(std::string_view controller) const {
+    return std::find(controllers.begin(), controllers.end(), controller) != controllers.end();
+}
+
+std::vector<CgroupHierarchy> parse_hierarchies(const std::string& mountinfo) {
+    std::vector<CgroupHierarchy> result;
+    for (const std::string& line : split(mountinfo, '\n')) {
+        size_t dash = line.find(" - ");
+        if (dash == std::string::npos) continue;
+        std::vector<std::string> left = split(line.substr(0, dash), ' ');
+        std::vector<std::string> right = split(line.substr(dash + 3), ' ');
+        if (left.size() < 5 || right.size() < 3) continue;
+        CgroupHierarchy hierarchy;
+        hierarchy.mount_point = unescape(left[4]);
+        hierarchy.v2 = right[0] == "cgroup2";
+        if (!hierarchy.v2 && right[0] != "cgroup") continue;
+        for (const std::string& option : split(right[2], ',')) {
+            bool known = std::find(std::begin(kControllers), std::end(kControllers), option) != std::end(kControllers);
+            if (known || option.starts_with("name=")) hierarchy.controllers.push_back(option);
+        }
+        bool twice = std::any_of(result.begin(), result.end(), [&](const CgroupHierarchy& other) {
+            return other.v2 == hierarchy.v2 && (hierarchy.v2 || other.controllers == hierarchy.controllers);
+        });
+        if (!twice) result.push_back(std::move(hierarchy));
+    }
+    return result;
+}
+
+Cgroups::Cgroups() : hierarchies_(parse_hierarchies(read_file_at(AT_FDCWD, "/proc/self/mountinfo"))) {
+    for (CgroupHierarchy& hierarchy : hierarchies_)
+        if (hierarchy.v2) hierarchy.controllers = split(read_line(hierarchy.mount_point + "/cgroup.controllers"), ' ');
+}
+
+const CgroupHierarchy* Cgroups::with(std::string_view controller) const {
+    for (const CgroupHierarchy& hierarchy : hierarchies_)
+        if (hierarchy.has(controller)) return &hierarchy;
+    return nullptr;
+}
+
+const CgroupHierarchy* Cgroups::v2() const {
+    for (const CgroupHierarchy& hierarchy : hierarchies_)
+        if (hierarchy.v2) return &hierarchy;
+    return nullptr;
+}
+
+void Cgroups::make(const std::string& path, const Resources& r, const std::vector<DeviceRule>& devices,
+                   std::vector<std::string>& warnings) const {
+    auto limit = [&](const char* controller, bool wanted, auto&& apply) {
+        const CgroupHierarchy* h = with(controller);
+        if (h) apply(*h, h->mount_point + "/" + path);
+        else if (wanted) warnings.push_back(std::string("this machine has no ") + controller + " cgroup: the limit is not in force");
+    };
+    try {
+        for (const CgroupHierarchy& hierarchy : hierarchies_) make_group(hierarchy, path);
+        limit("memory", r.memory > 0 || r.memory_reservation > 0, [&](const CgroupHierarchy& h, const std::string& folder) {
+            (h.v2 ? limit_memory_v2 : limit_memory_v1)(folder, r, warnings);
+        });
+        limit("cpu", r.nano_cpus > 0 || r.cpu_shares > 0,
+              [&](const CgroupHierarchy& h, const std::string& folder) { limit_cpu(h, folder, r); });
+        limit("cpuset", !r.cpuset_cpus.empty(), [&](const CgroupHierarchy& h, const std::string& folder) {
+            limit_cpuset(h, folder.substr(0, folder.rfind('/')), folder, r);
+        });
+        limit("pids", r.pids_limit > 0, [&](const CgroupHierarchy&, const std::string& folder) {
+            if (r.pids_limit > 0) must_write(folder, "pids.max", std::to_string(r.pids_limit));
+        });
+        if (const CgroupHierarchy* h = with("devices")) limit_devices(h->mount_point + "/" + path, devices);
+        else if (v2()) attach_device_rules(v2()->mount_point + "/" + path, devices);
+        else warnings.push_back("this machine has no device cgroup: access to devices is not limited");
+    } catch (const Error&) {
+        try {
+            remove(path);
+        } catch (const Error&) {
+            // The first error is the one that tells.
+        }
+        throw;
+    }
+}
+
+std::vector<std::string> Cgroups::files(const std::string& path) const {
+    std::vector<std::string> result;
+    for (const CgroupHierarchy& hierarchy : hierarchies_)
+        if (!hierarchy.v2) result.push_back(hierarchy.mount_point + "/" + path + "/cgroup.procs");
+    return result;
+}
+
+std::string Cgroups::v2_folder(const std::string& path) const {
+    return v2() ? v2()->mount_point + "/" + path : std::string();
+}
+
+std::string Cgroups::oom_file(const std::string& path) const {
+    const CgroupHierarchy* memory = with("memory");
+    if (!memory) return {};
+    return memory->mount_point + "/" + path + (memory->v2 ? "/memory.events" : "/memory.oom_control");
+}
+
+void Cgroups::kill(const std::string& path) const {
+    if (hierarchies_.empty()) return;
+    const CgroupHierarchy& hierarchy = v2() ? *v2() : hierarchies_.front();
+    std::string folder = hierarchy.mount_point + "/" + path;
+    if (hierarchy.v2 && write_value(folder + "/cgroup.kill", "1") == 0) return;
+    for (int pid : processes(folder))
+        if (pid > 0) (void)::kill(pid, SIGKILL);
+}
+
+void Cgroups::remove(const std::string& path) const {
+    for (const CgroupHierarchy& hierarchy : hierarchies_) {
+        std::string folder = hierarchy.mount_point + "/" + path;
+        for (int attempt = 0;; attempt++) {
+            if (::rmdir(folder.c_str()) == 0 || errno == ENOENT) break;
+            if (errno != EBUSY || attempt == 20) throw_errno("remove cgroup " + folder);
+            for (int pid : processes(folder)) {
+                if (pid <= 0) continue;
+                (void)::kill(pid, SIGKILL);
+                await_end(pid);
+            }
+        }
+    }
+}
+
+void Cgroups::remove_parent(const std::string& path) const {
+    for (const CgroupHierarchy& hierarchy : hierarchies_) (void)::rmdir((hierarchy.mount_point + "/" + path).c_str());
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "runtime/containers/launch_spec.h"
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+namespace kedge::runtime {
+
+/// One mounted hierarchy of control groups. On v1 there are several, each with its controllers; on v2 there is one for all; in hybrid
+/// mode both, and v2 has few controllers or none.
+struct CgroupHierarchy {
+    std::string mount_point;
+    bool v2 = false;
+    std::vector<std::string> controllers;  ///< v1: names, with `name=systemd` for named ones; v2: those that may be enabled
+    bool has(std::string_view controller) const;
+};
+
+/// The machine's control groups as far as containers need them. Thread-safe.
+class Cgroups {
+public:
+    /// Looks at what is mounted (/proc/self/mountinfo).
+    Cgroups();
+    explicit Cgroups(std::vector<CgroupHierarchy> hierarchies) : hierarchies_(std::move(hierarchies)) {}
+
+    const std::vector<CgroupHierarchy>& hierarchies() const { return hierarchies_; }
+
+    /// Makes the group `path` (`kedge/<id>`) everywhere, with these limits and device rules. What the machine can't limit is
+    /// a warning. Throws Error, having removed what it made.
+    void make(const std::string& path, const Resources& resources, const std::vector<DeviceRule>& devices,
+              std::vector<std::string>& warnings) const;
+
+    /// The cgroup.procs files of `path` that a process joins by writing, v1 only; the v2 folder, to be cloned into, or empty.
+    std::vector<std::string> files(const std::string& path) const;
+    std::string v2_folder(const std::string& path) const;
+
+    /// memory.events or memory.oom_control of `path`; empty without a memory controller.
+    std::string oom_file(const std::string& path) const;
+
+    /// SIGKILL for every process of `path`.
+    void kill(const std::string& path) const;
+
+    /// Removes `path` everywhere, after killing what still runs in it. Throws Error if something survives.
+    void remove(const std::string& path) const;
+
+    /// Removes a parent that has no groups left; one that has is fine.
+    void remove_parent(const std::string& path) const;
+
+private:
+    const CgroupHierarchy* with(std::string_view controller) const;
+    const CgroupHierarchy* v2() const;
+
+    std::vector<CgroupHierarchy> hierarchies_;
+};
+
+/// What mountinfo and cgroup.controllers say: for tests, the texts instead of the machine's.
+std::vector<CgroupHierarchy> parse_hierarchies(const std::string& mountinfo);
+
+/// A BPF program that lets through what the rules allow, for cgroup v2. Attached to the folder; throws Error.
+void attach_device_rules(const std::string& folder, const std::vector<DeviceRule>& rules);
+
+}  // namespace kedge::runtime

@@ -1,0 +1,76 @@
+#include "runtime/containers/launch_dialogue.h"
+
+#include "base/error.h"
+#include "runtime/containers/launch_words.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace kedge::runtime {
+
+ShimDialogue::ShimDialogue(const PlanWriter& plan, LaunchSpec& spec) : plan_(plan), spec_(spec) {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("make a socket for the shim");
+    ours_ = Fd(ends[0]);
+    theirs_ = Fd(ends[1]);
+}
+
+/// The next message that isn't a warning. False at the end of the socket.
+bool ShimDialogue::next(shim::Message* message, Fd* passed) {
+    while (true) {
+        iovec part{message, sizeof *message};
+        msghdr packet{};
+        packet.msg_iov = &part;
+        packet.msg_iovlen = 1;
+        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+        packet.msg_control = control;
+        packet.msg_controllen = sizeof control;
+        ssize_t size = ::recvmsg(ours_.get(), &packet, MSG_CMSG_CLOEXEC);
+        if (size < 0 && errno == EINTR) continue;
+        if (size != sizeof *message) return false;
+        for (cmsghdr* head = CMSG_FIRSTHDR(&packet); head; head = CMSG_NXTHDR(&packet, head)) {
+            if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+            int fd = -1;
+            std::memcpy(&fd, CMSG_DATA(head), sizeof fd);
+            Fd received(fd);
+            if (passed) *passed = std::move(received);
+        }
+        if (message->kind != shim::MessageKind::warning) return true;
+        spec_.warnings.push_back(launch_warning(*message, plan_.text(message->subject)));
+    }
+}
+
+void ShimDialogue::refuse(const shim::Message& message, int* exit_code) {
+    if (exit_code) *exit_code = launch_exit_code(message);
+    throw launch_error(message, plan_.text(message.subject), spec_);
+}
+
+void ShimDialogue::await_spawned(Launched& started) {
+    shim::Message message;
+    if (!next(&message, &started.init_pidfd)) throw Error(Code::internal, "kedge-shim ended before it started the container");
+    if (message.kind == shim::MessageKind::failed) refuse(message, nullptr);
+    started.shim = {message.shim_pid, message.shim_start_time};
+    started.init = {message.pid, message.start_time};
+}
+
+void ShimDialogue::let_go() {
+    char go = 1;
+    (void)::send(ours_.get(), &go, 1, MSG_NOSIGNAL);  // one that has failed meanwhile has said so
+}
+
+void ShimDialogue::await_executing(int* exit_code) {
+    shim::Message message;
+    bool executing = false;
+    while (next(&message, nullptr)) {
+        if (message.kind == shim::MessageKind::failed) refuse(message, exit_code);
+        executing = executing || message.kind == shim::MessageKind::executing;
+    }
+    if (!executing) {
+        if (exit_code) *exit_code = shim::kCannotStart;
+        throw Error(Code::internal, "the container's first process ended before it executed: " + spec_.arguments.front());
+    }
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "runtime/containers/launch_plan_writer.h"
+#include "runtime/containers/launch_spec.h"
+
+namespace kedge::runtime {
+
+/// The agent's side of the socket over which a shim tells how a start goes.
+class ShimDialogue {
+public:
+    /// Both are kept by reference; warnings go to spec.warnings.
+    ShimDialogue(const PlanWriter& plan, LaunchSpec& spec);
+
+    int shim_end() const { return theirs_.get(); }
+    void close_shim_end() { theirs_.reset(); }
+
+    /// Until the first process is there. Throws Error in Docker's words if it came to none.
+    void await_spawned(Launched& started);
+
+    /// The network is ready: the process may execute.
+    void let_go();
+
+    /// Until it has executed. Otherwise throws Error, with Docker's exit code for that in *exit_code.
+    void await_executing(int* exit_code);
+
+private:
+    bool next(shim::Message* message, Fd* passed);
+    [[noreturn]] void refuse(const shim::Message& message, int* exit_code);
+
+    const PlanWriter& plan_;
+    LaunchSpec& spec_;
+    Fd ours_;
+    Fd theirs_;
+};
+
+}  // namespace kedge::runtime

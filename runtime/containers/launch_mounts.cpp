@@ -1,0 +1,247 @@
+#include "runtime/containers/launch_mounts.h"
+
+#include "base/error.h"
+
+#include <linux/mount.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+
+namespace kedge::runtime {
+
+namespace {
+
+using shim::MountKind;
+
+constexpr uint64_t kNoSuid = MOUNT_ATTR_NOSUID, kNoExec = MOUNT_ATTR_NOEXEC, kNoDev = MOUNT_ATTR_NODEV, kReadOnly = MOUNT_ATTR_RDONLY;
+constexpr uint64_t kRecursivePropagation = 0x4000;  // MS_REC
+constexpr uint64_t kSharedMount = 1 << 20, kSlaveMount = 1 << 19, kPrivateMount = 1 << 18;  // MS_*: <sys/mount.h> clashes here
+
+using Options = std::vector<std::pair<std::string, std::string>>;
+
+LaunchMount filesystem(std::string type, std::string target, uint64_t attributes, Options options, uint32_t flags = shim::kStrict) {
+    LaunchMount mount;
+    mount.kind = MountKind::filesystem;
+    mount.type = std::move(type);
+    mount.target = std::move(target);
+    mount.attributes = attributes;
+    mount.options = std::move(options);
+    mount.flags = flags;
+    return mount;
+}
+
+LaunchMount bind_mount(std::string source, std::string target, uint64_t attributes, uint32_t flags) {
+    LaunchMount mount;
+    mount.kind = MountKind::bind;
+    mount.source = std::move(source);
+    mount.target = std::move(target);
+    mount.attributes = attributes;
+    mount.propagation = kPrivateMount;
+    mount.flags = flags;
+    return mount;
+}
+
+LaunchMount step(MountKind kind, std::string target, std::string source = {}) {
+    LaunchMount mount;
+    mount.kind = kind;
+    mount.target = std::move(target);
+    mount.source = std::move(source);
+    mount.flags = shim::kStrict;
+    return mount;
+}
+
+/// A path without `//`, `.` and a slash at the end, so that targets can be compared. Leading `..` can't climb.
+std::string clean(const std::string& path) {
+    std::vector<std::string> parts;
+    for (size_t start = 0; start < path.size();) {
+        size_t end = std::min(path.find('/', start), path.size());
+        std::string part = path.substr(start, end - start);
+        start = end + 1;
+        if (part == "..") {
+            if (!parts.empty()) parts.pop_back();
+        } else if (!part.empty() && part != ".") {
+            parts.push_back(part);
+        }
+    }
+    std::string result;
+    for (const std::string& part : parts) result += "/" + part;
+    return result.empty() ? "/" : result;
+}
+
+bool below(const std::string& path, const std::string& folder) {
+    return path == folder || path.starts_with(folder + "/");
+}
+
+/// The cgroup tree as the container sees it: its own groups, bound read-only where the host has the hierarchies.
+void add_cgroups(const LaunchRequest& request, const Cgroups& cgroups, LaunchSpec& spec) {
+    const auto& hierarchies = cgroups.hierarchies();
+    uint64_t attributes = kNoSuid | kNoExec | kNoDev | (request.spec.privileged ? 0 : kReadOnly);
+    const std::string root = "/sys/fs/cgroup";
+    if (hierarchies.empty()) return;
+    if (hierarchies.size() == 1 && hierarchies[0].v2) {
+        spec.mounts.push_back(bind_mount(hierarchies[0].mount_point + "/" + spec.cgroup_path, root, attributes, shim::kStrict));
+        return;
+    }
+    spec.mounts.push_back(filesystem("tmpfs", root, kNoSuid | kNoExec | kNoDev, {{"mode", "755"}}));
+    for (const CgroupHierarchy& hierarchy : hierarchies) {
+        std::string name = hierarchy.mount_point.substr(hierarchy.mount_point.rfind('/') + 1);
+        spec.mounts.push_back(bind_mount(hierarchy.mount_point + "/" + spec.cgroup_path, root + "/" + name, attributes, shim::kStrict));
+        if (hierarchy.controllers.size() < 2 || hierarchy.v2) continue;
+        for (const std::string& controller : hierarchy.controllers)
+            if (controller != name) spec.mounts.push_back(step(MountKind::link, root + "/" + controller, name));
+    }
+    LaunchMount seal = step(MountKind::attributes, root);
+    seal.attributes = attributes;
+    spec.mounts.push_back(seal);
+}
+
+void add_own_filesystems(const LaunchRequest& request, const Cgroups& cgroups, LaunchSpec& spec) {
+    const ContainerSpec& c = request.spec;
+    auto& mounts = spec.mounts;
+    mounts.push_back(filesystem("proc", "/proc", kNoSuid | kNoExec | kNoDev, {}));
+    mounts.push_back(filesystem("tmpfs", "/dev", kNoSuid | MOUNT_ATTR_STRICTATIME, {{"mode", "755"}, {"size", "65536k"}}));
+    mounts.push_back(filesystem("devpts", "/dev/pts", kNoSuid | kNoExec, {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}));
+    mounts.push_back(filesystem("sysfs", "/sys", kNoSuid | kNoExec | kNoDev | (c.privileged ? 0 : kReadOnly), {}));
+    add_cgroups(request, cgroups, spec);
+    if (c.ipc_mode == "host") {
+        mounts.push_back(bind_mount("/dev/mqueue", "/dev/mqueue", 0, shim::kStrict | shim::kOptional));
+        mounts.push_back(bind_mount("/dev/shm", "/dev/shm", 0, shim::kStrict | shim::kOptional));
+    } else {
+        int64_t shm = c.shm_size > 0 ? c.shm_size : int64_t{64} << 20;
+        mounts.push_back(filesystem("mqueue", "/dev/mqueue", kNoSuid | kNoExec | kNoDev, {}));
+        mounts.push_back(filesystem("tmpfs", "/dev/shm", kNoSuid | kNoExec | kNoDev, {{"mode", "1777"}, {"size", std::to_string(shm)}}));
+    }
+    plan_devices(request, spec);
+    const std::pair<const char*, const char*> links[] = {{"/dev/fd", "/proc/self/fd"},         {"/dev/stdin", "/proc/self/fd/0"},
+                                                         {"/dev/stdout", "/proc/self/fd/1"},   {"/dev/stderr", "/proc/self/fd/2"},
+                                                         {"/dev/core", "/proc/kcore"},         {"/dev/ptmx", "pts/ptmx"}};
+    for (const auto& [name, to] : links) mounts.push_back(step(MountKind::link, name, to));
+}
+
+uint64_t propagation(const std::string& name, const std::string& target) {
+    if (name.empty() || name == "rprivate") return kPrivateMount | kRecursivePropagation;
+    if (name == "private") return kPrivateMount;
+    if (name == "rslave") return kSlaveMount | kRecursivePropagation;
+    if (name == "slave") return kSlaveMount;
+    if (name == "rshared") return kSharedMount | kRecursivePropagation;
+    if (name == "shared") return kSharedMount;
+    throw Error(Code::invalid_argument, "mount " + target + ": invalid propagation \"" + name + "\"");
+}
+
+const char* const kHarmlessProcFiles[] = {"/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo",
+                                          "/proc/stat",    "/proc/swaps",     "/proc/uptime"};
+
+void add_bind(const Mount& mount, const std::string& target, LaunchSpec& spec) {
+    if (mount.source.empty() || mount.source[0] != '/') {
+        throw Error(Code::invalid_argument, "mount " + target + ": the source \"" + mount.source + "\" is not an absolute path");
+    }
+    struct stat info {};
+    if (::stat(mount.source.c_str(), &info) != 0) {
+        throw Error(Code::invalid_argument, "invalid mount config for type \"bind\": bind source path does not exist: " + mount.source);
+    }
+    bool harmless = std::find(std::begin(kHarmlessProcFiles), std::end(kHarmlessProcFiles), target) != std::end(kHarmlessProcFiles);
+    uint64_t how = propagation(mount.propagation, target);
+    uint32_t flags = (how & kRecursivePropagation ? shim::kRecursive : 0u) | (harmless ? shim::kProcAllowed : 0u);
+    // Docker binds trees also for `private`; only the propagation then is that of the top.
+    flags |= shim::kRecursive;
+    LaunchMount result = bind_mount(mount.source, target, mount.read_only ? kReadOnly : 0, flags);
+    result.propagation = how & ~kRecursivePropagation;
+    if (how & kSharedMount) result.propagation = 0;  // it stays the peer that it is of the host's mount
+    spec.mounts.push_back(std::move(result));
+}
+
+void add_mount(const Mount& mount, LaunchSpec& spec) {
+    if (mount.target.empty() || mount.target[0] != '/') {
+        throw Error(Code::invalid_argument, "mount target \"" + mount.target + "\" is not an absolute path");
+    }
+    std::string target = clean(mount.target);
+    if (target == "/") throw Error(Code::invalid_argument, "invalid mount: destination can't be '/'");
+    if (target == "/proc") throw Error(Code::invalid_argument, "invalid mount: destination can't be '/proc'");
+    // What the caller mounts at /dev/shm and the like takes the place of what would be there.
+    std::erase_if(spec.mounts, [&](const LaunchMount& own) {
+        return own.target == target && (own.kind == MountKind::filesystem || own.kind == MountKind::bind);
+    });
+    if (mount.type != Mount::Type::tmpfs) {
+        add_bind(mount, target, spec);
+        return;
+    }
+    char mode[16];
+    std::snprintf(mode, sizeof mode, "%o", mount.tmpfs_mode & 07777);
+    Options options{{"mode", mode}};
+    if (mount.tmpfs_size > 0) options.emplace_back("size", std::to_string(mount.tmpfs_size));
+    uint64_t attributes = kNoSuid | kNoExec | kNoDev | (mount.read_only ? kReadOnly : 0);
+    spec.mounts.push_back(filesystem("tmpfs", target, attributes, std::move(options), 0));
+}
+
+void add_network_files(const LaunchRequest& request, LaunchSpec& spec) {
+    for (const char* name : {"hosts", "hostname", "resolv.conf"}) {
+        std::string target = std::string("/etc/") + name;
+        bool mounted = std::any_of(request.mounts.begin(), request.mounts.end(), [&](const Mount& m) { return clean(m.target) == target; });
+        std::string source = request.container_folder + "/" + name;
+        struct stat info {};
+        if (!mounted && ::stat(source.c_str(), &info) == 0) spec.mounts.push_back(bind_mount(source, target, 0, 0));
+    }
+}
+
+void add_masks(const std::vector<Mount>& mounts, LaunchSpec& spec) {
+    auto untouched = [&](const std::string& path) {
+        return std::none_of(mounts.begin(), mounts.end(), [&](const Mount& m) { return below(path, clean(m.target)); });
+    };
+    for (const char* path : {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+                             "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+                             "/sys/devices/virtual/powercap", "/sys/firmware"}) {
+        if (!untouched(path)) continue;
+        LaunchMount mask = filesystem("tmpfs", path, kReadOnly | kNoSuid | kNoExec | kNoDev, {{"size", "0"}, {"mode", "555"}});
+        mask.kind = MountKind::mask;
+        spec.mounts.push_back(std::move(mask));
+    }
+    for (const char* path : {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
+        spec.mounts.push_back(step(MountKind::read_only, path));
+}
+
+/// `:` separates layers and `,` options; a backslash keeps either from it.
+std::string escaped(const std::string& path) {
+    std::string out;
+    for (char c : path) {
+        if (c == ':' || c == ',' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out;
+}
+
+}  // namespace
+
+void plan_root(const LaunchRequest& request, LaunchSpec& spec) {
+    spec.root_folder = request.run_folder + "/rootfs";
+    std::string upper = request.container_folder + "/upper";
+    if (request.layers.empty()) {
+        spec.root_source = upper;
+        return;
+    }
+    // Names relative to the layers' common parent are short enough for 127 layers in the one page that mount(2) takes.
+    std::string common = request.layers.front();
+    for (const std::string& layer : request.layers) {
+        if (layer.empty() || layer[0] != '/') throw Error(Code::internal, "layer folder \"" + layer + "\" is not an absolute path");
+        while (!layer.starts_with(common + "/")) common.resize(common.rfind('/'));
+    }
+    spec.layers_folder = common.empty() ? "/" : common;
+    std::string lower;
+    for (const std::string& layer : request.layers) {
+        if (!lower.empty()) lower += ":";
+        lower += escaped(layer.substr(common.size() + 1));
+    }
+    spec.overlay_options = "lowerdir=" + lower + ",upperdir=" + escaped(upper) + ",workdir=" + escaped(request.container_folder + "/work");
+    if (spec.overlay_options.size() > 4095) {
+        throw Error(Code::invalid_argument, "the image has " + std::to_string(request.layers.size()) + " layers, more than can be mounted");
+    }
+}
+
+void plan_mounts(const LaunchRequest& request, const Cgroups& cgroups, const std::string& shim, LaunchSpec& spec) {
+    add_own_filesystems(request, cgroups, spec);
+    add_network_files(request, spec);
+    for (const Mount& mount : request.mounts) add_mount(mount, spec);
+    if (request.spec.init) spec.mounts.push_back(bind_mount(shim, "/sbin/docker-init", kReadOnly, 0));
+    if (!request.spec.privileged) add_masks(request.mounts, spec);
+}
+
+}  // namespace kedge::runtime

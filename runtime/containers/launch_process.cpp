@@ -1,0 +1,119 @@
+#include "runtime/containers/launch_process.h"
+
+#include "base/error.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <sstream>
+
+namespace kedge::runtime {
+
+bool read_pid_file(const std::string& run_folder, PidFile* result) {
+    std::string text;
+    try {
+        text = read_file_at(AT_FDCWD, run_folder + "/pid", 65536);
+    } catch (const Error&) {
+        return false;
+    }
+    *result = {};
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string key;
+        words >> key;
+        if (key == "shim") words >> result->shim.pid >> result->shim.start_time;
+        if (key == "init") words >> result->init.pid >> result->init.start_time;
+        if (key == "cgroup") words >> result->cgroup;
+        if (words.fail()) return false;
+    }
+    return result->shim.pid > 0 && result->init.pid > 0;
+}
+
+uint64_t process_start_time(int pid) {
+    if (pid <= 0) return 0;
+    std::string text;
+    try {
+        text = read_file_at(AT_FDCWD, "/proc/" + std::to_string(pid) + "/stat", 4096);
+    } catch (const Error&) {
+        return 0;
+    }
+    size_t name_end = text.rfind(')');  // the name before it may contain anything
+    if (name_end == std::string::npos) return 0;
+    std::istringstream fields(text.substr(name_end + 1));
+    std::string field;
+    for (int number = 3; number <= 22 && fields >> field; number++) {
+        if (number == 3 && (field == "Z" || field == "X")) return 0;
+    }
+    return fields ? std::strtoull(field.c_str(), nullptr, 10) : 0;
+}
+
+Fd open_process(const ProcessId& process) {
+    if (process.pid <= 0 || process.start_time == 0) return {};
+    Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+    // Compared after opening: whoever has that number and time now is whom the descriptor stands for.
+    if (!pidfd || process_start_time(process.pid) != process.start_time) return {};
+    return pidfd;
+}
+
+bool await_end(int pidfd, int milliseconds) {
+    pollfd watched{pidfd, POLLIN, 0};
+    while (true) {
+        int n = ::poll(&watched, 1, milliseconds);
+        if (n < 0 && errno == EINTR) continue;
+        return n > 0;
+    }
+}
+
+namespace {
+
+/// posix_spawn's attributes and file actions, which have to be destroyed.
+struct SpawnSettings {
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    SpawnSettings() {
+        ::posix_spawnattr_init(&attributes);
+        ::posix_spawn_file_actions_init(&actions);
+    }
+    ~SpawnSettings() {
+        ::posix_spawn_file_actions_destroy(&actions);
+        ::posix_spawnattr_destroy(&attributes);
+    }
+    SpawnSettings(const SpawnSettings&) = delete;
+    SpawnSettings& operator=(const SpawnSettings&) = delete;
+};
+
+}  // namespace
+
+int spawn_shim(const std::string& program, const char* argument, const std::vector<int>& descriptors) {
+    // First out of the way of the places that they go to, so that none is overwritten before it is copied.
+    std::vector<Fd> copies;
+    for (int fd : descriptors) {
+        int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 32);
+        if (copy < 0) throw_errno("duplicate file descriptor");
+        copies.emplace_back(copy);
+    }
+    SpawnSettings settings;
+    for (size_t i = 0; i < copies.size(); i++)
+        ::posix_spawn_file_actions_adddup2(&settings.actions, copies[i].get(), static_cast<int>(i));
+    sigset_t all;
+    ::sigfillset(&all);
+    ::posix_spawnattr_setflags(&settings.attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
+    ::posix_spawnattr_setsigdefault(&settings.attributes, &all);
+    ::posix_spawnattr_setsigmask(&settings.attributes, &all);
+    std::string name = "kedge-shim", mode = argument;
+    char* arguments[] = {name.data(), mode.data(), nullptr};
+    char* environment[] = {nullptr};
+    pid_t pid = 0;
+    int error = ::posix_spawn(&pid, program.c_str(), &settings.actions, &settings.attributes, arguments, environment);
+    if (error != 0) throw errno_error("start " + program, error);
+    return pid;
+}
+
+}  // namespace kedge::runtime

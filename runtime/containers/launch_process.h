@@ -1,0 +1,32 @@
+#pragma once
+
+#include "runtime/containers/launcher.h"
+
+#include <string>
+
+namespace kedge::runtime {
+
+/// What a shim wrote into the `pid` file of a run folder.
+struct PidFile {
+    ProcessId shim;
+    ProcessId init;
+    std::string cgroup;
+};
+
+/// False if there is none or it makes no sense.
+bool read_pid_file(const std::string& run_folder, PidFile* result);
+
+/// Field 22 of /proc/<pid>/stat; 0 if there is no such process, or only what is left of one (a zombie).
+uint64_t process_start_time(int pid);
+
+/// A pidfd of exactly this process; empty if it has ended, also if its number belongs to another one now.
+Fd open_process(const ProcessId& process);
+
+/// Waits until the process has ended. False when the time is over.
+bool await_end(int pidfd, int milliseconds);
+
+/// Starts `program` with `argument` and `descriptors` as its 0, 1, 2, ...: close-on-exec or not, all others stay behind.
+/// Its signals are as at birth, and all blocked. Returns its pid. Throws Error.
+int spawn_shim(const std::string& program, const char* argument, const std::vector<int>& descriptors);
+
+}  // namespace kedge::runtime

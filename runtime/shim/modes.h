@@ -1,0 +1,15 @@
+#pragma once
+
+/// What kedge-shim can be. Each returns the process' exit code.
+namespace kedge::shim {
+
+/// `kedge-shim run`: starts the container of the plan, keeps its streams, records its exit.
+int run_container();
+
+/// `kedge-shim exec`: starts a further process in a running container and ends as it ends.
+int run_exec();
+
+/// As /sbin/docker-init inside a container: runs its arguments, forwards signals to them and reaps what is orphaned.
+int run_as_init(int count, char** arguments, char** environment);
+
+}  // namespace kedge::shim

@@ -1,0 +1,262 @@
+#include "runtime/shim/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/mount.h>
+#include <linux/openat2.h>
+#include <linux/stat.h>
+#include <sys/statfs.h>
+
+// <sys/mount.h> clashes with <linux/mount.h>.
+#ifndef MNT_DETACH
+#define MNT_DETACH 2
+#endif
+
+namespace kedge::shim {
+
+namespace {
+
+constexpr unsigned kWholeTree = 0x8000;  // AT_RECURSIVE
+constexpr uint64_t kProcMagic = 0x9fa0;
+
+bool is_folder(int fd) {
+    struct statx info {};
+    return sys(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_TYPE, &info) == 0 && (info.stx_mode & 0170000) == 0040000;
+}
+
+long set_attributes(int mount, uint64_t attributes, uint64_t propagation, bool recursive) {
+    if (attributes == 0 && propagation == 0) return 0;
+    mount_attr attr{};
+    attr.attr_set = attributes;
+    attr.propagation = propagation;
+    return sys(__NR_mount_setattr, mount, "", AT_EMPTY_PATH | (recursive ? kWholeTree : 0), &attr, sizeof attr);
+}
+
+long attach(int mount, int target) {
+    return sys(__NR_move_mount, mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
+}
+
+int clone_tree(int folder, const char* path, bool recursive) {
+    unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (recursive ? kWholeTree : 0) | (path[0] ? 0 : AT_EMPTY_PATH);
+    return static_cast<int>(sys(__NR_open_tree, folder, path, flags));
+}
+
+/// Where a step's mount goes. Strict targets are the container's own /proc, /sys and /dev: an image that has a link there is refused.
+int target_of(const Start& start, const MountStep& step, bool folder) {
+    const char* path = start.text(step.target);
+    if (!(step.flags & kStrict)) {
+        int fd = make_target(start.root, path, folder);
+        struct statfs info {};
+        if (fd >= 0 && !(step.flags & kProcAllowed) && sys(__NR_fstatfs, fd, &info) == 0 &&
+            static_cast<uint64_t>(info.f_type) == kProcMagic) {
+            close_fd(fd);
+            return -EPERM;  // over a file of /proc a mount could undo what is masked there
+        }
+        return fd;
+    }
+    int fd = open_resolved(start.root, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    if (fd != -ENOENT) return fd;
+    fd = make_target(start.root, path, folder);
+    if (fd >= 0) close_fd(fd);
+    return open_resolved(start.root, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+}
+
+int new_filesystem(const Start& start, const MountStep& step) {
+    int context = static_cast<int>(sys(__NR_fsopen, start.text(step.type), FSOPEN_CLOEXEC));
+    if (context < 0) return context;
+    const Text* options = start.list<Text>(step.options);
+    for (uint32_t i = 0; i < step.options.count; i++) {
+        Text key = options[2 * i], value = options[2 * i + 1];
+        long result = value ? sys(__NR_fsconfig, context, FSCONFIG_SET_STRING, start.text(key), start.text(value), 0)
+                            : sys(__NR_fsconfig, context, FSCONFIG_SET_FLAG, start.text(key), nullptr, 0);
+        if (result < 0) {
+            close_fd(context);
+            return static_cast<int>(result);
+        }
+    }
+    long result = sys(__NR_fsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);
+    if (result >= 0) result = sys(__NR_fsmount, context, FSMOUNT_CLOEXEC, step.attributes);
+    close_fd(context);
+    return static_cast<int>(result);
+}
+
+long mount_filesystem(const Start& start, const MountStep& step) {
+    int target = target_of(start, step, true);
+    if (target < 0) fail(Stage::target, target, step.target);
+    int mount = new_filesystem(start, step);
+    long result = mount < 0 ? mount : attach(mount, target);
+    if (mount >= 0) close_fd(mount);
+    close_fd(target);
+    return result;
+}
+
+long mount_tree(const Start& start, const MountStep& step, int tree) {
+    int target = target_of(start, step, is_folder(tree));
+    if (target < 0) fail(Stage::target, target, step.target);
+    long result = attach(tree, target);
+    // After attaching: a tree that is not attached anywhere can't get a propagation on every kernel.
+    if (result >= 0) result = set_attributes(tree, step.attributes, step.propagation, (step.flags & kRecursive) != 0);
+    close_fd(tree);
+    close_fd(target);
+    return result;
+}
+
+long inner_bind(const Start& start, const MountStep& step) {
+    int source = open_resolved(start.root, start.text(step.source), O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    if (source < 0) return source;
+    int tree = clone_tree(source, "", false);
+    close_fd(source);
+    return tree < 0 ? tree : mount_tree(start, step, tree);
+}
+
+int open_if_there(const Start& start, const MountStep& step) {
+    int fd = open_resolved(start.root, start.text(step.target), O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    return fd == -ENOENT || fd == -ENOTDIR ? -ENOENT : fd;
+}
+
+/// All masked folders show one and the same empty, read-only file system: `empty` is where it was attached first.
+long mask(const Start& start, const MountStep& step, int* empty) {
+    int target = open_if_there(start, step);
+    if (target < 0) return target == -ENOENT ? 0 : target;
+    int cover;
+    bool first = false;
+    if (!is_folder(target)) cover = clone_tree(start.root, "dev/null", false);
+    else if (*empty >= 0) cover = clone_tree(*empty, "", false);
+    else {
+        MountStep step_for_empty;
+        step_for_empty.type = step.type;
+        step_for_empty.options = step.options;
+        step_for_empty.attributes = step.attributes;
+        cover = new_filesystem(start, step_for_empty);
+        first = true;
+    }
+    long result = cover < 0 ? cover : attach(cover, target);
+    close_fd(target);
+    if (first && result >= 0) *empty = cover;
+    else if (cover >= 0) close_fd(cover);
+    return result;
+}
+
+long make_read_only(const Start& start, const MountStep& step) {
+    int target = open_if_there(start, step);
+    if (target < 0) return target == -ENOENT ? 0 : target;
+    int tree = clone_tree(target, "", true);
+    long result = tree < 0 ? tree : attach(tree, target);
+    if (result >= 0) result = set_attributes(tree, MOUNT_ATTR_RDONLY, 0, true);
+    if (tree >= 0) close_fd(tree);
+    close_fd(target);
+    return result;
+}
+
+long change_attributes(const Start& start, const MountStep& step) {
+    int target = open_if_there(start, step);
+    if (target < 0) return target;
+    long result = set_attributes(target, step.attributes, step.propagation, (step.flags & kRecursive) != 0);
+    close_fd(target);
+    return result;
+}
+
+/// Links and nodes are only made in the container's own /dev and /sys/fs/cgroup, which no image can have prepared; user's devices
+/// may name folders below.
+long make_entry(const Start& start, const MountStep& step) {
+    const char* path = start.text(step.target);
+    if (step.kind == MountKind::folder) {
+        int fd = make_target(start.root, path, true);
+        if (fd < 0) return fd;
+        close_fd(fd);
+        return 0;
+    }
+    char parent[4096];
+    size_t slash = length(path);
+    while (slash > 0 && path[slash - 1] != '/') slash--;
+    if (slash >= sizeof parent) return -ENAMETOOLONG;
+    memcpy(parent, path, slash);
+    parent[slash] = 0;
+    int folder = make_target(start.root, slash > 0 ? parent : "/", true);
+    if (folder < 0) return folder;
+    const char* name = path + slash;
+    long result;
+    if (step.kind == MountKind::link) result = sys(__NR_symlinkat, start.text(step.source), folder, name);
+    else {
+        result = sys(__NR_mknodat, folder, name, step.mode, step.device);
+        if (result == -EEXIST && (sys(__NR_unlinkat, folder, name, 0), true))
+            result = sys(__NR_mknodat, folder, name, step.mode, step.device);
+        // The umask may have taken bits, and fchmodat never follows here: the node was made by this call.
+        if (result >= 0) (void)sys(__NR_fchmodat, folder, name, step.mode & 07777);
+        if (result >= 0 && (step.uid || step.gid))
+            result = sys(__NR_fchownat, folder, name, step.uid, step.gid, AT_SYMLINK_NOFOLLOW);
+    }
+    close_fd(folder);
+    return result == -EEXIST ? 0 : result;
+}
+
+void open_sources(Start& start) {
+    MountStep* steps = start.list<MountStep>(start.plan->mounts);
+    for (uint32_t i = 0; i < start.plan->mounts.count; i++) {
+        if (steps[i].kind != MountKind::bind) continue;
+        steps[i].fd = clone_tree(AT_FDCWD, start.text(steps[i].source), (steps[i].flags & kRecursive) != 0);
+        if (steps[i].fd >= 0) continue;
+        if (steps[i].flags & kOptional) warn(Stage::source, steps[i].fd, steps[i].source);
+        else fail(Stage::source, steps[i].fd, steps[i].source);
+    }
+}
+
+constexpr unsigned long kRecursiveMount = 16384, kPrivateMount = 1 << 18, kBindMount = 4096;  // MS_REC, MS_PRIVATE, MS_BIND
+
+long mount_root(const Start& start) {
+    const char* root = start.text(start.plan->root_folder);
+    if (!start.plan->overlay_options)
+        return sys(__NR_mount, start.text(start.plan->root_source), root, nullptr, kBindMount, nullptr);
+    if (long result = sys(__NR_chdir, start.text(start.plan->layers_folder)); result < 0) return result;
+    return sys(__NR_mount, "overlay", root, "overlay", 0, start.text(start.plan->overlay_options));
+}
+
+}  // namespace
+
+void enter_root(Start& start) {
+    // Cloned before propagation is cut, so that a bind that asks for it can stay a peer or a slave of the host's mount.
+    open_sources(start);
+    long result = sys(__NR_mount, nullptr, "/", nullptr, kRecursiveMount | kPrivateMount, nullptr);
+    if (result < 0) fail(Stage::pivot, result);
+    result = mount_root(start);
+    if (result < 0) fail(Stage::root, result, start.plan->root_folder);
+    result = sys(__NR_chdir, start.text(start.plan->root_folder));
+    if (result >= 0) result = sys(__NR_pivot_root, ".", ".");  // the old root then lies over the new one
+    if (result >= 0) result = sys(__NR_umount2, ".", MNT_DETACH);
+    if (result >= 0) result = sys(__NR_chdir, "/");
+    if (result < 0) fail(Stage::pivot, result);
+    start.root = open_file(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
+    if (start.root < 0) fail(Stage::pivot, start.root);
+}
+
+void seal_root(const Start& start) {
+    if (!start.has(kReadOnlyRoot)) return;
+    if (long result = set_attributes(start.root, MOUNT_ATTR_RDONLY, 0, false); result < 0) fail(Stage::root, result, start.plan->root_folder);
+}
+
+void mount_all(Start& start) {
+    MountStep* steps = start.list<MountStep>(start.plan->mounts);
+    int empty = -1;
+    for (uint32_t i = 0; i < start.plan->mounts.count; i++) {
+        const MountStep& step = steps[i];
+        long result = 0;
+        switch (step.kind) {
+            case MountKind::filesystem: result = mount_filesystem(start, step); break;
+            case MountKind::bind: result = step.fd < 0 ? 0 : mount_tree(start, step, step.fd); break;
+            case MountKind::inner_bind: result = inner_bind(start, step); break;
+            case MountKind::mask: result = mask(start, step, &empty); break;
+            case MountKind::read_only: result = make_read_only(start, step); break;
+            case MountKind::attributes: result = change_attributes(start, step); break;
+            case MountKind::folder:
+            case MountKind::link:
+            case MountKind::node: result = make_entry(start, step); break;
+        }
+        if (result >= 0) continue;
+        if (step.flags & kOptional) warn(Stage::mount, result, step.target);
+        else fail(step.kind == MountKind::node ? Stage::device : Stage::mount, result, step.target);
+    }
+    if (empty >= 0) close_fd(empty);
+}
+
+}  // namespace kedge::shim

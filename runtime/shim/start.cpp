@@ -1,0 +1,86 @@
+#include "runtime/shim/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sched.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+namespace kedge::shim {
+
+bool map_plan(Start& start) {
+    Plan head;
+    if (sys(__NR_pread64, kPlanFd, &head, sizeof head, 0) != sizeof head || head.magic != kPlanMagic) return false;
+    long at = sys(__NR_mmap, nullptr, head.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, kPlanFd, 0);
+    if (at < 0 && at > -4096) return false;
+    close_fd(kPlanFd);
+    start.base = reinterpret_cast<char*>(at);
+    start.plan = reinterpret_cast<Plan*>(at);
+    return true;
+}
+
+void unmap_plan(Start& start) {
+    (void)sys(__NR_munmap, start.base, start.plan->size);
+    start.base = nullptr;
+    start.plan = nullptr;
+}
+
+void tell(Message message, int fd) {
+    iovec part{&message, sizeof message};
+    msghdr packet{};
+    packet.msg_iov = &part;
+    packet.msg_iovlen = 1;
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    if (fd >= 0) {
+        memset(control, 0, sizeof control);
+        packet.msg_control = control;
+        packet.msg_controllen = sizeof control;
+        cmsghdr* head = CMSG_FIRSTHDR(&packet);
+        head->cmsg_level = SOL_SOCKET;
+        head->cmsg_type = SCM_RIGHTS;
+        head->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(head), &fd, sizeof fd);
+    }
+    // An agent that has died is no reason to stop.
+    (void)sys(__NR_sendmsg, kAgentFd, &packet, MSG_NOSIGNAL);
+}
+
+void fail(Stage stage, long error, Text subject) {
+    Message message;
+    message.kind = MessageKind::failed;
+    message.stage = stage;
+    message.error = static_cast<int32_t>(-error);
+    message.subject = subject;
+    tell(message);
+    bool executing = stage == Stage::exec || stage == Stage::exec_path;
+    leave(!executing ? kCannotStart : error == -ENOENT || error == -ENOTDIR ? kNotFound : kCannotExecute);
+}
+
+void warn(Stage stage, long error, Text subject) {
+    Message message;
+    message.kind = MessageKind::warning;
+    message.stage = stage;
+    message.error = static_cast<int32_t>(-error);
+    message.subject = subject;
+    tell(message);
+}
+
+int clone_process(const Start& start, int* pidfd) {
+    clone_args args{};
+    args.flags = start.plan->clone_flags | CLONE_PIDFD;
+    args.pidfd = reinterpret_cast<uint64_t>(pidfd);
+    args.exit_signal = SIGCHLD;
+    int cgroup = -1;
+    if (start.plan->cgroup_folder) {
+        cgroup = open_file(AT_FDCWD, start.text(start.plan->cgroup_folder), O_PATH | O_DIRECTORY);
+        if (cgroup < 0) fail(Stage::cgroup, cgroup, start.plan->cgroup_folder);
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = static_cast<uint64_t>(cgroup);
+    }
+    long pid = sys(__NR_clone3, &args, sizeof args);
+    if (cgroup >= 0) close_fd(cgroup);
+    return static_cast<int>(pid);
+}
+
+}  // namespace kedge::shim

@@ -1,0 +1,59 @@
+#pragma once
+
+#include "runtime/shim/launch_plan.h"
+#include "runtime/shim/sys.h"
+
+namespace kedge::shim {
+
+/// A plan mapped into memory (private and writable: some fields are filled in), and what a start passes from step to step.
+struct Start {
+    char* base = nullptr;
+    Plan* plan = nullptr;
+    int null_fd = 0;     ///< /dev/null of the host
+    int out_write = -1;  ///< pipes of the container's streams; -1: what the shim has is inherited
+    int err_write = -1;
+    int in_read = -1;
+    int terminal = -1;   ///< where the child sends its terminal's master
+    int parent = -1;     ///< a pipe whose writer is the waiting shim: exec only
+    int root = -1;       ///< the container's root folder, once entered
+
+    const char* text(Text at) const { return base + at; }
+    template <typename T>
+    T* list(List l) const { return reinterpret_cast<T*>(base + l.at); }
+    bool has(PlanFlag flag) const { return (plan->flags & flag) != 0; }
+};
+
+/// Maps the plan of kPlanFd and closes that. False if it is none.
+bool map_plan(Start& start);
+void unmap_plan(Start& start);
+
+/// Tells the agent and ends the process with the exit code that Docker gives for this stage.
+[[noreturn]] void fail(Stage stage, long error, Text subject = 0);
+void warn(Stage stage, long error, Text subject = 0);
+void tell(Message message, int fd = -1);
+
+/// clone3 as fork does it, with the plan's flags. Returns 0 in the child, its pid in the parent, or a negative errno.
+int clone_process(const Start& start, int* pidfd);
+
+// What the new process does, in this order. None of it returns on failure.
+
+void join_cgroups(const Start& start);
+void join_namespaces(const Start& start);
+void name_host(const Start& start);
+/// Opens what the host has to give, then leaves the host's mounts for the container's root.
+void enter_root(Start& start);
+void mount_all(Start& start);
+void write_sysctls(const Start& start);
+void connect_streams(const Start& start);
+void set_limits(const Start& start);
+void enter_working_dir(const Start& start);
+/// Makes the root read-only if asked for: the last change of the mounts, as targets and the working folder are made before.
+void seal_root(const Start& start);
+void become_user(const Start& start);
+[[noreturn]] void execute(const Start& start);
+
+/// Finds `path` below `root` as the container would, never leaving it, and makes what is missing: folders, and at the end a folder or
+/// an empty file. Symbolic links, also dangling ones, are followed inside the root. Returns an O_PATH descriptor or a negative errno.
+int make_target(int root, const char* path, bool folder);
+
+}  // namespace kedge::shim
