@@ -87,6 +87,7 @@ void BridgeNetworks::connect(const Attachment& attachment, const Attached& attac
     if (found == state_->containers.end()) {
         throw Error(Code::conflict, "container " + attachment.container_name + " has no reservation on its networks");
     }
+    state_->add_names(found->second);
     const Firewall::Changes changes = state_->port_changes(found->second, true);
     state_->firewall.publish(changes);
     for (HeldPort& port : found->second.held) port.listen();
@@ -99,6 +100,7 @@ void BridgeNetworks::disconnect(const std::string& container_id) {
     if (found == state_->containers.end()) return;
     State::Container container = std::move(found->second);
     state_->containers.erase(found);
+    state_->names.remove_container(container_id);
     state_->give_addresses_back(container.attached);
     container.held.clear();
     const Firewall::Changes changes = state_->port_changes(container, false);
@@ -127,6 +129,7 @@ void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attache
             // Somebody took it while no agent ran. The container goes on being reached: nftables come first.
         }
     }
+    state_->add_names(container);
     state_->firewall.publish(state_->port_changes(container, true));
     state_->containers.insert_or_assign(attachment.container_id, std::move(container));
 }
@@ -175,6 +178,7 @@ void BridgeNetworks::remove_leftovers() {
         std::lock_guard lock(state_->mutex);
         Firewall::Changes changes;
         for (const auto& [port, backend] : state_->firewall.published()) changes[port] = std::nullopt;
+        for (const auto& [port, backend] : state_->name_ports) changes[port] = backend;
         for (const auto& [id, container] : state_->containers) {
             for (const auto& [port, backend] : state_->port_changes(container, true)) changes[port] = backend;
         }

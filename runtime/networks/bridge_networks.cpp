@@ -76,7 +76,10 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
         enable_forwarding();
         state_->make_link(network);
         state_->firewall.add_network(info.bridge, {network.subnet, info.spec.internal});
+        state_->serve_names(network);
     } catch (const Error&) {
+        state_->firewall.remove_network(info.bridge);
+        state_->name_server.close(info.id);
         remove_link(info.bridge);
         state_->table.erase(info.id);
         throw;
@@ -89,7 +92,8 @@ void BridgeNetworks::remove(const std::string& name_or_id) {
     std::string bridge;
     {
         std::lock_guard lock(state_->mutex);
-        const NetworkInfo& info = state_->find(name_or_id).info;
+        const State::Network& network = state_->find(name_or_id);
+        const NetworkInfo& info = network.info;
         if (state_->has_containers(info.id)) {
             throw Error(Code::conflict, "error while removing network: network " + info.spec.name + " id " + info.id +
                                             " has active endpoints");
@@ -98,6 +102,7 @@ void BridgeNetworks::remove(const std::string& name_or_id) {
         fault_point("network.remove.before_record");
         state_->table.erase(info.id);
         fault_point("network.remove.after_record");
+        state_->stop_serving_names(network);
         state_->firewall.remove_network(bridge);
         state_->networks.erase(info.id);
     }

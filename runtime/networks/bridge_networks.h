@@ -16,6 +16,7 @@ public:
     struct Options {
         std::string instance;  ///< prefix: links are named from it, the nftables table is exactly it
         std::vector<std::string> address_pools;
+        std::string resolv_conf = "/etc/resolv.conf";  ///< whom the name server asks for other names
     };
     BridgeNetworks(Options options, Database& database);
     ~BridgeNetworks() override;

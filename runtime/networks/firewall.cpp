@@ -38,6 +38,7 @@ constexpr std::string_view kChains = R"(
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
+    oifname "lo" return
     oifname @bridges ip saddr 127.0.0.0/8 masquerade
     oifname @bridges ip saddr @subnets ct status dnat masquerade
     oifname != @bridges ip saddr @subnets masquerade

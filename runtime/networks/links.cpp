@@ -9,17 +9,20 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
-#include <net/if.h>
+#include <linux/if.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdio>
 
 namespace kedge::runtime {
 
 namespace {
+
+constexpr std::chrono::milliseconds kCarrierPatience{500};
 
 ifinfomsg link_header(int index = 0, unsigned flags = 0) {
     ifinfomsg header{};
@@ -61,16 +64,36 @@ Link parse_link(const nlmsghdr* message) {
     if (const nlattr* info = find(IFLA_LINKINFO)) {
         link.kind = text_of(nla_find(static_cast<nlattr*>(nla_data(info)), nla_len(info), IFLA_INFO_KIND));
     }
+    if (const nlattr* state = find(IFLA_OPERSTATE)) link.operational = nla_get_u8(state) == IF_OPER_UP;
     if (const nlattr* master = find(IFLA_MASTER)) link.master = static_cast<int>(nla_get_u32(master));
     return link;
 }
 
-int index_of(NetlinkSocket& socket, const std::string& name) {
+Link look_up(NetlinkSocket& socket, const std::string& name) {
     NetlinkMessage message(RTM_GETLINK, 0, link_header());
     message.put(IFLA_IFNAME, name);
-    int index = 0;
-    socket.ask("look up link " + name, std::move(message), [&](const nlmsghdr* answer) { index = parse_link(answer).index; });
-    return index;
+    Link link;
+    socket.ask("look up link " + name, std::move(message), [&](const nlmsghdr* answer) { link = parse_link(answer); });
+    return link;
+}
+
+int index_of(NetlinkSocket& socket, const std::string& name) {
+    return look_up(socket, name).index;
+}
+
+// A link passes packets only once a kernel thread has seen its carrier, which may take long on a busy machine; what the container sends
+// before is lost, and sent again a second later. Newer kernels (6.8) catch up when they are asked for the link, on older
+// ones the notice has to be waited for.
+int wait_until_operational(NetlinkSocket& socket, const std::string& name) {
+    Link link = look_up(socket, name);
+    if (link.operational) return link.index;
+    NetlinkSocket notices(NETLINK_ROUTE);
+    notices.subscribe(RTNLGRP_LINK);
+    const auto deadline = std::chrono::steady_clock::now() + kCarrierPatience;
+    do {
+        link = look_up(socket, name);
+    } while (!link.operational && notices.wait_until(deadline));
+    return link.index;
 }
 
 NetlinkMessage add_address(int index, Ipv4 address, Subnet subnet) {
@@ -118,7 +141,7 @@ NetlinkMessage add_veth(const Endpoint& endpoint, int bridge, int netns) {
 }
 
 // The bridge may still have the same Ethernet address behind the link of a container that is being taken down. Static (NOARP), as
-// a link whose carrier isn't seen yet can't have another entry; it goes with the link.
+// a link whose carrier isn't seen can't have another entry; it goes with the link.
 NetlinkMessage learn(int port, Ipv4 address) {
     ndmsg header{};
     header.ndm_family = AF_BRIDGE;
@@ -234,16 +257,19 @@ void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
     host.send("create links", links);
     addresses.emplace_back(RTM_SETLINK, 0, link_header(1, IFF_UP));  // loopback is always the first
     for (const Endpoint& endpoint : endpoints) {
-        const int port = index_of(host, endpoint.host_name);
-        ports.push_back(learn(port, endpoint.address));
-        if (endpoint.reflects) ports.push_back(reflect(port));
         const int index = index_of(inside, endpoint.name);
         addresses.emplace_back(RTM_SETLINK, 0, link_header(index, IFF_UP));
         addresses.push_back(add_address(index, endpoint.address, endpoint.subnet));
         if (!endpoint.default_gateway.any()) addresses.push_back(add_default_route(index, endpoint.default_gateway));
     }
-    host.send("configure bridge ports", ports);
     inside.send("configure links of container", addresses);
+    for (const Endpoint& endpoint : endpoints) {
+        const int port = wait_until_operational(host, endpoint.host_name);
+        ports.push_back(learn(port, endpoint.address));
+        if (endpoint.reflects) ports.push_back(reflect(port));
+        (void)wait_until_operational(host, endpoint.bridge);  // with its first port it gets a carrier, too
+    }
+    host.send("configure bridge ports", ports);
 }
 
 void enable_forwarding() {

@@ -16,6 +16,7 @@ struct Link {
     std::string kind;  ///< `bridge`, `veth`, ...; empty for a real one
     std::string alias;
     int master = 0;  ///< index of the bridge that it is in
+    bool operational = false;
 };
 std::vector<Link> list_links();
 

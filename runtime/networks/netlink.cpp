@@ -6,6 +6,7 @@
 #include <linux/netlink.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -56,6 +57,18 @@ std::string_view NetlinkSocket::receive() {
         if (n >= 0) return {buffer_.data(), static_cast<size_t>(n)};
         if (errno != EINTR) throw_errno("receive from netlink");
     }
+}
+
+void NetlinkSocket::subscribe(int group) {
+    if (::setsockopt(socket_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) throw_errno("subscribe to netlink");
+}
+
+bool NetlinkSocket::wait_until(std::chrono::steady_clock::time_point deadline) {
+    auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    pollfd polled{socket_.get(), POLLIN, 0};
+    if (left <= 0 || ::poll(&polled, 1, static_cast<int>(left)) <= 0) return false;
+    (void)receive();
+    return true;
 }
 
 void NetlinkSocket::transmit(std::string_view what, const std::vector<NetlinkMessage>& messages, bool acknowledged) {

@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -46,6 +47,10 @@ public:
     void send(std::string_view what, NetlinkMessage message);
     /// Sends one request and hands every message of the answer to `sink` (a dump's, until its end). Throws Error.
     void ask(std::string_view what, NetlinkMessage message, const std::function<void(const nlmsghdr*)>& sink);
+
+    void subscribe(int group);
+    /// Takes the notices that are there, or waits for one. False past the deadline.
+    bool wait_until(std::chrono::steady_clock::time_point deadline);
 
 private:
     void transmit(std::string_view what, const std::vector<NetlinkMessage>& messages, bool acknowledged);

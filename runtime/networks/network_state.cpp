@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "runtime/networks/conntrack.h"
 
 #include <set>
 
@@ -18,7 +19,8 @@ BridgeNetworks::State::State(Options chosen, Database& database)
       link_prefix("kdg" + Digest::of(options.instance).hex().substr(0, 4)),
       link_alias("kedge instance " + options.instance),
       table(database),
-      firewall(options.instance) {
+      firewall(options.instance),
+      name_server(names, options.resolv_conf) {
     for (const std::string& pool : options.address_pools) pools.push_back(Subnet::parse(pool));
     std::map<std::string, Firewall::Network> walls;
     for (NetworkInfo& info : table.all()) {
@@ -35,6 +37,7 @@ BridgeNetworks::State::State(Options chosen, Database& database)
         } catch (const Error&) {
             // Tried again, and reported, when a container connects: the others must not suffer.
         }
+        serve_names(network);
     }
 }
 
@@ -53,6 +56,39 @@ BridgeNetworks::State::Network& BridgeNetworks::State::find(const std::string& n
 
 void BridgeNetworks::State::make_link(const Network& network) const {
     make_bridge(network.info.bridge, link_alias, network.gateway, network.subnet);
+}
+
+void BridgeNetworks::State::serve_names(const Network& network) {
+    const NameServer::Ports ports = name_server.listen(network.info.id, network.gateway);
+    names.add_network(network.info.id, {network.info.spec.name, network.subnet, network.gateway, network.info.spec.internal});
+    Firewall::Changes changes;
+    changes[{Protocol::udp, network.gateway, 53}] = Backend{network.gateway, ports.udp};
+    changes[{Protocol::tcp, network.gateway, 53}] = Backend{network.gateway, ports.tcp};
+    firewall.publish(changes);
+    forget_stale_flows(changes);
+    for (const auto& [port, backend] : changes) name_ports[port] = backend;
+}
+
+void BridgeNetworks::State::stop_serving_names(const Network& network) {
+    Firewall::Changes changes;
+    for (Protocol protocol : {Protocol::tcp, Protocol::udp}) {
+        changes[{protocol, network.gateway, 53}] = std::nullopt;
+        name_ports.erase({protocol, network.gateway, 53});
+    }
+    firewall.publish(changes);
+    name_server.close(network.info.id);
+    names.remove_network(network.info.id);
+}
+
+void BridgeNetworks::State::add_names(const Container& container) {
+    std::vector<NameTable::Presence> presences;
+    for (const NetworkEndpoint& endpoint : container.attached.endpoints) {
+        presences.push_back({endpoint.network_id, Ipv4::parse(endpoint.ip), {container.attachment.container_name}});
+        auto& list = presences.back().names;
+        list.push_back(container.attachment.container_id.substr(0, 12));
+        list.insert(list.end(), endpoint.aliases.begin(), endpoint.aliases.end());
+    }
+    names.add_container(container.attachment.container_id, std::move(presences));
 }
 
 std::string BridgeNetworks::State::link_name(const std::string& container_id) const {

@@ -5,6 +5,8 @@
 #include "runtime/networks/firewall.h"
 #include "runtime/networks/host_port.h"
 #include "runtime/networks/links.h"
+#include "runtime/networks/name_server.h"
+#include "runtime/networks/name_table.h"
 #include "runtime/networks/network_table.h"
 
 #include <map>
@@ -43,6 +45,10 @@ struct BridgeNetworks::State {
     std::string link_name(const std::string& container_id) const;
     /// Links of this agent's that belong to no network and no container of its.
     std::vector<std::string> unknown_links() const;
+    /// Begins to answer on its gateway; port 53 leads there.
+    void serve_names(const Network& network);
+    void stop_serving_names(const Network& network);
+    void add_names(const Container& container);
     bool has_containers(const std::string& network_id) const;
     void give_addresses_back(const Attached& attached);
 
@@ -55,6 +61,9 @@ struct BridgeNetworks::State {
     std::vector<Subnet> pools;
     std::map<std::string, Network> networks;  // by id
     std::map<std::string, Container> containers;  // by id
+    Firewall::Changes name_ports;  // port 53 of every gateway
+    NameTable names;  // has its own mutex
+    NameServer name_server;
 };
 
 }  // namespace kedge::runtime

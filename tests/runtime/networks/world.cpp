@@ -136,7 +136,11 @@ void World::SetUp() {
 
 void World::restart() {
     networks.reset();
-    networks = std::make_unique<BridgeNetworks>(BridgeNetworks::Options{instance, {"10.199.0.0/16"}}, *database);
+    networks = std::make_unique<BridgeNetworks>(BridgeNetworks::Options{instance, {"10.199.0.0/16"}, folder + "/resolv.conf"}, *database);
+}
+
+void World::resolv_conf(const std::string& text) {
+    write_file_durably(AT_FDCWD, folder + "/resolv.conf", text);
 }
 
 void World::TearDown() {

@@ -61,6 +61,9 @@ struct World : testing::Test {
               bool publish = true);
     std::string network(const std::string& name, bool internal = false, const std::string& subnet = {});
 
+    /// The host's list of name servers.
+    void resolv_conf(const std::string& text);
+
     std::string instance;
     std::string folder;
     std::unique_ptr<Database> database;

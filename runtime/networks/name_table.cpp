@@ -1,0 +1,105 @@
+#include "runtime/networks/name_table.h"
+
+#include <algorithm>
+
+namespace kedge::runtime {
+
+std::string plain_name(std::string name) {
+    if (name.ends_with('.')) name.pop_back();
+    for (char& c : name) {
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    }
+    return name;
+}
+
+void NameTable::add_network(const std::string& id, Network network) {
+    std::lock_guard lock(mutex_);
+    networks_.insert_or_assign(id, std::move(network));
+}
+
+void NameTable::remove_network(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    networks_.erase(id);
+}
+
+void NameTable::add_container(const std::string& id, std::vector<Presence> presences) {
+    for (Presence& presence : presences) {
+        for (std::string& name : presence.names) name = plain_name(std::move(name));
+    }
+    std::lock_guard lock(mutex_);
+    containers_.insert_or_assign(id, std::move(presences));
+}
+
+void NameTable::remove_container(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    containers_.erase(id);
+}
+
+std::optional<NameTable::View> NameTable::view_of(const std::string& network_id, Ipv4 asker) const {
+    auto network = networks_.find(network_id);
+    if (network == networks_.end() || !network->second.subnet.contains(asker)) return {};
+    for (const auto& [id, presences] : containers_) {
+        auto here = [&](const Presence& p) { return p.network_id == network_id && p.address == asker; };
+        if (std::none_of(presences.begin(), presences.end(), here)) continue;
+        View view;
+        for (const Presence& presence : presences) {
+            view.networks.push_back(presence.network_id);
+            auto other = networks_.find(presence.network_id);
+            if (other != networks_.end() && !other->second.internal) view.forward = true;
+        }
+        return view;
+    }
+    // The host itself, or what somebody put on the bridge by hand. The host's own questions aren't forwarded: its resolver may
+    // be the one that asks.
+    return View{{network_id}, asker != network->second.gateway && !network->second.internal};
+}
+
+std::vector<Ipv4> NameTable::addresses(const std::string& network_id, const std::string& name) const {
+    std::vector<Ipv4> found;
+    for (const auto& [id, presences] : containers_) {
+        for (const Presence& presence : presences) {
+            if (presence.network_id != network_id) continue;
+            if (std::find(presence.names.begin(), presence.names.end(), name) == presence.names.end()) continue;
+            found.push_back(presence.address);
+        }
+    }
+    return found;
+}
+
+NameTable::Found NameTable::find(const std::string& network_id, Ipv4 asker, const std::string& name) {
+    std::lock_guard lock(mutex_);
+    auto view = view_of(network_id, asker);
+    if (!view) return {};
+    const std::string plain = plain_name(name);
+    for (const std::string& id : view->networks) {
+        auto network = networks_.find(id);
+        if (network == networks_.end()) continue;
+        std::vector<Ipv4> found = addresses(id, plain);
+        const std::string suffix = "." + plain_name(network->second.name);
+        if (found.empty() && plain.ends_with(suffix)) found = addresses(id, plain.substr(0, plain.size() - suffix.size()));
+        if (found.empty()) continue;
+        std::rotate(found.begin(), found.begin() + static_cast<long>(turn_++ % found.size()), found.end());
+        return {Found::Outcome::known, false, std::move(found), {}};
+    }
+    return {Found::Outcome::unknown, view->forward, {}, {}};
+}
+
+NameTable::Found NameTable::find_address(const std::string& network_id, Ipv4 asker, Ipv4 address) {
+    std::lock_guard lock(mutex_);
+    auto view = view_of(network_id, asker);
+    if (!view) return {};
+    for (const std::string& id : view->networks) {
+        auto network = networks_.find(id);
+        if (network == networks_.end() || !network->second.subnet.contains(address)) continue;
+        for (const auto& [container, presences] : containers_) {
+            for (const Presence& presence : presences) {
+                if (presence.network_id != id || presence.address != address || presence.names.empty()) continue;
+                return {Found::Outcome::known, false, {}, presence.names[0] + "." + plain_name(network->second.name)};
+            }
+        }
+        return {Found::Outcome::unknown, false, {}, {}};  // nobody else knows more about an address of ours
+    }
+    return {Found::Outcome::unknown, view->forward, {}, {}};
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "runtime/networks/ipv4.h"
+
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kedge::runtime {
+
+/// Which names lead where, as seen by who asks. Names are compared without regard to case. Thread-safe.
+class NameTable {
+public:
+    struct Network {
+        std::string name;
+        Subnet subnet;
+        Ipv4 gateway;
+        bool internal = false;
+    };
+    struct Presence {
+        std::string network_id;
+        Ipv4 address;
+        std::vector<std::string> names;  ///< the first is what a reverse look-up tells
+    };
+
+    void add_network(const std::string& id, Network network);
+    void remove_network(const std::string& id);
+    void add_container(const std::string& id, std::vector<Presence> presences);
+    void remove_container(const std::string& id);
+
+    struct Found {
+        enum class Outcome { known, unknown, refused };
+        Outcome outcome = Outcome::refused;
+        bool forward = false;  ///< unknown: whoever asks may be told what others say
+        std::vector<Ipv4> addresses;
+        std::string name;  ///< of a reverse look-up
+    };
+    /// `asker` asks at the gateway of the network. A container sees the names of all its networks, first network first; an
+    /// address that isn't the network's is refused. Several addresses come in an order that changes from time to time.
+    Found find(const std::string& network_id, Ipv4 asker, const std::string& name);
+    Found find_address(const std::string& network_id, Ipv4 asker, Ipv4 address);
+
+private:
+    struct View {
+        std::vector<std::string> networks;
+        bool forward = false;
+    };
+    std::optional<View> view_of(const std::string& network_id, Ipv4 asker) const;
+    std::vector<Ipv4> addresses(const std::string& network_id, const std::string& name) const;
+
+    std::mutex mutex_;
+    std::map<std::string, Network> networks_;
+    std::map<std::string, std::vector<Presence>> containers_;
+    size_t turn_ = 0;
+};
+
+/// Lower case, without the final dot.
+std::string plain_name(std::string name);
+
+}  // namespace kedge::runtime
