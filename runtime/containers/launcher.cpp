@@ -2,6 +2,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "runtime/containers/capabilities.h"
 #include "runtime/containers/launch_build.h"
 #include "runtime/containers/launch_bundle.h"
 #include "runtime/containers/launch_dialogue.h"
@@ -20,6 +21,7 @@
 #include <algorithm>
 #include <mutex>
 #include <sstream>
+#include <thread>
 
 namespace kedge::runtime {
 
@@ -32,11 +34,18 @@ struct Launcher::State {
     Fd null;
     Cgroups cgroups;
     SeccompFilters filters;
+    std::jthread warm{[this] {
+        try {
+            (void)filters.standard(default_capabilities() & own_capabilities());
+        } catch (const Error&) {
+            // Whoever needs it first compiles it again, and learns what is wrong.
+        }
+    }};
 
     std::mutex mutex;
     std::map<std::string, std::string> groups;                  ///< id: cgroup path
     std::map<std::string, std::vector<std::string>> warnings;  ///< id: of its last launch
-    std::map<std::string, int> children;  ///< id: shim that is this process' child, to be reaped
+    std::map<std::string, int> children;                       ///< id: shim that is this process' child, to be reaped
 
     std::string group_of(const LaunchRequest& request) {
         std::string parent = request.cgroup_parent.empty() ? instance : request.cgroup_parent;
