@@ -110,6 +110,7 @@ void BridgeNetworks::disconnect(const std::string& container_id) {
 
 void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attached) {
     std::lock_guard lock(state_->mutex);
+    state_->containers.erase(attachment.container_id);  // adopted twice: the ports are held anew
     State::Container container{attachment, attached, {}};
     for (const NetworkEndpoint& endpoint : attached.endpoints) {
         auto network = state_->networks.find(endpoint.network_id);

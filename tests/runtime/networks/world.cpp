@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <nftables/libnftables.h>
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
@@ -117,6 +118,71 @@ std::string ask(int netns, const std::string& ip, uint16_t port, Protocol protoc
     if (n < 0) return words(errno);
     std::string answer(data, static_cast<size_t>(n));
     return answer.substr(0, answer.find('\n'));
+}
+
+Flow::Flow(int netns, const std::string& ip, uint16_t port) : socket_(socket_in(netns, AF_INET, SOCK_DGRAM, 0)) {
+    timeval timeout{1, 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    sockaddr_in address = address_of(ip, port);
+    if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw_errno("connect");
+}
+
+std::string Flow::ask() {
+    char data[512];
+    if (::send(socket_.get(), "?", 1, 0) != 1) return words(errno);
+    ssize_t n = ::recv(socket_.get(), data, sizeof data, 0);
+    if (n < 0) return words(errno);
+    return {data, static_cast<size_t>(n) - 1};
+}
+
+Echo::Echo(int netns, uint16_t port, std::string name)
+    : socket_(socket_in(netns, AF_INET, SOCK_STREAM, 0)), stop_(::eventfd(0, EFD_CLOEXEC)) {
+    sockaddr_in address = address_of("0.0.0.0", port);
+    if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw_errno("bind");
+    if (::listen(socket_.get(), 16) != 0) throw_errno("listen");
+    thread_ = std::thread([this, name = std::move(name)] {
+        std::list<Fd> clients;
+        while (true) {
+            std::vector<pollfd> polled{{stop_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
+            for (const Fd& client : clients) polled.push_back({client.get(), POLLIN, 0});
+            if (::poll(polled.data(), polled.size(), -1) < 0 || polled[0].revents) return;
+            clients.remove_if([&](const Fd& client) {
+                char data[512];
+                ssize_t n = ::recv(client.get(), data, sizeof data, MSG_DONTWAIT);
+                if (n <= 0) return n == 0;
+                std::string answer = name + " " + std::string(data, static_cast<size_t>(n));
+                return ::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL) < 0;
+            });
+            if (polled[1].revents) clients.emplace_back(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        }
+    });
+}
+
+Echo::~Echo() {
+    uint64_t one = 1;
+    (void)!::write(stop_.get(), &one, sizeof one);
+    thread_.join();
+}
+
+Connection::Connection(int netns, const std::string& ip, uint16_t port) : socket_(socket_in(netns, AF_INET, SOCK_STREAM, 0)) {
+    timeval timeout{3, 0};
+    ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
+    sockaddr_in address = address_of(ip, port);
+    if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw_errno("connect");
+}
+
+std::string Connection::say(const std::string& line) {
+    char data[512];
+    if (::send(socket_.get(), line.data(), line.size(), MSG_NOSIGNAL) < 0) return words(errno);
+    ssize_t n = ::recv(socket_.get(), data, sizeof data, 0);
+    return n < 0 ? words(errno) : std::string(data, static_cast<size_t>(n));
+}
+
+std::string nft(const std::string& commands) {
+    std::unique_ptr<nft_ctx, void (*)(nft_ctx*)> context(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free);
+    nft_ctx_buffer_output(context.get());
+    if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) != 0) throw Error(Code::internal, commands);
+    return nft_ctx_get_output_buffer(context.get());
 }
 
 void World::SetUp() {

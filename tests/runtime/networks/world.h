@@ -40,6 +40,43 @@ private:
 /// What the service there says; `refused`, `timeout` or another errno's words if nothing does.
 std::string ask(int netns, const std::string& address, uint16_t port, Protocol protocol = Protocol::tcp, int timeout_ms = 1000);
 
+/// Sends datagrams from one and the same port.
+class Flow {
+public:
+    Flow(int netns, const std::string& address, uint16_t port);
+    std::string ask();
+
+private:
+    Fd socket_;
+};
+
+/// Answers each line `x` of a connection with `name x`, one connection after the other.
+class Echo {
+public:
+    Echo(int netns, uint16_t port, std::string name);
+    ~Echo();
+
+private:
+    Fd socket_, stop_;
+    std::thread thread_;
+};
+
+/// A connection that stays open.
+class Connection {
+public:
+    Connection(int netns, const std::string& address, uint16_t port);
+    std::string say(const std::string& line);
+
+private:
+    Fd socket_;
+};
+
+/// Runs nft commands in the current namespace; what they print.
+std::string nft(const std::string& commands);
+inline std::string nft_list() {
+    return nft("list ruleset");
+}
+
 /// One simulated host per test: an own network namespace for the test's process, a database, and an `outside` machine
 /// at 192.0.2.2 on a link where the host is 192.0.2.1. Containers are network namespaces.
 struct World : testing::Test {
