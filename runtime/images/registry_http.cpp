@@ -1,19 +1,15 @@
 #include "runtime/images/registry_http.h"
 
 #include "base/error.h"
-#include "base/fd.h"
 #include "runtime/engine.h"
-#include "runtime/images/registry_dial.h"
+#include "runtime/images/registry_wire.h"
 
-#include <httplib.h>
 #include <openssl/x509.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <mutex>
 #include <optional>
 
 namespace kedge::runtime {
@@ -23,87 +19,31 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using namespace std::chrono_literals;
 
-constexpr auto kConnectPatience = 10s;
-constexpr auto kIdlePatience = 30s;
-
-/// What the library's client asks for a socket, and what another thread uses to end it. The second descriptor of the socket makes
-/// shutdown(2) safe: the library may have closed its own, and the number may be somebody else's by then.
-class Line {
-public:
-    int open(const std::string& host, int port) {
-        std::stop_token stop;
-        {
-            std::lock_guard lock(mutex_);
-            socket_.reset();
-            stop = stop_;
-        }
-        try {
-            Fd fd = dial(host, port, kConnectPatience, kIdlePatience, stop);
-            std::lock_guard lock(mutex_);
-            socket_ = fd.duplicate();
-            ++opened_;
-            if (stop.stop_requested()) (void)::shutdown(fd.get(), SHUT_RDWR);
-            return fd.release();
-        } catch (const Error&) {
-            failure_ = std::current_exception();
-            return -1;
-        }
+HttpResponse parse_head(int status, const std::string& head) {
+    HttpResponse response;
+    response.status = status;
+    size_t begin = head.find("\r\n");
+    while (begin < head.size()) {
+        begin += 2;
+        size_t end = std::min(head.find("\r\n", begin), head.size());
+        std::string_view line(head.data() + begin, end - begin);
+        begin = end;
+        size_t colon = line.find(':');
+        if (colon == std::string_view::npos) continue;
+        std::string name(line.substr(0, colon));
+        std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::tolower(c); });
+        line.remove_prefix(std::min(line.find_first_not_of(" \t", colon + 1), line.size()));
+        line = line.substr(0, line.find_last_not_of(" \t") + 1);
+        response.headers.emplace(std::move(name), line);
     }
-    void begin(std::stop_token stop) {
-        std::lock_guard lock(mutex_);
-        stop_ = std::move(stop);
-        failure_ = nullptr;
-    }
-    void hang_up() {
-        std::lock_guard lock(mutex_);
-        if (socket_) (void)::shutdown(socket_.get(), SHUT_RDWR);  // not connected any more is fine
-    }
-    int opened() const { return opened_; }
-    void rethrow() const {
-        if (failure_) std::rethrow_exception(failure_);
-    }
-
-private:
-    std::mutex mutex_;
-    Fd socket_;
-    std::stop_token stop_;
-    std::exception_ptr failure_;  // of the thread that sends
-    int opened_ = 0;
-};
-
-/// The library's client over our own dialling: cancellable, close-on-exec from birth, with reasons.
-template <class Base>
-class Client : public Base {
-public:
-    template <class... Arguments>
-    Client(Line& line, const Url& url, Arguments&&... arguments)
-        : Base(url.host, url.port, std::forward<Arguments>(arguments)...), line_(line), url_(url) {}
-
-private:
-    bool create_and_connect_socket(typename Base::Socket& socket, httplib::Error& error) override {
-        socket.sock = line_.open(url_.host, url_.port);
-        if (socket.sock < 0) error = httplib::Error::Connection;
-        return socket.sock >= 0;
-    }
-    Line& line_;
-    const Url url_;
-};
-
-HttpResponse head_of(const httplib::Response& from) {
-    HttpResponse head;
-    head.status = from.status;
-    for (const auto& [name, value] : from.headers) {
-        std::string lower = name;
-        std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-        head.headers.emplace(std::move(lower), value);
-    }
-    return head;
+    return response;
 }
 
 /// One answer on its way in.
 struct Reception {
     const HttpRequest& request;
     const HttpSink* sink;
+    const Line& line;
     std::optional<HttpResponse> head;
     bool cut = false;  // we have seen enough of a failure's body
     Clock::time_point last = Clock::now();
@@ -114,7 +54,7 @@ struct Reception {
     bool begin(const httplib::Response& response) {
         return guard([&] {
             last = Clock::now();
-            head = head_of(response);
+            head = parse_head(response.status, line.head);
             if (sink && success()) sink->begin(*head);
             return true;
         });
@@ -180,9 +120,9 @@ struct HttpTransport::Connection {
     std::unique_ptr<httplib::ClientImpl> client;
     httplib::SSLClient* tls = nullptr;
 
-    Connection(const Url& url, const RegistrySettings& settings) {
+    Connection(const Url& url, const RegistrySettings& settings) : line(url.host, url.port) {
         if (url.tls) {
-            auto owned = std::make_unique<Client<httplib::SSLClient>>(line, url);
+            auto owned = std::make_unique<WireClient<httplib::SSLClient>>(line, url.host, url.port);
             tls = owned.get();
             client = std::move(owned);
             if (auto file = settings.ca_files.find(url.authority()); file != settings.ca_files.end()) {
@@ -190,7 +130,7 @@ struct HttpTransport::Connection {
                 client->set_ca_cert_path(file->second);
             }
         } else {
-            client = std::make_unique<Client<httplib::ClientImpl>>(line, url);
+            client = std::make_unique<WireClient<httplib::ClientImpl>>(line, url.host, url.port);
         }
         client->set_keep_alive(true);
         client->set_url_encode(false);  // signed addresses must arrive as they are
@@ -219,7 +159,7 @@ HttpTransport::Connection& HttpTransport::connection_to(const Url& url) {
 HttpResponse HttpTransport::send(const HttpRequest& request, const HttpSink* sink, std::stop_token stop) {
     Connection& connection = connection_to(request.url);
     for (bool again = false;; again = true) {
-        Reception reception{request, sink, {}, false, Clock::now(), {}};
+        Reception reception{request, sink, connection.line, {}, false, Clock::now(), {}};
         httplib::Request out;
         out.method = request.method;
         out.path = request.url.target;
@@ -239,7 +179,7 @@ HttpResponse HttpTransport::send(const HttpRequest& request, const HttpSink* sin
             good = connection.client->send(out, in, error);
         }
         if (reception.failure) std::rethrow_exception(reception.failure);
-        if (good && !reception.head) reception.head = head_of(in);  // HEAD, 204: there is no body to begin
+        if (good && !reception.head) reception.head = parse_head(in.status, connection.line.head);  // HEAD, 204: there is no body to begin
         if (good || reception.cut) return std::move(*reception.head);
         if (stop.stop_requested()) throw Error(Code::cancelled, "cancelled");
         try {
