@@ -76,11 +76,16 @@ void BridgeNetworks::connect(const Attachment& attachment, const Attached& attac
             const bool way_out = !has_default && !network.info.spec.internal;
             has_default |= way_out;
             endpoints.push_back({state_->link_name(attachment.container_id), network.info.bridge, "eth" + std::to_string(endpoints.size()), Ipv4::parse(endpoint.ip),
-                                 network.subnet, way_out ? network.gateway : Ipv4{},
+                                 network.subnet, way_out ? network.gateway : Ipv4{}, network.mtu,
                                  way_out && !attachment.ports.empty()});
         }
     }
-    connect_namespace(endpoints, netns);
+    try {
+        connect_namespace(endpoints, netns);
+    } catch (const Error&) {
+        if (!state_->restore_links(endpoints)) throw;
+        connect_namespace(endpoints, netns);
+    }
 
     std::lock_guard lock(state_->mutex);
     auto found = state_->containers.find(attachment.container_id);

@@ -39,9 +39,7 @@ BridgeNetworks::~BridgeNetworks() = default;
 std::string BridgeNetworks::create(const NetworkSpec& spec) {
     check_name(spec.name);
     if (spec.driver != "bridge") throw Error(Code::invalid_argument, "plugin \"" + spec.driver + "\" not found");
-    if (!spec.options.empty()) {
-        throw Error(Code::invalid_argument, "network option " + spec.options.begin()->first + " is not supported");
-    }
+    const NetworkOptions options = parse_network_options(spec.options);
     std::lock_guard lock(state_->mutex);
     std::vector<std::string> bridges;
     std::vector<Subnet> taken;
@@ -56,7 +54,7 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
     NetworkInfo info;
     info.id = random_hex(32);
     info.spec = spec;
-    info.bridge = state_->link_prefix + info.id.substr(0, 8);
+    info.bridge = options.bridge.empty() ? state_->link_prefix + info.id.substr(0, 8) : options.bridge;
     info.created = wall_now();
     const Subnet subnet = spec.subnet.empty() ? free_subnet(state_->pools, taken) : check_subnet(spec.subnet);
     if (std::any_of(taken.begin(), taken.end(), [&](const Subnet& other) { return other.overlaps(subnet); })) {
@@ -67,6 +65,8 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
     if (!subnet.usable(Ipv4::parse(info.spec.gateway))) {
         throw Error(Code::invalid_argument, "invalid gateway " + spec.gateway + ": it is not in the subnet " + subnet.str());
     }
+
+    if (!options.bridge.empty()) state_->refuse_existing_link(options.bridge);
 
     fault_point("network.create.before_record");
     state_->table.insert(info);

@@ -27,7 +27,7 @@ struct Backend {
     bool operator==(const Backend&) const = default;
 };
 
-/// kedge's one nftables table (docs/networks.md draws its chains), by libnftables, in the network namespace of the thread that
+/// kedge's one nftables table, by libnftables, in the network namespace of the thread that
 /// makes it. It remembers what should be in the table, and puts the whole back if somebody flushed it. Every
 /// change is one transaction. Thread-safe. The table stays when this is destroyed.
 class Firewall {

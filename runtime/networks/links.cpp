@@ -124,6 +124,7 @@ NetlinkMessage add_default_route(int index, Ipv4 gateway) {
 NetlinkMessage add_veth(const Endpoint& endpoint, int bridge, int netns) {
     NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header(0, IFF_UP));
     message.put(IFLA_IFNAME, endpoint.host_name).put(IFLA_MASTER, static_cast<uint32_t>(bridge));
+    if (endpoint.mtu != 0) message.put(IFLA_MTU, endpoint.mtu);
     message.nest(IFLA_LINKINFO, [&] {
         message.put(IFLA_INFO_KIND, std::string("veth"));
         message.nest(IFLA_INFO_DATA, [&] {
@@ -133,6 +134,7 @@ NetlinkMessage add_veth(const Endpoint& endpoint, int bridge, int netns) {
                 [&] {
                     message.put(IFLA_IFNAME, endpoint.name).put(IFLA_NET_NS_FD, static_cast<uint32_t>(netns));
                     put_mac(message, IFLA_ADDRESS, endpoint.address);
+                    if (endpoint.mtu != 0) message.put(IFLA_MTU, endpoint.mtu);
                 },
                 {reinterpret_cast<const char*>(&peer), sizeof peer});
         });
@@ -212,7 +214,7 @@ std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links) {
     return subnets;
 }
 
-void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet) {
+void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet, uint32_t mtu) {
     NetlinkSocket socket(NETLINK_ROUTE);
     NetlinkMessage create(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
     create.put(IFLA_IFNAME, name);
@@ -233,6 +235,7 @@ void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway
     const int index = index_of(socket, name);
     NetlinkMessage set(RTM_SETLINK, 0, link_header(index, IFF_UP));
     set.put(IFLA_IFALIAS, alias);
+    if (mtu != 0) set.put(IFLA_MTU, mtu);
     std::vector<NetlinkMessage> messages;
     messages.push_back(add_address(index, gateway, subnet));
     messages.push_back(std::move(set));

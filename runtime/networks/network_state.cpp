@@ -4,15 +4,38 @@
 #include "base/error.h"
 #include "runtime/networks/conntrack.h"
 
+#include <algorithm>
+#include <charconv>
 #include <set>
 
 namespace kedge::runtime {
+
+NetworkOptions parse_network_options(const std::map<std::string, std::string>& options) {
+    NetworkOptions parsed;
+    for (const auto& [name, value] : options) {
+        const Error invalid(Code::invalid_argument, "invalid value for network option " + name + ": \"" + value + "\"");
+        if (name == "com.docker.network.bridge.name") {
+            auto odd = [](char c) { return c <= ' ' || c > '~' || c == '/' || c == ':' || c == '"' || c == '%'; };
+            if (value.empty() || value.size() > 15 || value == "." || value == ".." || std::any_of(value.begin(), value.end(), odd)) throw invalid;
+            parsed.bridge = value;
+        } else if (name == "com.docker.network.driver.mtu") {
+            auto [rest, code] = std::from_chars(value.data(), value.data() + value.size(), parsed.mtu);
+            if (code != std::errc() || rest != value.data() + value.size() || parsed.mtu < 68 || parsed.mtu > 65535) throw invalid;
+        } else if (name == "com.docker.network.bridge.enable_icc" || name == "com.docker.network.bridge.enable_ip_masquerade") {
+            if (value != "true") throw invalid;  // as it always is here
+        } else {
+            throw Error(Code::invalid_argument, "network option " + name + " is not supported");
+        }
+    }
+    return parsed;
+}
 
 BridgeNetworks::State::Network::Network(NetworkInfo made)
     : info(std::move(made)),
       subnet(Subnet::parse(info.spec.subnet)),
       gateway(Ipv4::parse(info.spec.gateway)),
-      addresses(subnet, gateway) {}
+      addresses(subnet, gateway),
+      mtu(parse_network_options(info.spec.options).mtu) {}
 
 BridgeNetworks::State::State(Options chosen, Database& database)
     : options(std::move(chosen)),
@@ -55,7 +78,7 @@ BridgeNetworks::State::Network& BridgeNetworks::State::find(const std::string& n
 }
 
 void BridgeNetworks::State::make_link(const Network& network) const {
-    make_bridge(network.info.bridge, link_alias, network.gateway, network.subnet);
+    make_bridge(network.info.bridge, link_alias, network.gateway, network.subnet, network.mtu);
 }
 
 void BridgeNetworks::State::serve_names(const Network& network) {
@@ -111,12 +134,34 @@ std::vector<std::string> BridgeNetworks::State::unknown_links() const {
     };
     std::vector<std::string> unknown;
     for (const Link& link : links) {
-        if (!link.name.starts_with(link_prefix)) continue;
-        const bool bridge = link.kind == "bridge" && own_bridges.contains(link.index) && !known.contains(link.name);
-        const bool end = link.kind == "veth" && own_bridges.contains(link.master) && !of_container(link.name);
+        const bool ours = link.name.starts_with(link_prefix);
+        const bool named = link.kind == "bridge" && link.alias == link_alias;  // by the user
+        const bool bridge = (named || (ours && link.kind == "bridge" && own_bridges.contains(link.index))) && !known.contains(link.name);
+        const bool end = ours && link.kind == "veth" && own_bridges.contains(link.master) && !of_container(link.name);
         if (bridge || end) unknown.push_back(link.name);
     }
     return unknown;
+}
+
+void BridgeNetworks::State::refuse_existing_link(const std::string& name) const {
+    for (const Link& link : list_links()) {
+        if (link.name == name) throw Error(Code::conflict, "network interface " + name + " already exists");
+    }
+}
+
+bool BridgeNetworks::State::restore_links(const std::vector<Endpoint>& endpoints) const {
+    std::set<std::string> present;
+    for (const Link& link : list_links()) present.insert(link.name);
+    bool restored = false;
+    std::lock_guard lock(mutex);
+    for (const Endpoint& endpoint : endpoints) {
+        for (const auto& [id, network] : networks) {
+            if (network.info.bridge != endpoint.bridge || present.contains(endpoint.bridge)) continue;
+            make_link(network);
+            restored = true;
+        }
+    }
+    return restored;
 }
 
 bool BridgeNetworks::State::has_containers(const std::string& network_id) const {

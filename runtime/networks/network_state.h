@@ -16,6 +16,14 @@
 
 namespace kedge::runtime {
 
+/// The options of a network that there are, in Docker's names.
+struct NetworkOptions {
+    std::string bridge;  ///< the link's name; empty: one of ours
+    uint32_t mtu = 0;
+};
+/// Throws Error (invalid_argument) that names an unknown option or its wrong value.
+NetworkOptions parse_network_options(const std::map<std::string, std::string>& options);
+
 /// What BridgeNetworks knows. Everything here needs its mutex, but for what never changes.
 struct BridgeNetworks::State {
     struct Network {
@@ -23,6 +31,7 @@ struct BridgeNetworks::State {
         Subnet subnet;
         Ipv4 gateway;
         AddressPool addresses;
+        uint32_t mtu = 0;  // 0: the kernel's choice
 
         explicit Network(NetworkInfo made);
     };
@@ -41,6 +50,10 @@ struct BridgeNetworks::State {
     /// The nftables changes that make (or, without `lead`, unmake) its ports.
     Firewall::Changes port_changes(const Container& container, bool lead);
     void make_link(const Network& network) const;
+    /// conflict when the host has a link of this name.
+    void refuse_existing_link(const std::string& name) const;
+    /// Makes bridges that somebody removed by hand. False if all are there.
+    bool restore_links(const std::vector<Endpoint>& endpoints) const;
     /// A new name for the host's end of a container's link.
     std::string link_name(const std::string& container_id) const;
     /// Links of this agent's that belong to no network and no container of its.

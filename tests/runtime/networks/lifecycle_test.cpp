@@ -37,6 +37,14 @@ std::set<std::string> link_names() {
     return names;
 }
 
+// In the namespace of the calling thread.
+std::string mtu_of(const std::string& name) {
+    ifreq request{};
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
+    Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    return ::ioctl(socket.get(), SIOCGIFMTU, &request) == 0 ? std::to_string(request.ifr_mtu) : "none";
+}
+
 size_t open_files() {
     size_t count = 0;
     DIR* folder = ::opendir("/proc/self/fd");
@@ -84,7 +92,37 @@ TEST_F(Networking, WhatIsAskedForIsCheckedInDockersWords) {
     EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::invalid_argument), "invalid gateway 10.6.0.1: it is not in the subnet 10.5.0.0/24");
     spec = {"c", "bridge", {}, {}, false, {}, {{"x", "y"}}};
     EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::invalid_argument), "network option x is not supported");
+    spec = {"c", "bridge", {}, {}, false, {}, {{"com.docker.network.bridge.name", "wire"}}};
+    EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::conflict), "network interface wire already exists");
+    for (const char* mtu : {"", "x", "10", "70000", "1500x", "-1"}) {
+        spec.options = {{"com.docker.network.driver.mtu", mtu}};
+        EXPECT_THAT(error_of([&] { networks->create(spec); }, Code::invalid_argument), testing::HasSubstr("mtu")) << mtu;
+    }
     EXPECT_EQ(networks->list().size(), 1u);
+    EXPECT_TRUE(link_names().contains("wire"));
+}
+
+TEST_F(Networking, TheLinksNameAndSizeAreTakenFromTheOptions) {
+    NetworkSpec spec{"c", "bridge", {}, {}, false, {{"label", "\xff"}}, {{"com.docker.network.bridge.name", "br-mine"}, {"com.docker.network.driver.mtu", "1400"}}};
+    networks->create(spec);
+    EXPECT_TRUE(link_names().contains("br-mine"));
+    restart();
+    Box box = start("box", {{"c", {}, {}}});
+    std::string mtu;
+    inside(box.netns.get(), [&] { mtu = mtu_of("eth0"); });
+    EXPECT_EQ(mtu, "1400");
+    EXPECT_EQ(mtu_of("br-mine"), "1400");
+    networks->disconnect(box.id());
+    networks->remove("c");
+    EXPECT_FALSE(link_names().contains("br-mine"));
+}
+
+TEST_F(Networking, ABridgeThatSomebodyRemovedIsMadeAgain) {
+    network("a");
+    remove_link(networks->inspect("a").bridge);
+    Box web = start("web", {{"a", {}, {}}}, {tcp(80, 80)});
+    Service service(web.netns.get(), Protocol::tcp, 80, "web");
+    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "web 192.0.2.2");
 }
 
 TEST_F(Networking, ANetworkIsFoundByNameIdAndTheIdsBeginning) {

@@ -195,7 +195,7 @@ void World::SetUp() {
     outside = new_namespace();
     Subnet wire = Subnet::parse("192.0.2.0/24");
     make_bridge("wire", "the way out", wire.first(), wire);
-    connect_namespace({{"wire0", "wire", "eth0", Ipv4::parse("192.0.2.2"), wire, {}, false}}, outside.get());
+    connect_namespace({{"wire0", "wire", "eth0", Ipv4::parse("192.0.2.2"), wire, {}, 0, false}}, outside.get());
     database = std::make_unique<Database>(folder + "/kedge.db");
     restart();
 }
