@@ -4,6 +4,7 @@
 #include "runtime/engine.h"
 
 #include <arpa/inet.h>
+#include <fmt/format.h>
 
 #include <algorithm>
 #include <charconv>
@@ -57,7 +58,9 @@ void set_target(Url& url, std::string_view target) {
     // It goes into the request line as it is.
     bool clean = std::all_of(target.begin(), target.end(), [](unsigned char c) { return c > 0x20 && c != 0x7f; });
     if (!clean) throw not_an_address("it holds a space or control character");
-    url.target = target.empty() ? "/" : target.front() == '/' ? std::string(target) : "/" + std::string(target);
+    url.target.clear();
+    if (!target.starts_with('/')) url.target.push_back('/');
+    url.target.append(target);
 }
 
 bool take_prefix(std::string_view& text, std::string_view prefix) {
@@ -83,7 +86,7 @@ Url Url::parse(std::string_view text) {
 }
 
 Url Url::resolve(std::string_view location) const {
-    if (location.starts_with("//")) return parse((tls ? "https:" : "http:") + std::string(location));
+    if (location.starts_with("//")) return parse(std::string(tls ? "https:" : "http:").append(location));
     size_t colon = location.find(':');
     if (colon != std::string_view::npos && colon < location.find_first_of("/?#")) return parse(location);
     Url url = *this;
@@ -95,8 +98,8 @@ Url Url::resolve(std::string_view location) const {
 }
 
 std::string Url::authority() const {
-    std::string text = host.find(':') == std::string::npos ? host : "[" + host + "]";
-    if (port != (tls ? 443 : 80)) text += ":" + std::to_string(port);
+    std::string text = host.find(':') == std::string::npos ? host : fmt::format("[{}]", host);
+    if (port != (tls ? 443 : 80)) text += fmt::format(":{}", port);
     return text;
 }
 
