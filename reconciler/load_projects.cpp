@@ -58,7 +58,11 @@ std::string name_of_root(const LoadInput& input) {
         std::string name = sources::load_compose(compose_input(input, input.tree)).name;
         return name == sources::normalize_project_name(fs::path(input.tree).filename()) ? fallback : name;
     } catch (const Error&) {
-        return fallback;  // load_one finds the same error and says it
+        // A file that can't be read has no name. It is taken for the one project that there is, so that a slip doesn't
+        // look as if that project had vanished; load_one finds the same error and says it.
+        if (input.known.empty()) return fallback;
+        if (input.known.size() == 1) return input.known.front();
+        throw;
     }
 }
 

@@ -14,6 +14,7 @@ struct LoadInput {
     std::string source_folder;  ///< <root>/sources/<name>
     std::string device;
     std::vector<std::string> labels, profiles;
+    std::vector<std::string> known;  ///< the source's projects so far
 };
 
 struct LoadedProject {

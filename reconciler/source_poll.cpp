@@ -64,6 +64,9 @@ void SourceLoop::load(const sources::Commit& commit) {
     input.device = options_.device;
     input.labels = options_.labels;
     input.profiles = config_.profiles;
+    for (const auto& [name, work] : works_) {
+        if (!work.record.removed) input.known.push_back(name);
+    }
     take(commit, input.tree, load_projects(input));
     loaded_commit_ = commit.id;
     trees_changed_ = true;

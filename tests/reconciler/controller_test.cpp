@@ -1,0 +1,214 @@
+#include "controller_fixture.h"
+
+using namespace kedge;
+using namespace kedge::reconciler;
+using kedge::test::ControllerFixture;
+
+class ControllerTest : public ControllerFixture {};
+
+constexpr const char* kLasting = "sleep 1000";
+constexpr const char* kRestartAlways = "    restart: always\n";
+
+TEST_F(ControllerTest, ACommitBecomesAGoodReleaseWhoseContainersRun) {
+    Release release = push(compose(kLasting));
+    ASSERT_EQ(release.state, ReleaseState::good) << release.error << "\n" << told();
+    EXPECT_EQ(release.number, 1);
+    EXPECT_EQ(release.commit, commit);
+    EXPECT_EQ(release.verdicts.at("web"), "observed");
+    auto info = containers().inspect("shop-web-1");
+    EXPECT_EQ(info.status, runtime::Status::running);
+    EXPECT_EQ(info.spec.labels.at(kCommitLabel), commit);
+    EXPECT_EQ(info.spec.image_name, "busybox");
+    ProjectStatus status = controller->status("shop");
+    ASSERT_EQ(status.services.size(), 1u);
+    EXPECT_EQ(status.services[0].running, 1);
+    EXPECT_TRUE(controller->diff("shop", true).plan.empty());
+    EXPECT_EQ(sync().number, 1) << "a sync without changes makes no release";
+}
+
+TEST_F(ControllerTest, ACrashingReleaseGoesBackToTheSameContainersAndIsQuarantined) {
+    ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
+    std::string old = id_of("shop-web-1"), good_commit = commit;
+    Release bad = push(compose("exit 3"));
+    EXPECT_EQ(bad.state, ReleaseState::rolled_back) << told();
+    EXPECT_NE(bad.error.find("exited with code 3"), std::string::npos) << bad.error;
+    EXPECT_EQ(id_of("shop-web-1"), old);
+    EXPECT_EQ(containers().inspect(old).status, runtime::Status::running);
+    EXPECT_EQ(containers().list().size(), 1u) << "something of the failed release is left";
+    ProjectStatus status = controller->status("shop");
+    EXPECT_EQ(status.quarantined, std::vector<std::string>{commit});
+    EXPECT_EQ(status.good->commit, good_commit);
+
+    EXPECT_EQ(sync().number, bad.number) << "a quarantined commit is not applied again";
+    EXPECT_NE(controller->diff("shop", false).note.find("quarantined"), std::string::npos);
+    controller->retry("shop");
+    Release again = sync();
+    EXPECT_GT(again.number, bad.number);
+    EXPECT_EQ(again.state, ReleaseState::rolled_back);
+    EXPECT_EQ(id_of("shop-web-1"), old);
+    EXPECT_EQ(controller->figures().rollbacks_total.at("shop"), 2u);
+}
+
+TEST_F(ControllerTest, AFirstReleaseThatFailsLeavesNothingButItsVolumes) {
+    Release bad = push(compose("exit 3", "    volumes: [\"data:/data\"]\nvolumes: {data: {}}\n"));
+    EXPECT_EQ(bad.state, ReleaseState::rolled_back);
+    EXPECT_TRUE(containers().list().empty());
+    EXPECT_TRUE(engine->networks().list().empty());
+    EXPECT_EQ(engine->volumes().list().size(), 1u);
+    engine->volumes().remove("shop_data");
+}
+
+TEST_F(ControllerTest, AnUnhealthyReleaseGoesBackWithItsProbesLastWords) {
+    std::string check = "    healthcheck: {test: [CMD, \"true\"], interval: 1s}\n";
+    runtime::Health healthy, unhealthy;
+    healthy.status = runtime::Health::Status::healthy;
+    unhealthy.status = runtime::Health::Status::unhealthy;
+    unhealthy.failing_streak = 3;
+    unhealthy.log.push_back({{}, {}, 1, "database is gone"});
+    // Stands in for the monitor: says so as soon as there is a new container.
+    std::stop_source stop;
+    std::jthread monitor([&](std::stop_token) {
+        uint64_t from = 0;
+        while (!stop.stop_requested()) {
+            from = engine->events().read(from, [&](const runtime::Event& event) {
+                if (event.type != "container" || event.action != "start") return;
+                bool bad = containers().inspect(event.id).spec.labels.contains("bad");
+                containers().set_health(event.id, bad ? unhealthy : healthy);
+            }, stop.get_token());
+        }
+    });
+    Release good = push(compose(kLasting, check));
+    EXPECT_EQ(good.state, ReleaseState::good) << good.error;
+    EXPECT_EQ(good.verdicts["web"], "healthy");
+    std::string old = id_of("shop-web-1");
+    Release bad = push(compose(kLasting, check + "    labels: {bad: \"1\"}\n"));
+    stop.request_stop();
+    EXPECT_EQ(bad.state, ReleaseState::rolled_back);
+    EXPECT_NE(bad.error.find("database is gone"), std::string::npos) << bad.error;
+    EXPECT_EQ(id_of("shop-web-1"), old);
+}
+
+TEST_F(ControllerTest, ANewerCommitPreemptsTheOneThatSoaks) {
+    ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
+    std::string slow = compose("sleep 2000", "    deploy: {update_config: {monitor: 1h}}\n");
+    repository->commit({{"compose.yaml", slow}});
+    controller->wake("fleet");
+    ASSERT_TRUE(wait_for([&] { return controller->history("shop").front().state == ReleaseState::soaking; }));
+    Release newest = push(compose("sleep 3000"));
+    EXPECT_EQ(newest.state, ReleaseState::good) << newest.error;
+    EXPECT_EQ(newest.number, 3);
+    EXPECT_EQ(controller->release("shop", 2).state, ReleaseState::superseded);
+    ASSERT_TRUE(wait_for([&] { return containers().list().size() == 1; })) << "containers of before are left";
+    EXPECT_EQ(containers().list()[0].spec.command->back(), "sleep 3000");
+}
+
+TEST_F(ControllerTest, DriftIsRevertedAsSoonAsItHappens) {
+    ASSERT_EQ(push(compose(kLasting, kRestartAlways)).state, ReleaseState::good);
+    std::string id = id_of("shop-web-1");
+    containers().stop(id);
+    EXPECT_TRUE(wait_until(id, [](const auto& info) { return info.status == runtime::Status::running; }));
+    containers().rename(id, "mine");
+    EXPECT_TRUE(wait_until(id, [](const auto& info) { return info.name == "shop-web-1"; }));
+    containers().remove(id, {.force = true});
+    EXPECT_TRUE(wait_for([&] {
+        auto list = containers().list();
+        return list.size() == 1 && list[0].name == "shop-web-1" && list[0].status == runtime::Status::running;
+    }));
+    EXPECT_EQ(controller->history("shop").size(), 1u) << "repairs keep the release";
+    EXPECT_GE(controller->figures().drift_total.at("shop"), 3u);
+}
+
+TEST_F(ControllerTest, DriftIsOnlyReportedIfThePolicySaysSo) {
+    settings.policy.drift = Policy::Drift::report;
+    ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
+    containers().stop("shop-web-1");
+    ASSERT_TRUE(wait_for([&] { return !controller->status("shop").drift.empty(); }));
+    EXPECT_EQ(controller->status("shop").drift.front(), "start container shop-web-1: was stopped by hand");
+    EXPECT_EQ(containers().inspect("shop-web-1").status, runtime::Status::exited);
+}
+
+TEST_F(ControllerTest, AHeldProjectWaitsUntilItIsResumed) {
+    ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
+    std::string old = id_of("shop-web-1");
+    controller->hold("shop", "season");
+    Release held = push(compose("sleep 2000"));
+    EXPECT_EQ(held.state, ReleaseState::held);
+    EXPECT_EQ(id_of("shop-web-1"), old);
+    EXPECT_EQ(controller->status("shop").hold_reason, "season");
+    controller->resume("shop");
+    EXPECT_EQ(sync().state, ReleaseState::good);
+    EXPECT_NE(id_of("shop-web-1"), old);
+}
+
+TEST_F(ControllerTest, ARollbackAppliesTheReleaseBeforeAndQuarantinesTheOneThatIsLeft) {
+    ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
+    std::string first = commit;
+    ASSERT_EQ(push(compose("sleep 2000")).state, ReleaseState::good);
+    Release back = controller->rollback("shop", 0, [](const std::string&) {}, {});
+    EXPECT_EQ(back.state, ReleaseState::good) << back.error;
+    EXPECT_EQ(back.cause, "rollback to 1");
+    EXPECT_EQ(back.commit, first);
+    EXPECT_EQ(containers().inspect("shop-web-1").spec.command->back(), kLasting);
+    EXPECT_EQ(sync().number, back.number) << "the commit that was left came back";
+    EXPECT_THROW(controller->rollback("shop", 77, [](const std::string&) {}, {}), Error);
+}
+
+TEST_F(ControllerTest, AProjectThatVanishesIsRemovedButItsVolumes) {
+    std::string app = "services:\n  web: {image: busybox, command: [sleep, \"1000\"], stop_grace_period: 0s, volumes: [\"data:/data\"]}\nvolumes: {data: {}}\n";
+    std::string other = "services:\n  web: {image: busybox, command: [sleep, \"1000\"], stop_grace_period: 0s}\n";
+    repository->commit({{"apps/shop/compose.yaml", app}, {"apps/other/compose.yaml", other}});
+    EXPECT_EQ(sync().state, ReleaseState::good);
+    EXPECT_EQ(controller->sync("other", {}, {}).state, ReleaseState::good);
+    repository->commit({{"apps/other/compose.yaml", other}});
+    EXPECT_EQ(sync().state, ReleaseState::good);
+    ASSERT_TRUE(wait_for([&] { return containers().list().size() == 1; }));
+    EXPECT_EQ(containers().list()[0].name, "other-web-1");
+    EXPECT_EQ(engine->volumes().list().size(), 1u);
+    engine->volumes().remove("shop_data");
+}
+
+TEST_F(ControllerTest, MountedFilesOfTheRepositoryAndSecretsChangeTheServiceWithTheirContent) {
+    std::string yaml = compose(kLasting, "    volumes: [\"./conf:/conf:ro\"]\n    secrets: [{source: key, target: /key, mode: 0400}]\nsecrets: {key: {file: ./key}}\n");
+    ASSERT_EQ(push(yaml, {{"conf/a", "one"}, {"key", "k1"}}).state, ReleaseState::good) << told();
+    std::string first = id_of("shop-web-1");
+    auto read = [&](const std::string& path) {
+        return containers().exec("shop-web-1", {.arguments = {"cat", path}, .environment = {}, .user = {}, .working_dir = {}}, std::chrono::seconds(5), 100).output;
+    };
+    EXPECT_EQ(read("/conf/a"), "one");
+    EXPECT_EQ(read("/key"), "k1");
+    push(yaml, {{"conf/a", "one"}, {"key", "k1"}, {"README", "x"}});
+    EXPECT_EQ(id_of("shop-web-1"), first) << "a commit that changes nothing of it";
+    ASSERT_EQ(push(yaml, {{"conf/a", "two"}, {"key", "k2"}}).state, ReleaseState::good);
+    EXPECT_EQ(read("/conf/a"), "two");
+    EXPECT_EQ(read("/key"), "k2");
+    controller->rollback("shop", 0, [](const std::string&) {}, {});
+    EXPECT_EQ(read("/conf/a"), "one");
+    EXPECT_EQ(read("/key"), "k1");
+}
+
+TEST_F(ControllerTest, WhatCanNotBeDoneIsRefusedWithoutTouchingWhatRuns) {
+    ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
+    std::string old = id_of("shop-web-1");
+    for (const auto& [more, words] : std::map<std::string, std::string>{
+             {"    privileged: true\n", "services.web.privileged: privileged containers are not allowed"},
+             {"    volumes: [\"/etc:/host\"]\n", "mounting /etc of the host is not allowed"},
+             {"    network_mode: host\n", "the host's network is not allowed"},
+             {"    image: nosuch:1\n    pull_policy: never\n", "is not on this device"}}) {
+        Release refused = push(compose("sleep 5", more.starts_with("    image") ? "    pull_policy: never\n  two: {image: \"nosuch:1\", pull_policy: never}\n" : more));
+        EXPECT_EQ(refused.state, ReleaseState::rolled_back) << more;
+        EXPECT_NE(refused.error.find(words), std::string::npos) << refused.error;
+        EXPECT_EQ(id_of("shop-web-1"), old);
+    }
+    commit = repository->commit({{"compose.yaml", "name: shop\nservices: [\n"}});
+    EXPECT_THROW(sync(), Error);
+    EXPECT_EQ(controller->history("shop").front().state, ReleaseState::rolled_back);
+    EXPECT_EQ(id_of("shop-web-1"), old);
+}
+
+TEST_F(ControllerTest, AForeignContainerWithOurNameIsNamedAndLeftAlone) {
+    std::string foreign = run(shell("sleep 1000", "shop-web-1"));
+    Release release = push(compose(kLasting));
+    EXPECT_EQ(release.state, ReleaseState::rolled_back);
+    EXPECT_NE(release.error.find("in use by container " + foreign.substr(0, 12)), std::string::npos) << release.error;
+    EXPECT_EQ(containers().inspect(foreign).status, runtime::Status::running);
+}
