@@ -2,11 +2,11 @@
 
 #include "base/error.h"
 
-#include <nlohmann/json.hpp>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/sha.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 #include <array>
@@ -40,13 +40,15 @@ std::string header(const Headers& headers, const char* name) {
 Mac hmac(const std::string& key, const std::string& data) {
     Mac mac{};
     unsigned size = 0;
-    if (!::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(data.data()), data.size(), mac.data(), &size)) {
+    if (!::HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+                reinterpret_cast<const unsigned char*>(data.data()), data.size(), mac.data(), &size)) {
         throw Error(Code::internal, "webhook: HMAC-SHA256 is not available");
     }
     return mac;
 }
 
-/// Compares in a time that depends on nothing but what the sender knows: both sides are hashed to the same length first.
+/// Compares in a time that depends on nothing but what the sender knows: both sides are hashed to the same length
+/// first.
 bool same_secret(const std::string& given, const std::string& secret) {
     Mac a = hmac("kedge", given), b = hmac("kedge", secret);
     return ::CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
@@ -68,12 +70,14 @@ void check_signature(const std::string& hex, const std::string& body, const std:
         given[i] = static_cast<unsigned char>((high << 4) | low);
     }
     Mac right = hmac(secret, body);
-    if (!well_formed || ::CRYPTO_memcmp(given.data(), right.data(), right.size()) != 0) throw unauthenticated("wrong signature");
+    if (!well_formed || ::CRYPTO_memcmp(given.data(), right.data(), right.size()) != 0)
+        throw unauthenticated("wrong signature");
 }
 
 Json parse(const std::string& body) {
     if (body.starts_with("payload=")) {
-        throw Error(Code::invalid_argument, "webhook: the body is a form", "choose application/json as the hook's content type");
+        throw Error(Code::invalid_argument, "webhook: the body is a form",
+                    "choose application/json as the hook's content type");
     }
     bool too_deep = false;
     Json json = Json::parse(
@@ -101,21 +105,25 @@ void add_urls(PushEvent& event, const Json& body, const char* object, std::initi
     if (found == body.end()) return;
     for (const char* name : names) {
         std::string url = text(*found, name, kMaxUrl);
-        if (!url.empty() && std::find(event.urls.begin(), event.urls.end(), url) == event.urls.end()) event.urls.push_back(url);
+        if (!url.empty() && std::find(event.urls.begin(), event.urls.end(), url) == event.urls.end())
+            event.urls.push_back(url);
     }
 }
 
 /// For the log: printable, short.
 std::string delivery_id(const std::string& value) {
     std::string id = value.substr(0, 64);
-    std::replace_if(id.begin(), id.end(), [](unsigned char c) { return c <= 0x20 || c > 0x7e; }, '?');
+    std::replace_if(
+        id.begin(), id.end(), [](unsigned char c) { return c <= 0x20 || c > 0x7e; }, '?');
     return id;
 }
 
 void read_push(PushEvent& event, const Json& body) {
     event.ref = text(body, "ref", kMaxName);
     if (!event.ref.starts_with("refs/")) throw invalid("the event names no ref");
-    add_urls(event, body, "repository", {"clone_url", "ssh_url", "git_url", "svn_url", "html_url", "git_http_url", "git_ssh_url", "homepage", "url"});
+    add_urls(
+        event, body, "repository",
+        {"clone_url", "ssh_url", "git_url", "svn_url", "html_url", "git_http_url", "git_ssh_url", "homepage", "url"});
     add_urls(event, body, "project", {"git_http_url", "git_ssh_url", "http_url", "ssh_url", "web_url", "url"});
     if (event.urls.empty()) throw invalid("the event names no repository");
 }
@@ -160,7 +168,8 @@ PushEvent from_gitlab(const Headers& headers, const std::string& body, const std
     if (!headers.contains("x-gitlab-token")) throw unauthenticated("the token (X-Gitlab-Token) is missing");
     if (!same_secret(header(headers, "x-gitlab-token"), secret)) throw unauthenticated("wrong token");
     std::string name = header(headers, "x-gitlab-event");
-    if (name != "Push Hook" && name != "Tag Push Hook") throw invalid("\"" + delivery_id(name) + "\" is not a push event");
+    if (name != "Push Hook" && name != "Tag Push Hook")
+        throw invalid("\"" + delivery_id(name) + "\" is not a push event");
     read_push(event, parse(body));
     return event;
 }
@@ -170,7 +179,8 @@ PushEvent from_gitlab(const Headers& headers, const std::string& body, const std
 PushEvent verify_webhook(const Headers& headers, const std::string& body, const std::string& secret) {
     // An empty key would let everybody sign.
     if (secret.empty()) throw unauthenticated("no secret is configured");
-    if (body.size() > kWebhookBodyLimit) throw invalid("the body is larger than " + std::to_string(kWebhookBodyLimit) + " bytes");
+    if (body.size() > kWebhookBodyLimit)
+        throw invalid("the body is larger than " + std::to_string(kWebhookBodyLimit) + " bytes");
     // Gitea sends GitHub's headers beside its own.
     if (headers.contains("x-gitea-event")) return from_gitea(headers, body, secret);
     if (headers.contains("x-gitlab-event")) return from_gitlab(headers, body, secret);
@@ -189,7 +199,8 @@ struct Place {
 
 std::string lower(std::string_view text) {
     std::string result(text);
-    std::transform(result.begin(), result.end(), result.begin(), [](unsigned char c) { return c < 0x80 ? std::tolower(c) : c; });
+    std::transform(result.begin(), result.end(), result.begin(),
+                   [](unsigned char c) { return c < 0x80 ? std::tolower(c) : c; });
     return result;
 }
 
@@ -224,7 +235,8 @@ Place place_of(std::string_view url) {
         std::string_view host = without_user(rest.substr(0, slash));
         size_t colon = host.rfind(':');
         bool has_port = colon != std::string_view::npos && host.find(']', colon) == std::string_view::npos;
-        if (has_port && (host.substr(colon + 1) == default_port(scheme) || colon + 1 == host.size())) host = host.substr(0, colon);
+        if (has_port && (host.substr(colon + 1) == default_port(scheme) || colon + 1 == host.size()))
+            host = host.substr(0, colon);
         if (host.ends_with('.')) host.remove_suffix(1);
         place.host = lower(host);
         place.path = clean_path(rest.substr(slash));

@@ -38,7 +38,8 @@ std::string short_id(const Digest& digest) {
 /// Gathers what the network brings in small pieces, and watches over its length.
 class Intake {
 public:
-    Intake(BlobStore::Writer& writer, const Descriptor& blob, PullProgress& progress) : writer_(writer), blob_(blob), progress_(progress) {
+    Intake(BlobStore::Writer& writer, const Descriptor& blob, PullProgress& progress)
+        : writer_(writer), blob_(blob), progress_(progress) {
         pending_.reserve(kPiece);
     }
     void take(std::string_view data) {
@@ -46,7 +47,8 @@ public:
         if (arrived > blob_.size) {
             restart();
             throw Error(Code::invalid_argument,
-                        fmt::format("blob {}: the registry sends more than the {} bytes that it has", blob_.digest.str(), blob_.size))
+                        fmt::format("blob {}: the registry sends more than the {} bytes that it has",
+                                    blob_.digest.str(), blob_.size))
                 .set_transient(true);
         }
         pending_ += data;
@@ -80,8 +82,8 @@ private:
 };
 
 /// One try. `offset` tells where it began.
-void fetch_once(BlobStore& blobs, RegistryClient& client, const Descriptor& blob, int64_t& offset, bool from_start, PullProgress& progress,
-                std::stop_token stop) {
+void fetch_once(BlobStore& blobs, RegistryClient& client, const Descriptor& blob, int64_t& offset, bool from_start,
+                PullProgress& progress, std::stop_token stop) {
     BlobStore::Writer writer(blobs, blob.digest);
     if (from_start || writer.offset() > blob.size) writer.restart();
     offset = writer.offset();
@@ -89,7 +91,9 @@ void fetch_once(BlobStore& blobs, RegistryClient& client, const Descriptor& blob
     if (offset < blob.size || blob.size == 0) {
         Intake intake(writer, blob, progress);
         try {
-            client.blob(blob.digest, offset, [&] { intake.restart(); }, [&](std::string_view data) { intake.take(data); }, stop);
+            client.blob(
+                blob.digest, offset, [&] { intake.restart(); }, [&](std::string_view data) { intake.take(data); },
+                stop);
         } catch (...) {
             intake.flush();  // what came is what the next try needn't fetch
             throw;
@@ -97,7 +101,8 @@ void fetch_once(BlobStore& blobs, RegistryClient& client, const Descriptor& blob
         intake.flush();
     }
     if (writer.offset() < blob.size) {
-        throw Error(Code::unavailable, fmt::format("blob {}: truncated: {} of {} bytes", blob.digest.str(), writer.offset(), blob.size));
+        throw Error(Code::unavailable,
+                    fmt::format("blob {}: truncated: {} of {} bytes", blob.digest.str(), writer.offset(), blob.size));
     }
     progress.say(short_id(blob.digest), "Verifying Checksum");
     (void)writer.commit();
@@ -111,7 +116,8 @@ void PullProgress::say(const std::string& id, const std::string& status, int64_t
     sink_({id, status, current, total});
 }
 
-BlobTurn::BlobTurn(const BlobStore& store, const Digest& digest, const std::stop_token& stop) : store_(store), digest_(digest) {
+BlobTurn::BlobTurn(const BlobStore& store, const Digest& digest, const std::stop_token& stop)
+    : store_(store), digest_(digest) {
     std::unique_lock lock(turns().mutex);
     bool mine = turns().changed.wait(lock, stop, [&] { return !turns().taken.contains({&store_, digest_}); });
     if (!mine) throw Error(Code::cancelled, "cancelled");
@@ -128,7 +134,8 @@ bool is_stored(const BlobStore& blobs, const Descriptor& descriptor) {
     return blobs.has(descriptor.digest) && blobs.size(descriptor.digest) == descriptor.size;
 }
 
-void fetch_blob(BlobStore& blobs, RegistryClient& client, const Descriptor& blob, bool again, PullProgress& progress, std::stop_token stop) {
+void fetch_blob(BlobStore& blobs, RegistryClient& client, const Descriptor& blob, bool again, PullProgress& progress,
+                std::stop_token stop) {
     BlobTurn turn(blobs, blob.digest, stop);
     if (!again && is_stored(blobs, blob)) return;
     bool from_start = false;
@@ -152,22 +159,27 @@ void fetch_blob(BlobStore& blobs, RegistryClient& client, const Descriptor& blob
     }
 }
 
-std::string fetch_document(RegistryClient& client, const Descriptor& document, const std::string& what, std::stop_token stop) {
+std::string fetch_document(RegistryClient& client, const Descriptor& document, const std::string& what,
+                           std::stop_token stop) {
     auto pause = std::chrono::milliseconds(kFirstPause);
     for (int retries = 0;; ++retries) {
         std::string body;
         try {
             auto take = [&](std::string_view data) {
                 body += data;
-                if (static_cast<int64_t>(body.size()) > document.size) throw Error(Code::invalid_argument, "the registry sends more bytes than it has");
+                if (static_cast<int64_t>(body.size()) > document.size)
+                    throw Error(Code::invalid_argument, "the registry sends more bytes than it has");
             };
-            client.blob(document.digest, 0, [] {}, take, stop);
+            client.blob(
+                document.digest, 0, [] {}, take, stop);
             if (static_cast<int64_t>(body.size()) < document.size) throw Error(Code::unavailable, "truncated");
             if (Digest::of(body) == document.digest) return body;
-            throw Error(Code::invalid_argument, "wrong content: its digest is " + Digest::of(body).str()).set_transient(true);
+            throw Error(Code::invalid_argument, "wrong content: its digest is " + Digest::of(body).str())
+                .set_transient(true);
         } catch (const Error& e) {
             if (stop.stop_requested()) throw Error(Code::cancelled, "cancelled");
-            bool worthwhile = e.code() == Code::unavailable || (e.code() == Code::invalid_argument && client.distrust_mirror());
+            bool worthwhile =
+                e.code() == Code::unavailable || (e.code() == Code::invalid_argument && client.distrust_mirror());
             if (!worthwhile || retries == kRetries) throw e.with_context(what);
             if (!wait_unless_stopped(pause, stop)) throw Error(Code::cancelled, "cancelled");
             pause *= 2;

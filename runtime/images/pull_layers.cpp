@@ -25,11 +25,15 @@ struct Job {
     std::string id;
 };
 
-/// The layers on their way: fetched by some threads, unpacked by others, as the one waits for the network and the other for the processor.
+/// The layers on their way: fetched by some threads, unpacked by others, as the one waits for the network and the other
+/// for the processor.
 class Layers {
 public:
-    Layers(BlobStore& blobs, LayerStore& layers, const RegistryClient& client, PullProgress& progress, std::stop_token stop)
-        : blobs_(blobs), layers_(layers), client_(client), progress_(progress), outer_(stop), forward_(stop, [this] { stop_.request_stop(); }) {}
+    Layers(BlobStore& blobs, LayerStore& layers, const RegistryClient& client, PullProgress& progress,
+           std::stop_token stop)
+        : blobs_(blobs), layers_(layers), client_(client), progress_(progress), outer_(stop), forward_(stop, [this] {
+              stop_.request_stop();
+          }) {}
 
     void run(std::deque<Job> jobs, int connections) {
         size_t fetchers = std::min<size_t>(static_cast<size_t>(std::max(connections, 1)), jobs.size());
@@ -152,8 +156,8 @@ private:
 
 }  // namespace
 
-void pull_layers(BlobStore& blobs, LayerStore& layers, const RegistryClient& client, int connections, const std::vector<LayerDescriptor>& wanted,
-                 PullProgress& progress, std::stop_token stop) {
+void pull_layers(BlobStore& blobs, LayerStore& layers, const RegistryClient& client, int connections,
+                 const std::vector<LayerDescriptor>& wanted, PullProgress& progress, std::stop_token stop) {
     std::deque<Job> jobs;
     for (const LayerDescriptor& layer : wanted) {
         std::string id = layer.digest.hex().substr(0, 12);

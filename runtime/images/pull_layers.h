@@ -42,15 +42,18 @@ private:
 /// Whether the blob is stored with the size that its descriptor says.
 bool is_stored(const BlobStore& blobs, const Descriptor& descriptor);
 
-/// Brings one blob into the store, from where an earlier try stopped. A broken connection is taken up again up to 5 times.
-/// `again`: also if there is a blob of that name.
-void fetch_blob(BlobStore& blobs, RegistryClient& client, const Descriptor& blob, bool again, PullProgress& progress, std::stop_token stop);
+/// Brings one blob into the store, from where an earlier try stopped. A broken connection is taken up again up to 5
+/// times. `again`: also if there is a blob of that name.
+void fetch_blob(BlobStore& blobs, RegistryClient& client, const Descriptor& blob, bool again, PullProgress& progress,
+                std::stop_token stop);
 
 /// A small blob, checked, into memory.
-std::string fetch_document(RegistryClient& client, const Descriptor& document, const std::string& what, std::stop_token stop);
+std::string fetch_document(RegistryClient& client, const Descriptor& document, const std::string& what,
+                           std::stop_token stop);
 
-/// Fetches `connections` layers side by side and unpacks each as soon as it is there. When one fails, all end, and the first error is thrown.
-void pull_layers(BlobStore& blobs, LayerStore& layers, const RegistryClient& client, int connections, const std::vector<LayerDescriptor>& wanted,
-                 PullProgress& progress, std::stop_token stop);
+/// Fetches `connections` layers side by side and unpacks each as soon as it is there. When one fails, all end, and the
+/// first error is thrown.
+void pull_layers(BlobStore& blobs, LayerStore& layers, const RegistryClient& client, int connections,
+                 const std::vector<LayerDescriptor>& wanted, PullProgress& progress, std::stop_token stop);
 
 }  // namespace kedge::runtime

@@ -54,7 +54,8 @@ Descriptor read_descriptor(const Json& json, const std::string& what) {
 Descriptor read_layer(const Json& json, const std::string& what) {
     Descriptor layer = read_descriptor(json, what);
     if (is_foreign_layer(layer.media_type) || member(json, "urls").size() > 0) {
-        throw Error(Code::invalid_argument, what + ": foreign layers, which have to be fetched from elsewhere, are not supported");
+        throw Error(Code::invalid_argument,
+                    what + ": foreign layers, which have to be fetched from elsewhere, are not supported");
     }
     if (!is_layer(layer.media_type)) {
         throw Error(Code::invalid_argument, fmt::format("{}: not a layer but {:.100}", what, layer.media_type));
@@ -92,8 +93,10 @@ int platform_rank(const Platform& wanted, const Platform& offered) {
     if (wanted.architecture == offered.architecture) {
         if (wanted.variant == offered.variant) return 0;
         if (wanted.architecture == "arm") return downwards(number_of(wanted.variant, 7), number_of(offered.variant, 7));
-        if (wanted.architecture == "amd64") return downwards(number_of(wanted.variant, 1), number_of(offered.variant, 1));
-        if (wanted.architecture == "arm64") return downwards(number_of(wanted.variant, 8), number_of(offered.variant, 8));
+        if (wanted.architecture == "amd64")
+            return downwards(number_of(wanted.variant, 1), number_of(offered.variant, 1));
+        if (wanted.architecture == "arm64")
+            return downwards(number_of(wanted.variant, 8), number_of(offered.variant, 8));
         return -1;
     }
     // Processors that also run the older architecture: the last resort.
@@ -111,14 +114,17 @@ ImageManifest read_manifest(const std::string& body, const std::string& what) {
     ImageManifest manifest;
     manifest.config = read_descriptor(member(json, "config"), what + ": config");
     if (!is_config(manifest.config.media_type)) {
-        throw Error(Code::invalid_argument, fmt::format("{} is not a container image: its config is {:.100}", what, manifest.config.media_type));
+        throw Error(Code::invalid_argument, fmt::format("{} is not a container image: its config is {:.100}", what,
+                                                        manifest.config.media_type));
     }
     const Json& layers = member(json, "layers");
     if (!layers.is_array()) throw Error(Code::invalid_argument, what + ": layers is not a list");
     if (layers.size() > kMaxLayers) {
-        throw Error(Code::invalid_argument, fmt::format("{}: {} layers are more than the {} that can be stacked", what, layers.size(), kMaxLayers));
+        throw Error(Code::invalid_argument, fmt::format("{}: {} layers are more than the {} that can be stacked", what,
+                                                        layers.size(), kMaxLayers));
     }
-    for (size_t i = 0; i < layers.size(); ++i) manifest.layers.push_back(read_layer(layers[i], fmt::format("{}: layers[{}]", what, i)));
+    for (size_t i = 0; i < layers.size(); ++i)
+        manifest.layers.push_back(read_layer(layers[i], fmt::format("{}: layers[{}]", what, i)));
     return manifest;
 }
 
@@ -141,13 +147,16 @@ Descriptor choose_platform(const std::string& index, const Platform& wanted, con
         best_rank = rank;
     }
     if (!best) {
-        throw Error(Code::not_found, fmt::format("{}: no matching manifest for {} in the manifest list entries: available are {}", what, wanted.str(),
-                                                 available.empty() ? "none" : available));
+        throw Error(Code::not_found,
+                    fmt::format("{}: no matching manifest for {} in the manifest list entries: available are {}", what,
+                                wanted.str(), available.empty() ? "none" : available));
     }
     Descriptor chosen = read_descriptor(*best, what + ": manifest for " + wanted.str());
-    if (is_index(chosen.media_type)) throw Error(Code::invalid_argument, what + ": an index in an index is not supported");
+    if (is_index(chosen.media_type))
+        throw Error(Code::invalid_argument, what + ": an index in an index is not supported");
     if (!is_manifest(chosen.media_type)) {
-        throw Error(Code::invalid_argument, fmt::format("{}: the entry for {} is not an image but {:.100}", what, wanted.str(), chosen.media_type));
+        throw Error(Code::invalid_argument, fmt::format("{}: the entry for {} is not an image but {:.100}", what,
+                                                        wanted.str(), chosen.media_type));
     }
     return chosen;
 }
@@ -160,10 +169,12 @@ ConfigFacts read_config(const std::string& body, const std::string& what) {
     facts.platform = *platform;
     const Json& rootfs = member(json, "rootfs");
     const Json& ids = member(rootfs, "diff_ids");
-    if (text(rootfs, "type") != "layers" || !ids.is_array()) throw Error(Code::invalid_argument, what + ": config has no rootfs of layers");
+    if (text(rootfs, "type") != "layers" || !ids.is_array())
+        throw Error(Code::invalid_argument, what + ": config has no rootfs of layers");
     for (const Json& id : ids) {
         try {
-            facts.diff_ids.push_back(Digest::parse(id.is_string() ? id.get<std::string>().substr(0, 100) : std::string()));
+            facts.diff_ids.push_back(
+                Digest::parse(id.is_string() ? id.get<std::string>().substr(0, 100) : std::string()));
         } catch (const Error& e) {
             throw e.with_context(what + ": config: rootfs.diff_ids");
         }

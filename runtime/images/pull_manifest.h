@@ -25,12 +25,12 @@ struct ImageManifest {
     std::vector<Descriptor> layers;  ///< lowest first
 };
 
-/// Reads an image manifest. What can't be pulled is an Error (invalid_argument) that begins with `what`: other things than images, foreign layers,
-/// unknown layer formats, more layers than can be stacked.
+/// Reads an image manifest. What can't be pulled is an Error (invalid_argument) that begins with `what`: other things
+/// than images, foreign layers, unknown layer formats, more layers than can be stacked.
 ImageManifest read_manifest(const std::string& body, const std::string& what);
 
-/// The manifest in an index that suits `wanted` best, as Go's tools choose it: the same variant, or the nearest one that the
-/// processor also runs (arm/v7, v6, v5). Error not_found lists what there is.
+/// The manifest in an index that suits `wanted` best, as Go's tools choose it: the same variant, or the nearest one
+/// that the processor also runs (arm/v7, v6, v5). Error not_found lists what there is.
 Descriptor choose_platform(const std::string& index, const Platform& wanted, const std::string& what);
 
 /// What of an image's config a pull needs.

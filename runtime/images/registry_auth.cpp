@@ -4,8 +4,8 @@
 #include "runtime/engine.h"
 #include "runtime/images/registry_http.h"
 
-#include <nlohmann/json.hpp>
 #include <openssl/evp.h>
+#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -30,7 +30,8 @@ std::string lower(std::string_view text) {
 }
 
 bool is_token_character(char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+    return std::isalnum(static_cast<unsigned char>(c)) ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
 }
 
 std::string take_token(std::string_view& rest) {
@@ -92,7 +93,8 @@ std::vector<AuthChallenge> parse_challenges(std::string_view header) {
 RegistryAuth::RegistryAuth(Url base, std::string scope, std::optional<Credentials> credentials)
     : base_(std::move(base)), scope_(std::move(scope)), credentials_(std::move(credentials)) {
     if (credentials_ && !is_header_safe(credentials_->token)) {
-        throw Error(Code::invalid_argument, "registry " + base_.authority() + ": its token holds a character that no token has");
+        throw Error(Code::invalid_argument,
+                    "registry " + base_.authority() + ": its token holds a character that no token has");
     }
     if (credentials_ && !credentials_->token.empty()) header_ = "Bearer " + credentials_->token;
 }
@@ -127,8 +129,8 @@ bool RegistryAuth::renew(const std::string& rejected, const HttpResponse& refusa
     return true;
 }
 
-std::string RegistryAuth::fetch_token(const AuthChallenge& challenge, const RegistrySettings& settings, HttpTransport& transport,
-                                      std::stop_token stop) const {
+std::string RegistryAuth::fetch_token(const AuthChallenge& challenge, const RegistrySettings& settings,
+                                      HttpTransport& transport, std::stop_token stop) const {
     auto parameter = [&](const char* name) {
         auto found = challenge.parameters.find(name);
         return found == challenge.parameters.end() ? std::string() : found->second;
@@ -148,7 +150,8 @@ std::string RegistryAuth::fetch_token(const AuthChallenge& challenge, const Regi
     }
     std::string scope = parameter("scope").empty() ? scope_ : parameter("scope");
     request.url.target += (realm.target.find('?') == std::string::npos ? "?scope=" : "&scope=") + query_escape(scope);
-    if (std::string service = parameter("service"); !service.empty()) request.url.target += "&service=" + query_escape(service);
+    if (std::string service = parameter("service"); !service.empty())
+        request.url.target += "&service=" + query_escape(service);
     if (std::string header = basic(); !header.empty()) {
         request.url.target += "&account=" + query_escape(credentials_->username);
         request.headers.emplace_back("Authorization", header);
@@ -174,15 +177,21 @@ std::string RegistryAuth::fetch_token(const AuthChallenge& challenge, const Regi
 
 bool RegistryAuth::leaks(std::string_view text) const {
     std::lock_guard lock(mutex_);
-    auto holds = [&](std::string_view secret) { return secret.size() > 3 && text.find(secret) != std::string_view::npos; };
-    if (size_t space = header_.find(' '); space != std::string::npos && holds(std::string_view(header_).substr(space + 1))) return true;
-    return credentials_ && (holds(credentials_->password) || holds(credentials_->token) || holds(base64(credentials_->username + ":" + credentials_->password)));
+    auto holds = [&](std::string_view secret) {
+        return secret.size() > 3 && text.find(secret) != std::string_view::npos;
+    };
+    if (size_t space = header_.find(' ');
+        space != std::string::npos && holds(std::string_view(header_).substr(space + 1)))
+        return true;
+    return credentials_ && (holds(credentials_->password) || holds(credentials_->token) ||
+                            holds(base64(credentials_->username + ":" + credentials_->password)));
 }
 
 std::string RegistryAuth::presentable(std::string_view text) const {
     if (leaks(text)) return {};
     std::string clean(text.substr(0, kMaxMessage));
-    std::replace_if(clean.begin(), clean.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
+    std::replace_if(
+        clean.begin(), clean.end(), [](unsigned char c) { return c < 0x20 || c > 0x7e; }, '?');
     return clean;
 }
 

@@ -26,25 +26,29 @@ struct AuthChallenge {
 /// Every challenge in one header's value; what is malformed is left out.
 std::vector<AuthChallenge> parse_challenges(std::string_view header);
 
-/// How one registry wants to be asked: nothing at first, then what its 401 says. Shared by the connections of a pull; thread-safe.
+/// How one registry wants to be asked: nothing at first, then what its 401 says. Shared by the connections of a pull;
+/// thread-safe.
 class RegistryAuth {
 public:
-    /// `base`: the registry; `scope`: what is asked for if the registry doesn't say (`repository:library/busybox:pull`).
+    /// `base`: the registry; `scope`: what is asked for if the registry doesn't say
+    /// (`repository:library/busybox:pull`).
     RegistryAuth(Url base, std::string scope, std::optional<Credentials> credentials);
 
     /// The value of the Authorization header; empty: none.
     std::string header() const;
 
     /// Answers a 401 that came for a request with the header `rejected`. False: there is nothing further to try.
-    /// Bearer tokens: distribution-spec's token authentication (GET with service and scope). Errors as HttpTransport, and invalid_argument.
-    bool renew(const std::string& rejected, const HttpResponse& refusal, const RegistrySettings& settings, HttpTransport& transport,
-               std::stop_token stop);
+    /// Bearer tokens: distribution-spec's token authentication (GET with service and scope). Errors as HttpTransport,
+    /// and invalid_argument.
+    bool renew(const std::string& rejected, const HttpResponse& refusal, const RegistrySettings& settings,
+               HttpTransport& transport, std::stop_token stop);
 
     /// `text` from a server for a message: printable, at most 200 bytes, and nothing if it repeats a secret.
     std::string presentable(std::string_view text) const;
 
 private:
-    std::string fetch_token(const AuthChallenge& challenge, const RegistrySettings& settings, HttpTransport& transport, std::stop_token stop) const;
+    std::string fetch_token(const AuthChallenge& challenge, const RegistrySettings& settings, HttpTransport& transport,
+                            std::stop_token stop) const;
     std::string basic() const;
     bool leaks(std::string_view text) const;
 

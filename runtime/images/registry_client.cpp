@@ -79,8 +79,8 @@ struct RegistryClient::State {
     };
     Answer follow(const Endpoint& endpoint, HttpRequest request, const HttpSink* sink, std::stop_token stop);
     Answer authorized(Endpoint& endpoint, const HttpRequest& request, const HttpSink* sink, std::stop_token stop);
-    HttpResponse ask(Endpoint& endpoint, HttpRequest request, const std::string& path, const Asked& asked, const HttpSink* sink,
-                     std::stop_token stop);
+    HttpResponse ask(Endpoint& endpoint, HttpRequest request, const std::string& path, const Asked& asked,
+                     const HttpSink* sink, std::stop_token stop);
 
     /// Calls `attempt` for each endpoint until one succeeds. The registry's own error is the one reported.
     /// `*final` set: the error isn't the endpoint's.
@@ -101,8 +101,8 @@ struct RegistryClient::State {
     Manifest manifest_from(Endpoint& endpoint, const std::string& tag_or_digest, const std::stop_token& stop);
 };
 
-RegistryClient::State::Answer RegistryClient::State::follow(const Endpoint& endpoint, HttpRequest request, const HttpSink* sink,
-                                                            std::stop_token stop) {
+RegistryClient::State::Answer RegistryClient::State::follow(const Endpoint& endpoint, HttpRequest request,
+                                                            const HttpSink* sink, std::stop_token stop) {
     for (int hops = 0; hops <= kMaxRedirects; ++hops) {
         HttpResponse response = transport.send(request, sink, stop);
         std::string location = is_redirect(response.status) ? response.header("location") : std::string();
@@ -114,16 +114,19 @@ RegistryClient::State::Answer RegistryClient::State::follow(const Endpoint& endp
             throw e.with_context("registry " + endpoint.base.authority() + ": its redirect");
         }
         if (request.url.tls && !next.tls && !is_insecure(*shared->settings, next.authority())) {
-            throw Error(Code::permission_denied, fmt::format("registry {} redirects to {} without TLS", endpoint.base.authority(), next.authority()));
+            throw Error(Code::permission_denied, fmt::format("registry {} redirects to {} without TLS",
+                                                             endpoint.base.authority(), next.authority()));
         }
-        if (!next.same_origin(request.url)) std::erase_if(request.headers, [](const auto& header) { return header.first == "Authorization"; });
+        if (!next.same_origin(request.url))
+            std::erase_if(request.headers, [](const auto& header) { return header.first == "Authorization"; });
         request.url = std::move(next);
     }
-    throw Error(Code::unavailable, fmt::format("registry {} redirects more than {} times", endpoint.base.authority(), kMaxRedirects));
+    throw Error(Code::unavailable,
+                fmt::format("registry {} redirects more than {} times", endpoint.base.authority(), kMaxRedirects));
 }
 
-RegistryClient::State::Answer RegistryClient::State::authorized(Endpoint& endpoint, const HttpRequest& request, const HttpSink* sink,
-                                                                std::stop_token stop) {
+RegistryClient::State::Answer RegistryClient::State::authorized(Endpoint& endpoint, const HttpRequest& request,
+                                                                const HttpSink* sink, std::stop_token stop) {
     for (bool again = false;; again = true) {
         HttpRequest attempt = request;
         std::string header = endpoint.auth.header();
@@ -134,8 +137,8 @@ RegistryClient::State::Answer RegistryClient::State::authorized(Endpoint& endpoi
     }
 }
 
-HttpResponse RegistryClient::State::ask(Endpoint& endpoint, HttpRequest request, const std::string& path, const Asked& asked,
-                                        const HttpSink* sink, std::stop_token stop) {
+HttpResponse RegistryClient::State::ask(Endpoint& endpoint, HttpRequest request, const std::string& path,
+                                        const Asked& asked, const HttpSink* sink, std::stop_token stop) {
     request.url = endpoint.base;
     std::string prefix = endpoint.base.target;
     while (prefix.ends_with('/')) prefix.pop_back();
@@ -161,8 +164,8 @@ Asked asked_for_manifest(const Reference& repository, const std::string& tag_or_
 
 HttpRequest manifest_request() {
     HttpRequest request;
-    request.headers.emplace_back("Accept", fmt::format("{}, {}, {}, {}", kOciIndex, kOciManifest, kDockerIndex,
-                                                       kDockerManifest));
+    request.headers.emplace_back("Accept",
+                                 fmt::format("{}, {}, {}, {}", kOciIndex, kOciManifest, kDockerIndex, kDockerManifest));
     request.body_limit = kManifestLimit;
     return request;
 }
@@ -176,7 +179,8 @@ Digest digest_header(const HttpResponse& response) {
 
 }  // namespace
 
-RegistryClient::Manifest RegistryClient::State::manifest_from(Endpoint& endpoint, const std::string& tag_or_digest, const std::stop_token& stop) {
+RegistryClient::Manifest RegistryClient::State::manifest_from(Endpoint& endpoint, const std::string& tag_or_digest,
+                                                              const std::stop_token& stop) {
     Asked asked = asked_for_manifest(shared->repository, tag_or_digest);
     HttpResponse response = ask(endpoint, manifest_request(), "/manifests/" + tag_or_digest, asked, nullptr, stop);
     Manifest manifest;
@@ -185,15 +189,17 @@ RegistryClient::Manifest RegistryClient::State::manifest_from(Endpoint& endpoint
     Digest announced = digest_header(response);
     bool by_digest = tag_or_digest.find(':') != std::string::npos;
     if ((by_digest && manifest.digest.str() != tag_or_digest) || (!announced.empty() && announced != manifest.digest)) {
-        throw Error(Code::invalid_argument, fmt::format("{}: registry {} sent content with the digest {}, which is not the {} one", asked.what,
-                                                        endpoint.base.authority(), manifest.digest.str(), by_digest ? "asked" : "announced"))
+        throw Error(Code::invalid_argument,
+                    fmt::format("{}: registry {} sent content with the digest {}, which is not the {} one", asked.what,
+                                endpoint.base.authority(), manifest.digest.str(), by_digest ? "asked" : "announced"))
             .set_transient(true);
     }
     manifest.body = std::move(response.body);
     return manifest;
 }
 
-RegistryClient::RegistryClient(const RegistrySettings& settings, const Reference& repository, std::optional<Credentials> credentials) {
+RegistryClient::RegistryClient(const RegistrySettings& settings, const Reference& repository,
+                               std::optional<Credentials> credentials) {
     auto shared = std::make_shared<Shared>();
     shared->settings = std::make_shared<const RegistrySettings>(settings);
     shared->repository = repository;
@@ -204,8 +210,8 @@ RegistryClient::RegistryClient(const RegistrySettings& settings, const Reference
         shared->endpoints.push_back(std::make_unique<Endpoint>(std::move(base), true, repository.path, std::move(own)));
     }
     if (!credentials) credentials = find_in(settings.credentials, registry);
-    shared->endpoints.push_back(
-        std::make_unique<Endpoint>(registry_base(settings, api_host(registry)), false, repository.path, std::move(credentials)));
+    shared->endpoints.push_back(std::make_unique<Endpoint>(registry_base(settings, api_host(registry)), false,
+                                                           repository.path, std::move(credentials)));
     state_ = std::make_unique<State>(std::move(shared));
 }
 
@@ -218,7 +224,8 @@ RegistryClient RegistryClient::another() const {
 }
 
 RegistryClient::Manifest RegistryClient::manifest(const std::string& tag_or_digest, std::stop_token stop) {
-    return state_->from_any(stop, [&](Endpoint& endpoint) { return state_->manifest_from(endpoint, tag_or_digest, stop); });
+    return state_->from_any(stop,
+                            [&](Endpoint& endpoint) { return state_->manifest_from(endpoint, tag_or_digest, stop); });
 }
 
 Digest RegistryClient::resolve(const std::string& tag, std::stop_token stop) {
@@ -226,7 +233,8 @@ Digest RegistryClient::resolve(const std::string& tag, std::stop_token stop) {
         HttpRequest request = manifest_request();
         request.method = "HEAD";
         Asked asked = asked_for_manifest(state_->shared->repository, tag);
-        Digest digest = digest_header(state_->ask(endpoint, std::move(request), "/manifests/" + tag, asked, nullptr, stop));
+        Digest digest =
+            digest_header(state_->ask(endpoint, std::move(request), "/manifests/" + tag, asked, nullptr, stop));
         return digest.empty() ? state_->manifest_from(endpoint, tag, stop).digest : digest;
     });
 }
@@ -252,12 +260,15 @@ void RegistryClient::blob(const Digest& digest, int64_t offset, const std::funct
         refused = false;
         offset += static_cast<int64_t>(bytes.size());
     };
-    state_->from_any(stop, [&](Endpoint& endpoint) {
-        HttpRequest request;
-        if (offset > 0) request.headers.emplace_back("Range", fmt::format("bytes={}-", offset));
-        state_->last_blob = &endpoint;
-        (void)state_->ask(endpoint, std::move(request), "/blobs/" + digest.str(), asked, &body, stop);
-    }, &refused);
+    state_->from_any(
+        stop,
+        [&](Endpoint& endpoint) {
+            HttpRequest request;
+            if (offset > 0) request.headers.emplace_back("Range", fmt::format("bytes={}-", offset));
+            state_->last_blob = &endpoint;
+            (void)state_->ask(endpoint, std::move(request), "/blobs/" + digest.str(), asked, &body, stop);
+        },
+        &refused);
 }
 
 bool RegistryClient::distrust_mirror() {

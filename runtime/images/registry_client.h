@@ -13,20 +13,23 @@
 
 namespace kedge::runtime {
 
-/// One registry's repository by the OCI distribution-spec. Https, or http for loopback addresses and for registries configured as
-/// insecure; bearer tokens and basic authentication as the registry asks for; redirects followed without taking credentials to another host;
-/// `Retry-After` becomes a transient Error's hint. The registry's mirrors are asked first, in order; one that can't be reached or sends
-/// wrong content isn't asked again. Not thread-safe: one per thread.
+/// One registry's repository by the OCI distribution-spec. Https, or http for loopback addresses and for registries
+/// configured as insecure; bearer tokens and basic authentication as the registry asks for; redirects followed without
+/// taking credentials to another host; `Retry-After` becomes a transient Error's hint. The registry's mirrors are asked
+/// first, in order; one that can't be reached or sends wrong content isn't asked again. Not thread-safe: one per
+/// thread.
 ///
-/// Errors: unauthenticated, permission_denied, not_found, resource_exhausted (429), unavailable (network, 5xx; names the host),
-/// invalid_argument (what the registry sent can't be used), cancelled. No message holds a credential.
+/// Errors: unauthenticated, permission_denied, not_found, resource_exhausted (429), unavailable (network, 5xx; names
+/// the host), invalid_argument (what the registry sent can't be used), cancelled. No message holds a credential.
 class RegistryClient {
 public:
-    RegistryClient(const RegistrySettings& settings, const Reference& repository, std::optional<Credentials> credentials);
+    RegistryClient(const RegistrySettings& settings, const Reference& repository,
+                   std::optional<Credentials> credentials);
     RegistryClient(RegistryClient&&) noexcept;
     ~RegistryClient();
 
-    /// Another connection to the same repository, for another thread; tokens and what is known of the mirrors are shared.
+    /// Another connection to the same repository, for another thread; tokens and what is known of the mirrors are
+    /// shared.
     RegistryClient another() const;
 
     struct Manifest {
@@ -39,12 +42,13 @@ public:
     /// HEAD: the digest a tag points to now, without fetching it.
     Digest resolve(const std::string& tag, std::stop_token stop = {});
 
-    /// Streams a blob from byte `offset` on (Range); `restarted` is called if the registry sends it from the start instead.
-    /// The content isn't checked. What `sink` throws ends the transfer.
+    /// Streams a blob from byte `offset` on (Range); `restarted` is called if the registry sends it from the start
+    /// instead. The content isn't checked. What `sink` throws ends the transfer.
     void blob(const Digest& digest, int64_t offset, const std::function<void()>& restarted,
               const std::function<void(std::string_view)>& sink, std::stop_token stop = {});
 
-    /// The last blob had wrong content. True if it came from a mirror, which isn't asked again: trying once more makes sense.
+    /// The last blob had wrong content. True if it came from a mirror, which isn't asked again: trying once more makes
+    /// sense.
     bool distrust_mirror();
 
 private:

@@ -48,7 +48,9 @@ std::string reason(int error_number) {
         case EHOSTUNREACH: return "no route to host";
         case ENETUNREACH: return "network is unreachable";
         case ETIMEDOUT: return "no answer in time";
-        default: return std::strerror(error_number);  // NOLINT(concurrency-mt-unsafe): glibc's is thread-safe for known numbers
+        default:
+            return std::strerror(
+                error_number);  // NOLINT(concurrency-mt-unsafe): glibc's is thread-safe for known numbers
     }
 }
 
@@ -71,7 +73,8 @@ std::optional<Address> literal(const std::string& host, int port) {
     return std::nullopt;
 }
 
-/// A lookup on a thread of its own, as getaddrinfo(3) can't be interrupted: a caller that has gone leaves it behind to finish.
+/// A lookup on a thread of its own, as getaddrinfo(3) can't be interrupted: a caller that has gone leaves it behind to
+/// finish.
 struct Lookup {
     std::mutex mutex;
     std::condition_variable_any changed;
@@ -106,7 +109,8 @@ std::vector<Address> look_up(const std::string& host, int port, Clock::time_poin
     if (stop.stop_requested()) throw cancelled();
     if (!done) throw unavailable("looking up its name takes too long");
     if (lookup->result == EAI_NONAME) throw unavailable("no such host");
-    if (lookup->result != 0) throw unavailable(std::string("looking up its name failed: ") + ::gai_strerror(lookup->result));
+    if (lookup->result != 0)
+        throw unavailable(std::string("looking up its name failed: ") + ::gai_strerror(lookup->result));
     return lookup->addresses;
 }
 
@@ -120,7 +124,8 @@ struct Waker {
 };
 
 /// 0 or the errno of the connection.
-int connect_before(int fd, const Address& address, Clock::time_point deadline, const Waker& waker, const std::stop_token& stop) {
+int connect_before(int fd, const Address& address, Clock::time_point deadline, const Waker& waker,
+                   const std::stop_token& stop) {
     if (::connect(fd, reinterpret_cast<const sockaddr*>(&address.storage), address.length) == 0) return 0;
     if (errno != EINPROGRESS) return errno;
     while (true) {
@@ -151,7 +156,8 @@ void make_ready(int fd, std::chrono::seconds idle) {
 
 }  // namespace
 
-Fd dial(const std::string& host, int port, std::chrono::seconds patience, std::chrono::seconds idle, std::stop_token stop) {
+Fd dial(const std::string& host, int port, std::chrono::seconds patience, std::chrono::seconds idle,
+        std::stop_token stop) {
     if (stop.stop_requested()) throw cancelled();
     auto deadline = Clock::now() + patience;
     std::vector<Address> addresses = look_up(host, port, deadline, stop);

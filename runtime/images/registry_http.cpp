@@ -103,7 +103,8 @@ Error broken(const Url& url, httplib::Error error, const Reception& reception) {
         case httplib::Error::Read:
         case httplib::Error::Write:
             if (idle) return Error(Code::unavailable, what + "no data for 30 s");
-            return Error(Code::unavailable, what + (reception.head ? "connection broke off" : "connection closed without an answer"));
+            return Error(Code::unavailable,
+                         what + (reception.head ? "connection broke off" : "connection closed without an answer"));
         default: return Error(Code::unavailable, what + "connection failed (" + httplib::to_string(error) + ")");
     }
 }
@@ -167,7 +168,9 @@ HttpResponse HttpTransport::send(const HttpRequest& request, const HttpSink* sin
         out.headers.emplace("User-Agent", "kedge");
         out.headers.emplace("Accept-Encoding", "identity");
         out.response_handler = [&](const httplib::Response& response) { return reception.begin(response); };
-        out.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) { return reception.data({data, size}); };
+        out.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
+            return reception.data({data, size});
+        };
 
         int opened = connection.line.opened();
         connection.line.begin(stop);
@@ -179,7 +182,8 @@ HttpResponse HttpTransport::send(const HttpRequest& request, const HttpSink* sin
             good = connection.client->send(out, in, error);
         }
         if (reception.failure) std::rethrow_exception(reception.failure);
-        if (good && !reception.head) reception.head = parse_head(in.status, connection.line.head);  // HEAD, 204: there is no body to begin
+        if (good && !reception.head)
+            reception.head = parse_head(in.status, connection.line.head);  // HEAD, 204: there is no body to begin
         if (good || reception.cut) return std::move(*reception.head);
         if (stop.stop_requested()) throw Error(Code::cancelled, "cancelled");
         try {

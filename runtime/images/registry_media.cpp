@@ -10,8 +10,12 @@
 
 namespace kedge::runtime {
 
-bool is_manifest(std::string_view media_type) { return media_type == kOciManifest || media_type == kDockerManifest; }
-bool is_config(std::string_view media_type) { return media_type == kOciConfig || media_type == kDockerConfig; }
+bool is_manifest(std::string_view media_type) {
+    return media_type == kOciManifest || media_type == kDockerManifest;
+}
+bool is_config(std::string_view media_type) {
+    return media_type == kOciConfig || media_type == kDockerConfig;
+}
 
 bool is_layer(std::string_view media_type) {
     static constexpr std::array<std::string_view, 6> kLayers{
@@ -45,7 +49,9 @@ bool says_something(const std::string& type) {
 }  // namespace
 
 std::string manifest_media_type(const std::string& content_type, const std::string& body, const std::string& what) {
-    auto fail = [&](const std::string& why, const char* hint = "") { throw Error(Code::invalid_argument, what + " " + why, hint); };
+    auto fail = [&](const std::string& why, const char* hint = "") {
+        throw Error(Code::invalid_argument, what + " " + why, hint);
+    };
     auto json = nlohmann::json::parse(body, nullptr, false);
     if (!json.is_object()) fail("is not a JSON object");
     auto version = json.find("schemaVersion");
@@ -64,7 +70,8 @@ std::string manifest_media_type(const std::string& content_type, const std::stri
     }
     std::string type = says_something(header) ? header : own;
     if (type.empty()) type = json.contains("manifests") ? kOciIndex : kOciManifest;
-    if (!is_index(type) && !is_manifest(type)) fail(fmt::format("is neither an image nor an index of images but {:.100}", type));
+    if (!is_index(type) && !is_manifest(type))
+        fail(fmt::format("is neither an image nor an index of images but {:.100}", type));
     // A document that could be read either way would be one image for us and another for a scanner.
     if (json.contains(is_index(type) ? "layers" : "manifests")) fail("has both layers and manifests");
     return type;

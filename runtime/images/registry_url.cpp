@@ -41,11 +41,14 @@ void set_authority(Url& url, std::string_view authority) {
         if (end == std::string_view::npos) throw not_an_address("its host has no closing bracket");
         host = authority.substr(1, end - 1);
         std::string_view rest = authority.substr(end + 1);
-        if (rest.starts_with(':')) url.port = parse_port(rest.substr(1));
-        else if (!rest.empty()) throw not_an_address("something follows its host");
+        if (rest.starts_with(':'))
+            url.port = parse_port(rest.substr(1));
+        else if (!rest.empty())
+            throw not_an_address("something follows its host");
     } else if (size_t colon = authority.find(':'); colon != std::string_view::npos) {
         host = authority.substr(0, colon);
-        if (host.empty() || authority.find(':', colon + 1) != std::string_view::npos) throw not_an_address("its host is malformed");
+        if (host.empty() || authority.find(':', colon + 1) != std::string_view::npos)
+            throw not_an_address("its host is malformed");
         url.port = parse_port(authority.substr(colon + 1));
     }
     if (!is_host(host)) throw not_an_address("its host is malformed");
@@ -76,9 +79,12 @@ bool take_prefix(std::string_view& text, std::string_view prefix) {
 
 Url Url::parse(std::string_view text) {
     Url url;
-    if (take_prefix(text, "https://")) url.tls = true;
-    else if (take_prefix(text, "http://")) url.tls = false;
-    else throw not_an_address("it begins with neither https:// nor http://");
+    if (take_prefix(text, "https://"))
+        url.tls = true;
+    else if (take_prefix(text, "http://"))
+        url.tls = false;
+    else
+        throw not_an_address("it begins with neither https:// nor http://");
     size_t end = std::min(text.find_first_of("/?#"), text.size());
     set_authority(url, text.substr(0, end));
     set_target(url, text.substr(end));
@@ -91,9 +97,12 @@ Url Url::resolve(std::string_view location) const {
     if (colon != std::string_view::npos && colon < location.find_first_of("/?#")) return parse(location);
     Url url = *this;
     std::string path = target.substr(0, target.find('?'));
-    if (location.starts_with('/')) set_target(url, location);
-    else if (location.starts_with('?')) set_target(url, path + std::string(location));
-    else set_target(url, path.substr(0, path.rfind('/') + 1) + std::string(location));
+    if (location.starts_with('/'))
+        set_target(url, location);
+    else if (location.starts_with('?'))
+        set_target(url, path + std::string(location));
+    else
+        set_target(url, path.substr(0, path.rfind('/') + 1) + std::string(location));
     return url;
 }
 

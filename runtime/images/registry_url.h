@@ -31,8 +31,9 @@ bool is_loopback(std::string_view host);
 /// Whether this host[:port] is configured as one that may be spoken to without TLS.
 bool is_insecure(const RegistrySettings& settings, const std::string& authority);
 
-/// The base address of a registry or mirror by its configured name: host[:port], or (mirrors) an http or https address. Https unless the host is
-/// loopback or configured as insecure; a configured CA file means https in any case. Throws Error (invalid_argument).
+/// The base address of a registry or mirror by its configured name: host[:port], or (mirrors) an http or https address.
+/// Https unless the host is loopback or configured as insecure; a configured CA file means https in any case. Throws
+/// Error (invalid_argument).
 Url registry_base(const RegistrySettings& settings, const std::string& name);
 
 /// `text` as the value of a query parameter.

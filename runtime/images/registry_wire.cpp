@@ -110,7 +110,8 @@ ssize_t Wire::read(char* data, size_t size) {
     if (!head_done_) keep_head({data, n});
     singles_ = size == 1 ? singles_ + 1 : 0;
     if (singles_ > kLineLimit) {
-        line_.fail(std::make_exception_ptr(Error(Code::invalid_argument, "the head of its answer or of a chunk is too large")));
+        line_.fail(std::make_exception_ptr(
+            Error(Code::invalid_argument, "the head of its answer or of a chunk is too large")));
         return -1;
     }
     return static_cast<ssize_t>(n);

@@ -12,9 +12,9 @@
 
 namespace kedge::runtime {
 
-/// One connection below the HTTP library: how it is opened, what another thread ends it with, and the answer's head as it came.
-/// The second descriptor of the socket makes shutdown(2) from another thread safe: the library may have closed its own, and the number
-/// may be somebody else's by then.
+/// One connection below the HTTP library: how it is opened, what another thread ends it with, and the answer's head as
+/// it came. The second descriptor of the socket makes shutdown(2) from another thread safe: the library may have closed
+/// its own, and the number may be somebody else's by then.
 class Line {
 public:
     Line(std::string host, int port) : host_(std::move(host)), port_(port) {}
@@ -30,7 +30,8 @@ public:
     void rethrow() const;
     void fail(std::exception_ptr failure) { failure_ = std::move(failure); }
 
-    /// The head of the answer, byte for byte: the library decodes percent signs in header values, which breaks signed addresses.
+    /// The head of the answer, byte for byte: the library decodes percent signs in header values, which breaks signed
+    /// addresses.
     std::string head;
 
 private:

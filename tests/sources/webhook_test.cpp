@@ -22,18 +22,24 @@ constexpr const char* kSecret = "it's a secret";
 std::string sign(const std::string& body, const std::string& secret = kSecret) {
     unsigned char mac[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()), reinterpret_cast<const unsigned char*>(body.data()), body.size(), mac, &size);
+    HMAC(EVP_sha256(), secret.data(), static_cast<int>(secret.size()),
+         reinterpret_cast<const unsigned char*>(body.data()), body.size(), mac, &size);
     std::string hex;
     for (unsigned i = 0; i < size; ++i) hex += fmt::format("{:02x}", mac[i]);
     return hex;
 }
 
 Headers github(const std::string& body, const std::string& event = "push") {
-    return {{"x-github-event", event}, {"x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958"}, {"x-hub-signature-256", "sha256=" + sign(body)}};
+    return {{"x-github-event", event},
+            {"x-github-delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958"},
+            {"x-hub-signature-256", "sha256=" + sign(body)}};
 }
 
 Headers gitea(const std::string& body, const std::string& event = "push") {
-    return {{"x-gitea-event", event}, {"x-github-event", event}, {"x-gitea-delivery", "f6266f16"}, {"x-gitea-signature", sign(body)}};
+    return {{"x-gitea-event", event},
+            {"x-github-event", event},
+            {"x-gitea-delivery", "f6266f16"},
+            {"x-gitea-signature", sign(body)}};
 }
 
 Headers gitlab(const std::string& token = kSecret, const std::string& event = "Push Hook") {
@@ -43,7 +49,8 @@ Headers gitlab(const std::string& token = kSecret, const std::string& event = "P
 const std::string kGithubPush = R"({"ref":"refs/heads/main","after":"0123","repository":{"full_name":"team/app",
     "clone_url":"https://git.example.test/team/app.git","ssh_url":"git@git.example.test:team/app.git",
     "git_url":"git://git.example.test/team/app.git","html_url":"https://git.example.test/team/app","url":"https://git.example.test/team/app"}})";
-const std::string kGitlabPush = R"({"object_kind":"push","ref":"refs/tags/v1","project":{"git_http_url":"https://lab.example.test/team/app.git",
+const std::string kGitlabPush =
+    R"({"object_kind":"push","ref":"refs/tags/v1","project":{"git_http_url":"https://lab.example.test/team/app.git",
     "git_ssh_url":"git@lab.example.test:team/app.git","web_url":"https://lab.example.test/team/app"},
     "repository":{"url":"git@lab.example.test:team/app.git","git_http_url":"https://lab.example.test/team/app.git"}})";
 
@@ -66,11 +73,13 @@ TEST(Webhook, APushOfEachForgeNamesItsRepository) {
         std::string body, forge, delivery, ref;
         std::vector<std::string> urls;
     };
-    const std::vector<std::string> hub = {"https://git.example.test/team/app.git", "git@git.example.test:team/app.git", "git://git.example.test/team/app.git",
-                                          "https://git.example.test/team/app"};
-    const std::vector<std::string> lab = {"https://lab.example.test/team/app.git", "git@lab.example.test:team/app.git", "https://lab.example.test/team/app"};
+    const std::vector<std::string> hub = {"https://git.example.test/team/app.git", "git@git.example.test:team/app.git",
+                                          "git://git.example.test/team/app.git", "https://git.example.test/team/app"};
+    const std::vector<std::string> lab = {"https://lab.example.test/team/app.git", "git@lab.example.test:team/app.git",
+                                          "https://lab.example.test/team/app"};
     for (const Case& c : {
-             Case{github(kGithubPush), kGithubPush, "github", "72d3162e-cc78-11e3-81ab-4c9367dc0958", "refs/heads/main", hub},
+             Case{github(kGithubPush), kGithubPush, "github", "72d3162e-cc78-11e3-81ab-4c9367dc0958", "refs/heads/main",
+                  hub},
              Case{gitea(kGithubPush), kGithubPush, "gitea", "f6266f16", "refs/heads/main", hub},
              Case{gitlab(), kGitlabPush, "gitlab", "13792a34", "refs/tags/v1", lab},
              Case{gitlab(kSecret, "Tag Push Hook"), kGitlabPush, "gitlab", "13792a34", "refs/tags/v1", lab},
@@ -114,7 +123,8 @@ TEST(Webhook, WhatIsNotSignedWithTheSecretIsRefused) {
              Case{"prefix only", with(github(body), "x-hub-signature-256", "sha256=")},
              Case{"no prefix", with(github(body), "x-hub-signature-256", right)},
              Case{"sha1", with(github(body), "x-hub-signature-256", "sha1=" + right.substr(0, 40))},
-             Case{"only the old header", with(without(github(body), "x-hub-signature-256"), "x-hub-signature", "sha1=" + right.substr(0, 40))},
+             Case{"only the old header",
+                  with(without(github(body), "x-hub-signature-256"), "x-hub-signature", "sha1=" + right.substr(0, 40))},
              Case{"last digit", with(github(body), "x-hub-signature-256", "sha256=" + wrong)},
              Case{"too short", with(github(body), "x-hub-signature-256", "sha256=" + right.substr(0, 62))},
              Case{"too long", with(github(body), "x-hub-signature-256", "sha256=" + right + "00")},
@@ -142,14 +152,18 @@ TEST(Webhook, WithoutASecretNothingIsAccepted) {
 
 TEST(Webhook, MalformedAndOtherEventsAreRefused) {
     const std::string deep = std::string(200000, '[') + std::string(200000, ']');
-    const std::string deep_inside = R"({"ref":"refs/heads/main","repository":{"url":"https://a.test/b"},"x":)" + std::string(100, '[') + std::string(100, ']') + "}";
+    const std::string deep_inside = R"({"ref":"refs/heads/main","repository":{"url":"https://a.test/b"},"x":)" +
+                                    std::string(100, '[') + std::string(100, ']') + "}";
     const std::string repository = R"("repository":{"clone_url":"https://a.test/b"})";
-    for (const std::string& body : {std::string(), std::string("{"), std::string("null"), std::string("[]"), std::string("\"push\""), std::string("\xff\xfe"), std::string("payload=%7B%7D"), deep, deep_inside,
-                                    "{" + repository + "}", "{\"ref\":7," + repository + "}", "{\"ref\":\"main\"," + repository + "}",
-                                    "{\"ref\":\"refs/heads/" + std::string(5000, 'x') + "\"," + repository + "}", std::string(R"({"ref":"refs/heads/main"})"),
-                                    std::string(R"({"ref":"refs/heads/main","repository":"https://a.test/b"})"),
-                                    std::string(R"({"ref":"refs/heads/main","repository":{"clone_url":["https://a.test/b"]}})"),
-                                    R"({"ref":"refs/heads/main","repository":{"clone_url":"https://a.test/)" + std::string(5000, 'x') + "\"}}"}) {
+    for (const std::string& body :
+         {std::string(), std::string("{"), std::string("null"), std::string("[]"), std::string("\"push\""),
+          std::string("\xff\xfe"), std::string("payload=%7B%7D"), deep, deep_inside, "{" + repository + "}",
+          "{\"ref\":7," + repository + "}", "{\"ref\":\"main\"," + repository + "}",
+          "{\"ref\":\"refs/heads/" + std::string(5000, 'x') + "\"," + repository + "}",
+          std::string(R"({"ref":"refs/heads/main"})"),
+          std::string(R"({"ref":"refs/heads/main","repository":"https://a.test/b"})"),
+          std::string(R"({"ref":"refs/heads/main","repository":{"clone_url":["https://a.test/b"]}})"),
+          R"({"ref":"refs/heads/main","repository":{"clone_url":"https://a.test/)" + std::string(5000, 'x') + "\"}}"}) {
         EXPECT_EQ(refusal(github(body), body), Code::invalid_argument) << body.substr(0, 80);
     }
     EXPECT_EQ(refusal(github(kGithubPush, "issues"), kGithubPush), Code::invalid_argument);
@@ -170,11 +184,15 @@ TEST(Webhook, WhatASenderCallsItsEventAndDeliveryCannotForgeLogLines) {
 
 TEST(Webhook, TheSameRepositoryIsKnownByAllItsAddresses) {
     const std::vector<std::vector<std::string>> same = {
-        {"https://git.example.test/team/app.git", "https://git.example.test/team/app", "https://git.example.test/team/app/", "https://git.example.test/team/app.git/",
-         "http://git.example.test/team/app.git", "HTTPS://GIT.Example.Test/team/app", "https://git.example.test:443/team/app", "http://git.example.test:80/team/app",
-         "https://user:password@git.example.test/team/app.git", "https://git.example.test./team/app", "git@git.example.test:team/app.git", "git.example.test:team/app",
-         "git@git.example.test:/team/app.git", "ssh://git@git.example.test/team/app.git", "ssh://git@git.example.test:22/team/app", "git://git.example.test:9418/team/app.git",
-         "git+ssh://git.example.test/team/app", "https://git.example.test//team/app"},
+        {"https://git.example.test/team/app.git", "https://git.example.test/team/app",
+         "https://git.example.test/team/app/", "https://git.example.test/team/app.git/",
+         "http://git.example.test/team/app.git", "HTTPS://GIT.Example.Test/team/app",
+         "https://git.example.test:443/team/app", "http://git.example.test:80/team/app",
+         "https://user:password@git.example.test/team/app.git", "https://git.example.test./team/app",
+         "git@git.example.test:team/app.git", "git.example.test:team/app", "git@git.example.test:/team/app.git",
+         "ssh://git@git.example.test/team/app.git", "ssh://git@git.example.test:22/team/app",
+         "git://git.example.test:9418/team/app.git", "git+ssh://git.example.test/team/app",
+         "https://git.example.test//team/app"},
         {"ssh://git@git.example.test:2222/team/app.git", "ssh://git.example.test:2222/team/app"},
         {"https://git.example.test/team/App"},
         {"https://git.example.test/team/app2"},
@@ -196,7 +214,8 @@ TEST(Webhook, TheSameRepositoryIsKnownByAllItsAddresses) {
 }
 
 TEST(Webhook, AddressesOfNothingAreNeverTheSame) {
-    for (const char* bad : {"", "/", ".git", "https://", "https://git.example.test", "https://git.example.test/", "git@git.example.test:", ":", "://", "[:", "@:@"}) {
+    for (const char* bad : {"", "/", ".git", "https://", "https://git.example.test", "https://git.example.test/",
+                            "git@git.example.test:", ":", "://", "[:", "@:@"}) {
         EXPECT_FALSE(same_repository(bad, bad)) << bad;
     }
 }

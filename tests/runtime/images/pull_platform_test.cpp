@@ -16,10 +16,14 @@ namespace {
 
 const std::string kManifestType = "application/vnd.oci.image.manifest.v1+json";
 
-nlohmann::json entry(const std::string& body, const std::string& os, const std::string& architecture, const std::string& variant = "") {
+nlohmann::json entry(const std::string& body, const std::string& os, const std::string& architecture,
+                     const std::string& variant = "") {
     nlohmann::json platform = {{"os", os}, {"architecture", architecture}};
     if (!variant.empty()) platform["variant"] = variant;
-    return {{"mediaType", kManifestType}, {"digest", Digest::of(body).str()}, {"size", body.size()}, {"platform", platform}};
+    return {{"mediaType", kManifestType},
+            {"digest", Digest::of(body).str()},
+            {"size", body.size()},
+            {"platform", platform}};
 }
 
 std::string index_of(const nlohmann::json& entries) {
@@ -78,21 +82,29 @@ TEST(Platforms, TheNearestVariantThatTheProcessorRunsIsChosen) {
 }
 
 TEST(Platforms, TheErrorListsWhatThereIs) {
-    nlohmann::json entries = {entry("a", "linux", "s390x"), entry("b", "linux", "arm", "v7"), entry("c", "unknown", "unknown"), "nonsense",
+    nlohmann::json entries = {entry("a", "linux", "s390x"),
+                              entry("b", "linux", "arm", "v7"),
+                              entry("c", "unknown", "unknown"),
+                              "nonsense",
                               {{"platform", {{"os", 7}}}}};
     try {
         (void)choose_platform(index_of(entries), Platform::parse("linux/amd64"), "app:1");
         FAIL();
     } catch (const Error& e) {
-        EXPECT_EQ(std::string(e.what()), "app:1: no matching manifest for linux/amd64 in the manifest list entries: available are linux/s390x, linux/arm/v7");
+        EXPECT_EQ(std::string(e.what()),
+                  "app:1: no matching manifest for linux/amd64 in the manifest list entries: available are "
+                  "linux/s390x, linux/arm/v7");
     }
 }
 
 TEST(Platforms, AnOnlyEntryWithoutPlatformIsTheImage) {
     nlohmann::json only = entry("a", "", "");
     only.erase("platform");
-    EXPECT_EQ(choose_platform(index_of(nlohmann::json::array({only})), Platform::parse("linux/amd64"), "app").digest, Digest::of("a"));
-    EXPECT_THROW((void)choose_platform(index_of(nlohmann::json::array({only, only})), Platform::parse("linux/amd64"), "app"), Error);
+    EXPECT_EQ(choose_platform(index_of(nlohmann::json::array({only})), Platform::parse("linux/amd64"), "app").digest,
+              Digest::of("a"));
+    EXPECT_THROW(
+        (void)choose_platform(index_of(nlohmann::json::array({only, only})), Platform::parse("linux/amd64"), "app"),
+        Error);
 }
 
 TEST(Platforms, AnIndexInAnIndexIsRefused) {
@@ -108,7 +120,8 @@ TEST(Platforms, AnIndexInAnIndexIsRefused) {
 
 TEST(Platforms, AnImageOfAnIndexIsPulledForTheAskedPlatform) {
     TestImage amd64 = make_image({{{"a", "amd64"}}}, "amd64"), arm = make_image({{{"a", "arm"}}}, "arm", "v7");
-    std::string index = index_of(nlohmann::json::array({entry(amd64.manifest, "linux", "amd64"), entry(arm.manifest, "linux", "arm", "v7")}));
+    std::string index = index_of(
+        nlohmann::json::array({entry(amd64.manifest, "linux", "amd64"), entry(arm.manifest, "linux", "arm", "v7")}));
     FakeRegistry registry(amd64);
     registry.put_manifest("arm", kManifestType, arm.manifest);
     registry.put_blob(Digest::of(arm.config), arm.config);
@@ -138,7 +151,10 @@ TEST(Platforms, AnImageOfAnIndexIsPulledForTheAskedPlatform) {
         FAIL();
     } catch (const Error& e) {
         EXPECT_EQ(e.code(), Code::not_found);
-        EXPECT_NE(std::string(e.what()).find("does not match the specified platform: wanted linux/amd64, actual: linux/arm/v7"), std::string::npos) << e.what();
+        EXPECT_NE(std::string(e.what()).find(
+                      "does not match the specified platform: wanted linux/amd64, actual: linux/arm/v7"),
+                  std::string::npos)
+            << e.what();
     }
 }
 
@@ -153,5 +169,7 @@ TEST(Platforms, AManifestThatIsNotWhatItsIndexSaysIsRefused) {
     LayerStore layers(folder.path() + "/layers", 1 << 30);
     PullOptions options;
     options.platform = Platform::parse("linux/amd64");
-    EXPECT_THROW((void)pull_image(blobs, layers, {}, 3, Reference::parse(registry.host() + "/app:index"), options, {}, {}), Error);
+    EXPECT_THROW(
+        (void)pull_image(blobs, layers, {}, 3, Reference::parse(registry.host() + "/app:index"), options, {}, {}),
+        Error);
 }

@@ -32,13 +32,15 @@ struct Machine {
 
     Pulled pull(const std::string& name, const PullOptions& options = {}, int connections = 3) {
         said.clear();
-        return pull_image(blobs, layers, settings, connections, Reference::parse(name), options, [this](const Progress& p) { said.push_back(p); }, {});
+        return pull_image(blobs, layers, settings, connections, Reference::parse(name), options,
+                          [this](const Progress& p) { said.push_back(p); }, {});
     }
     std::string file(const Digest& diff_id, const std::string& name) const {
         return read_file_at(AT_FDCWD, layers.folder(diff_id) + "/" + name);
     }
     size_t count(const std::string& status) const {
-        return static_cast<size_t>(std::count_if(said.begin(), said.end(), [&](const Progress& p) { return p.status == status; }));
+        return static_cast<size_t>(
+            std::count_if(said.begin(), said.end(), [&](const Progress& p) { return p.status == status; }));
     }
 };
 
@@ -156,7 +158,11 @@ TEST(Pull, ABlobThatWasDamagedOnDiskIsFetchedAgain) {
     ASSERT_TRUE(machine.layers.remove(image.layers[0].diff_id));
     std::string blob = image.layers[0].blob;
     blob[blob.size() / 2] = static_cast<char>(blob[blob.size() / 2] ^ 1);
-    write_all(open_at(AT_FDCWD, machine.folder.path() + "/images/blobs/sha256/" + Digest::of(image.layers[0].blob).hex(), O_WRONLY | O_TRUNC).get(), blob);
+    write_all(
+        open_at(AT_FDCWD, machine.folder.path() + "/images/blobs/sha256/" + Digest::of(image.layers[0].blob).hex(),
+                O_WRONLY | O_TRUNC)
+            .get(),
+        blob);
     (void)machine.pull(registry.name());
     EXPECT_EQ(machine.file(image.layers[0].diff_id, "a"), noise(1000));
     EXPECT_EQ(machine.blobs.read(Digest::of(image.layers[0].blob)), image.layers[0].blob);
@@ -185,7 +191,8 @@ TEST(Pull, ALaterPullGoesOnWhereAnEarlierOneStopped) {
     std::atomic<bool> broken = true;
     FakeRegistry registry(image, [&](const Request& request, Peer& peer) {
         if (!asks_for(request, blob) || !broken) return false;
-        if (request.header("range").empty()) peer.answer(200, {{"Content-Length", std::to_string(blob.size())}}, blob.substr(0, 1000));
+        if (request.header("range").empty())
+            peer.answer(200, {{"Content-Length", std::to_string(blob.size())}}, blob.substr(0, 1000));
         peer.hang_up();
         return true;
     });
@@ -225,7 +232,10 @@ TEST(Pull, WrongBytesOfAnEarlierTryAreThrownAway) {
     Machine machine;
     const Digest digest = Digest::of(image.layers[0].blob);
     for (size_t size : {size_t{10}, image.layers[0].blob.size(), image.layers[0].blob.size() + 10}) {
-        write_all(open_at(AT_FDCWD, machine.folder.path() + "/images/blobs/sha256/" + digest.hex() + ".partial", O_WRONLY | O_CREAT, 0644).get(), std::string(size, 'x'));
+        write_all(open_at(AT_FDCWD, machine.folder.path() + "/images/blobs/sha256/" + digest.hex() + ".partial",
+                          O_WRONLY | O_CREAT, 0644)
+                      .get(),
+                  std::string(size, 'x'));
         (void)machine.pull(registry.name());
         EXPECT_EQ(machine.blobs.read(digest), image.layers[0].blob);
         ASSERT_TRUE(machine.blobs.remove(digest));
@@ -241,14 +251,16 @@ TEST(Pull, ALayerWithWrongContentIsRefused) {
     Machine machine;
     Error error = error_of([&] { (void)machine.pull(registry.name()); });
     EXPECT_EQ(error.code(), Code::invalid_argument);
-    EXPECT_NE(std::string(error.what()).find(Digest::of(image.layers[1].blob).str()), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find(Digest::of(image.layers[1].blob).str()), std::string::npos)
+        << error.what();
     EXPECT_FALSE(machine.layers.has(image.layers[1].diff_id));
 }
 
 TEST(Pull, AMirrorWithWrongContentIsNotAskedAgain) {
     TestImage image = make_image({{{"a", "1"}}});
     FakeRegistry registry(image), mirror(image);
-    for (const std::string& body : {std::string(image.layers[0].blob.size(), 'x'), std::string(image.layers[0].blob.size() + 1, 'x')}) {
+    for (const std::string& body :
+         {std::string(image.layers[0].blob.size(), 'x'), std::string(image.layers[0].blob.size() + 1, 'x')}) {
         mirror.put_blob(Digest::of(image.layers[0].blob), body);
         Machine machine;
         machine.settings.mirrors[registry.host()] = {mirror.host()};
@@ -317,7 +329,8 @@ TEST(Pull, AStopEndsItAndKeepsWhatCame) {
     Machine machine;
     Reference reference = Reference::parse(registry.name());
     auto start = std::chrono::steady_clock::now();
-    Error error = error_of([&] { (void)pull_image(machine.blobs, machine.layers, {}, 3, reference, {}, {}, stop.get_token()); });
+    Error error =
+        error_of([&] { (void)pull_image(machine.blobs, machine.layers, {}, 3, reference, {}, {}, stop.get_token()); });
     EXPECT_EQ(error.code(), Code::cancelled);
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
     (void)machine.pull(registry.name());
@@ -332,7 +345,9 @@ TEST(Pull, TwoPullsOfTheSameLayerFetchItOnce) {
     {
         std::vector<std::jthread> pulls;
         for (int i = 0; i < 4; ++i) {
-            pulls.emplace_back([&] { EXPECT_NO_THROW((void)pull_image(machine.blobs, machine.layers, {}, 2, reference, {}, {}, {})); });
+            pulls.emplace_back([&] {
+                EXPECT_NO_THROW((void)pull_image(machine.blobs, machine.layers, {}, 2, reference, {}, {}, {}));
+            });
         }
     }
     for (const auto& layer : image.layers) EXPECT_EQ(registry.server().count("GET", Digest::of(layer.blob).str()), 1u);
@@ -366,7 +381,8 @@ TEST(Pull, ManifestsThatCannotBePulledAreRefusedBeforeAnyLayerIsFetched) {
     };
     const Case cases[] = {
         {[](Json& m) { m["layers"][0]["urls"] = {"http://elsewhere.example.test/x"}; }, "foreign layers"},
-        {[](Json& m) { m["layers"][0]["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"; }, "foreign layers"},
+        {[](Json& m) { m["layers"][0]["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"; },
+         "foreign layers"},
         {[](Json& m) { m["layers"][0]["mediaType"] = "text/plain"; }, "not a layer but text/plain"},
         {[](Json& m) { m["layers"][0]["size"] = -1; }, "size is not"},
         {[](Json& m) { m["layers"][0]["size"] = "7"; }, "size is not"},
@@ -377,7 +393,8 @@ TEST(Pull, ManifestsThatCannotBePulledAreRefusedBeforeAnyLayerIsFetched) {
         {[](Json& m) { m["layers"] = "many"; }, "layers is not a list"},
         {[](Json& m) { m["layers"].push_back(m["layers"][0]); }, "its manifest has 2 layers and its config 1"},
         {[](Json& m) { m["layers"] = Json(600, m["layers"][0]); }, "more than the 500"},
-        {[](Json& m) { m["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"; }, "not a container image"},
+        {[](Json& m) { m["config"]["mediaType"] = "application/vnd.cncf.helm.config.v1+json"; },
+         "not a container image"},
         {[](Json& m) { m["config"]["size"] = 5 << 20; }, "too large"},
         {[](Json& m) { m.erase("config"); }, "config"},
     };
@@ -388,7 +405,8 @@ TEST(Pull, ManifestsThatCannotBePulledAreRefusedBeforeAnyLayerIsFetched) {
         Machine machine;
         Error error = error_of([&] { (void)machine.pull(registry.name()); });
         EXPECT_EQ(error.code(), Code::invalid_argument);
-        EXPECT_NE(std::string(error.what()).find(c.part), std::string::npos) << error.what() << " instead of " << c.part;
+        EXPECT_NE(std::string(error.what()).find(c.part), std::string::npos)
+            << error.what() << " instead of " << c.part;
         EXPECT_EQ(registry.server().count("GET", Digest::of(image.layers[0].blob).str()), 0u);
     }
 }
@@ -418,6 +436,7 @@ TEST(Pull, ConfigsThatCannotBeUsedAreRefused) {
         Machine machine;
         Error error = error_of([&] { (void)machine.pull(registry.name()); });
         EXPECT_EQ(error.code(), Code::invalid_argument);
-        EXPECT_NE(std::string(error.what()).find(c.part), std::string::npos) << error.what() << " instead of " << c.part;
+        EXPECT_NE(std::string(error.what()).find(c.part), std::string::npos)
+            << error.what() << " instead of " << c.part;
     }
 }

@@ -40,7 +40,8 @@ Error error_of(const std::function<void()>& work) {
     return Error(Code::internal, "");
 }
 
-Error error_of_manifest(const std::string& name, const RegistrySettings& settings = {}, std::optional<Credentials> credentials = {}) {
+Error error_of_manifest(const std::string& name, const RegistrySettings& settings = {},
+                        std::optional<Credentials> credentials = {}) {
     return error_of([&] {
         Reference reference = Reference::parse(name);
         (void)RegistryClient(settings, reference, credentials).manifest(reference.tag);
@@ -49,7 +50,8 @@ Error error_of_manifest(const std::string& name, const RegistrySettings& setting
 
 std::string fetch(RegistryClient& client, const Digest& digest, std::stop_token stop = {}) {
     std::string body;
-    client.blob(digest, 0, [] {}, [&](std::string_view data) { body += data; }, stop);
+    client.blob(
+        digest, 0, [] {}, [&](std::string_view data) { body += data; }, stop);
     return body;
 }
 
@@ -94,7 +96,9 @@ TEST(RegistryClient, ATagIsResolvedToTheDigestOfItsManifest) {
     RegistryClient::Manifest manifest = client.manifest("1");
     EXPECT_EQ(manifest.digest, Digest::of(image().manifest));
     EXPECT_EQ(manifest.body, image().manifest);
-    EXPECT_NE(registry.server().requests().back().header("accept").find("application/vnd.docker.distribution.manifest.list.v2+json"), std::string::npos);
+    EXPECT_NE(registry.server().requests().back().header("accept").find(
+                  "application/vnd.docker.distribution.manifest.list.v2+json"),
+              std::string::npos);
 }
 
 TEST(RegistryClient, ARegistryThatSendsNoDigestIsAskedForTheManifestItself) {
@@ -115,11 +119,25 @@ TEST(RegistryClient, StatusesBecomeErrorsInDockersWords) {
         std::string hint;
     };
     const Case cases[] = {
-        {401, Code::unauthenticated, false, "pull access denied for {}/app, repository does not exist or may require authorization", {}, ""},
+        {401,
+         Code::unauthenticated,
+         false,
+         "pull access denied for {}/app, repository does not exist or may require authorization",
+         {},
+         ""},
         {403, Code::permission_denied, false, "registry {} forbids access to {}/app", {}, ""},
         {404, Code::not_found, false, "manifest for {}/app:1 not found", {}, ""},
-        {429, Code::resource_exhausted, true, "{}/app: registry {} limits the rate of requests", {{"Retry-After", "17"}}, "retry after 17 s"},
-        {429, Code::resource_exhausted, true, "{}/app: registry {} limits the rate of requests", {{"Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT"}},
+        {429,
+         Code::resource_exhausted,
+         true,
+         "{}/app: registry {} limits the rate of requests",
+         {{"Retry-After", "17"}},
+         "retry after 17 s"},
+        {429,
+         Code::resource_exhausted,
+         true,
+         "{}/app: registry {} limits the rate of requests",
+         {{"Retry-After", "Wed, 21 Oct 2026 07:28:00 GMT"}},
          "retry after Wed, 21 Oct 2026 07:28:00 GMT"},
         {418, Code::invalid_argument, false, "manifest for {}/app:1: registry {} answered 418", {}, ""},
     };
@@ -158,7 +176,8 @@ TEST(RegistryClient, AServerThatKeepsFailingIsUnavailable) {
     FakeRegistry registry(image(), always(503));
     Error error = error_of_manifest(registry.name());
     EXPECT_EQ(error.code(), Code::unavailable);
-    EXPECT_EQ(std::string(error.what()), "manifest for " + registry.name() + ": registry " + registry.host() + " answered 503");
+    EXPECT_EQ(std::string(error.what()),
+              "manifest for " + registry.name() + ": registry " + registry.host() + " answered 503");
     EXPECT_EQ(registry.server().requests().size(), 3u);
 }
 
@@ -181,7 +200,10 @@ TEST(RegistryClient, AnonymousTokensComeFromTheTokenServer) {
         if (request.target.starts_with("/token")) {
             peer.answer(200, {}, R"({"access_token":"abc.def"})");
         } else if (request.header("authorization") != "Bearer abc.def") {
-            peer.answer(401, {{"WWW-Authenticate", "Bearer realm=\"" + realm + "\",service=\"my registry\",scope=\"repository:app:pull\""}}, "{}");
+            peer.answer(401,
+                        {{"WWW-Authenticate",
+                          "Bearer realm=\"" + realm + "\",service=\"my registry\",scope=\"repository:app:pull\""}},
+                        "{}");
         } else {
             return false;
         }
@@ -205,7 +227,8 @@ TEST(RegistryClient, ATokenThatRunsOutIsRenewed) {
     FakeRegistry registry(image(), [&](const Request& request, Peer& peer) {
         if (request.target.starts_with("/token")) {
             peer.answer(200, {}, fmt::format(R"({{"token":"t{}"}})", ++tokens));
-        } else if (request.header("authorization") != (request.target.find("/blobs/") == std::string::npos ? "Bearer t1" : "Bearer t2")) {
+        } else if (request.header("authorization") !=
+                   (request.target.find("/blobs/") == std::string::npos ? "Bearer t1" : "Bearer t2")) {
             peer.answer(401, {{"Www-Authenticate", "Bearer realm=\"" + realm + "\""}}, "");
         } else {
             return false;
@@ -229,7 +252,8 @@ TEST(RegistryClient, CredentialsGoToTheTokenServerAndNeverIntoMessages) {
             peer.answer(401, {{"WWW-Authenticate", "Bearer realm=\"" + realm + "\""}}, "");
         } else {
             // A registry that repeats what it was told.
-            nlohmann::json said = {{"errors", {{{"code", "DENIED"}, {"message", "you sent " + request.header("authorization")}}}}};
+            nlohmann::json said = {
+                {"errors", {{{"code", "DENIED"}, {"message", "you sent " + request.header("authorization")}}}}};
             peer.answer(403, {{"Retry-After", kSecret}}, said.dump());
         }
         return true;
@@ -248,13 +272,16 @@ TEST(RegistryClient, ATokenServerThatRefusesOrTalksNonsenseIsAnError) {
         std::string body;
         Code code;
     };
-    for (const Case& c : {Case{401, "", Code::unauthenticated}, Case{200, "{}", Code::unavailable}, Case{200, "[[[[", Code::unavailable},
-                          Case{200, R"({"token":7})", Code::unavailable}, Case{200, R"({"token":"a\r\nX-Evil: 1"})", Code::unavailable},
+    for (const Case& c : {Case{401, "", Code::unauthenticated}, Case{200, "{}", Code::unavailable},
+                          Case{200, "[[[[", Code::unavailable}, Case{200, R"({"token":7})", Code::unavailable},
+                          Case{200, R"({"token":"a\r\nX-Evil: 1"})", Code::unavailable},
                           Case{500, "", Code::unavailable}, Case{429, "", Code::resource_exhausted}}) {
         std::string realm;
         FakeRegistry registry(image(), [&](const Request& request, Peer& peer) {
-            if (request.target.starts_with("/token")) peer.answer(c.status, {}, c.body);
-            else peer.answer(401, {{"WWW-Authenticate", "Bearer realm=\"" + realm + "\""}}, "");
+            if (request.target.starts_with("/token"))
+                peer.answer(c.status, {}, c.body);
+            else
+                peer.answer(401, {{"WWW-Authenticate", "Bearer realm=\"" + realm + "\""}}, "");
             return true;
         });
         realm = "http://" + registry.host() + "/token";
@@ -264,7 +291,8 @@ TEST(RegistryClient, ATokenServerThatRefusesOrTalksNonsenseIsAnError) {
 }
 
 TEST(RegistryClient, CredentialsAreNotSentToATokenServerWithoutTls) {
-    FakeRegistry registry(image(), always(401, {{"WWW-Authenticate", "Bearer realm=\"http://auth.example.test/token\""}}));
+    FakeRegistry registry(image(),
+                          always(401, {{"WWW-Authenticate", "Bearer realm=\"http://auth.example.test/token\""}}));
     Error error = error_of_manifest(registry.name(), {}, Credentials{"me", kSecret, ""});
     EXPECT_EQ(error.code(), Code::permission_denied);
     EXPECT_NE(std::string(error.what()).find("auth.example.test"), std::string::npos) << error.what();
@@ -285,7 +313,8 @@ TEST(RegistryClient, BasicAuthenticationIsUsedWhenTheRegistryAsksForIt) {
     EXPECT_EQ(error_of_manifest(registry.name(), settings).code(), Code::unauthenticated);
     size_t before = registry.server().requests().size();
     EXPECT_EQ(error_of_manifest(registry.name()).code(), Code::unauthenticated);
-    EXPECT_EQ(registry.server().requests().size(), before + 1) << "without credentials there is nothing to try again with";
+    EXPECT_EQ(registry.server().requests().size(), before + 1)
+        << "without credentials there is nothing to try again with";
 }
 
 TEST(RegistryClient, ABearerTokenOfTheConfigurationIsSentAsItIs) {
@@ -294,7 +323,8 @@ TEST(RegistryClient, ABearerTokenOfTheConfigurationIsSentAsItIs) {
         peer.answer(401, {}, "");
         return true;
     });
-    EXPECT_EQ(RegistryClient({}, Reference::parse(registry.name()), Credentials{"", "", "given"}).manifest("1").body, image().manifest);
+    EXPECT_EQ(RegistryClient({}, Reference::parse(registry.name()), Credentials{"", "", "given"}).manifest("1").body,
+              image().manifest);
     EXPECT_EQ(error_of_manifest(registry.name(), {}, Credentials{"", "", "other"}).code(), Code::unauthenticated);
     EXPECT_EQ(error_of_manifest(registry.name(), {}, Credentials{"", "", "a\r\nb"}).code(), Code::invalid_argument);
 }
@@ -305,8 +335,10 @@ TEST(RegistryClient, ARedirectToAnotherHostDropsTheCredentialsAndKeepsTheAddress
         peer.answer(right ? 200 : 400, {}, image().config);
     });
     FakeRegistry registry(image(), [&](const Request& request, Peer& peer) {
-        if (request.header("authorization").empty()) peer.answer(401, {{"WWW-Authenticate", "Basic realm=\"here\""}}, "");
-        else peer.answer(307, {{"Location", "http://" + storage.host() + "/any%20where?signature=%2Babc%2F%3d"}}, "");
+        if (request.header("authorization").empty())
+            peer.answer(401, {{"WWW-Authenticate", "Basic realm=\"here\""}}, "");
+        else
+            peer.answer(307, {{"Location", "http://" + storage.host() + "/any%20where?signature=%2Babc%2F%3d"}}, "");
         return true;
     });
     RegistryClient client({}, Reference::parse(registry.name()), Credentials{"me", kSecret, ""});
@@ -317,9 +349,12 @@ TEST(RegistryClient, ARedirectToAnotherHostDropsTheCredentialsAndKeepsTheAddress
 
 TEST(RegistryClient, ARedirectOnTheSameHostKeepsTheCredentials) {
     FakeRegistry registry(image(), [&](const Request& request, Peer& peer) {
-        if (request.header("authorization").empty()) peer.answer(401, {{"WWW-Authenticate", "Basic realm=\"here\""}}, "");
-        else if (!request.target.starts_with("/moved")) peer.answer(302, {{"Location", "/moved" + request.target}}, "");
-        else return false;
+        if (request.header("authorization").empty())
+            peer.answer(401, {{"WWW-Authenticate", "Basic realm=\"here\""}}, "");
+        else if (!request.target.starts_with("/moved"))
+            peer.answer(302, {{"Location", "/moved" + request.target}}, "");
+        else
+            return false;
         return true;
     });
     RegistryClient client({}, Reference::parse(registry.name()), Credentials{"me", kSecret, ""});
@@ -348,7 +383,10 @@ TEST(RegistryClient, ASignedAddressThatIsRefusedMayWorkNextTimeAndIsNotShown) {
 
 TEST(RegistryClient, ContentThatIsNotWhatItsDigestSaysIsRefused) {
     FakeRegistry registry(image(), [](const Request&, Peer& peer) {
-        peer.answer(200, {{"Content-Type", "application/vnd.oci.image.manifest.v1+json"}, {"Docker-Content-Digest", Digest::of("other").str()}}, image().manifest);
+        peer.answer(200,
+                    {{"Content-Type", "application/vnd.oci.image.manifest.v1+json"},
+                     {"Docker-Content-Digest", Digest::of("other").str()}},
+                    image().manifest);
         return true;
     });
     RegistryClient client({}, Reference::parse(registry.name()), {});
@@ -360,9 +398,11 @@ TEST(RegistryClient, ManifestsThatCannotBeUsedAreRefused) {
     struct Case {
         std::string type, body, part;
     };
-    const std::string oci = "application/vnd.oci.image.manifest.v1+json", list = "application/vnd.docker.distribution.manifest.list.v2+json";
+    const std::string oci = "application/vnd.oci.image.manifest.v1+json",
+                      list = "application/vnd.docker.distribution.manifest.list.v2+json";
     for (const Case& c : {
-             Case{"application/vnd.docker.distribution.manifest.v1+prettyjws", R"({"schemaVersion":1,"name":"app","fsLayers":[]})", "schema 1"},
+             Case{"application/vnd.docker.distribution.manifest.v1+prettyjws",
+                  R"({"schemaVersion":1,"name":"app","fsLayers":[]})", "schema 1"},
              Case{oci, "{", "not a JSON object"},
              Case{oci, std::string(100000, '['), "not a JSON object"},
              Case{oci, "{}", "schemaVersion"},
@@ -382,7 +422,8 @@ TEST(RegistryClient, ManifestsThatCannotBeUsedAreRefused) {
 TEST(RegistryClient, AManifestWithoutMediaTypeIsKnownByItsContent) {
     FakeRegistry registry(image());
     registry.put_manifest("1", "application/json; charset=utf-8", R"({"schemaVersion":2,"manifests":[]})");
-    EXPECT_EQ(RegistryClient({}, Reference::parse(registry.name()), {}).manifest("1").media_type, "application/vnd.oci.image.index.v1+json");
+    EXPECT_EQ(RegistryClient({}, Reference::parse(registry.name()), {}).manifest("1").media_type,
+              "application/vnd.oci.image.index.v1+json");
 }
 
 TEST(RegistryClient, AStopEndsATransferAtOnce) {
@@ -399,7 +440,10 @@ TEST(RegistryClient, AStopEndsATransferAtOnce) {
         stop.request_stop();
     });
     auto start = std::chrono::steady_clock::now();
-    Error error = error_of([&] { client.blob(Digest::of("x"), 0, [] {}, [&](std::string_view) { begun.give(); }, stop.get_token()); });
+    Error error = error_of([&] {
+        client.blob(
+            Digest::of("x"), 0, [] {}, [&](std::string_view) { begun.give(); }, stop.get_token());
+    });
     EXPECT_EQ(error.code(), Code::cancelled);
     EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
 }
@@ -418,7 +462,8 @@ TEST(RegistryClient, AStopEndsWaitingForAnAnswer) {
         stop.request_stop();
     });
     EXPECT_EQ(error_of([&] { (void)client.manifest("1", stop.get_token()); }).code(), Code::cancelled);
-    EXPECT_EQ(error_of([&] { (void)client.manifest("1", stop.get_token()); }).code(), Code::cancelled) << "a stop before the beginning";
+    EXPECT_EQ(error_of([&] { (void)client.manifest("1", stop.get_token()); }).code(), Code::cancelled)
+        << "a stop before the beginning";
 }
 
 TEST(RegistryClient, AKeptConnectionThatTheServerClosedIsOpenedAgain) {
@@ -434,10 +479,11 @@ TEST(RegistryClient, AKeptConnectionThatTheServerClosedIsOpenedAgain) {
 }
 
 TEST(RegistryClient, MirrorsAreAskedFirstAndTheRegistryWhenTheyFail) {
-    FakeRegistry registry(image()), good(image()), empty(image(), always(404)), wrong(image(), [](const Request&, Peer& peer) {
-        peer.answer(200, {{"Docker-Content-Digest", Digest::of("other").str()}}, image().manifest);
-        return true;
-    });
+    FakeRegistry registry(image()), good(image()), empty(image(), always(404)),
+        wrong(image(), [](const Request&, Peer&peer) {
+            peer.answer(200, {{"Docker-Content-Digest", Digest::of("other").str()}}, image().manifest);
+            return true;
+        });
     std::string gone = "127.0.0.1:" + std::to_string(free_port());
     RegistrySettings settings;
     settings.mirrors[registry.host()] = {gone, empty.host(), "http://" + good.host()};
@@ -473,7 +519,9 @@ TEST(RegistryClient, CredentialsForTheRegistryAreNotShownToItsMirrors) {
     RegistrySettings settings;
     settings.mirrors[registry.host()] = {mirror.host()};
     settings.credentials[registry.host()] = {"me", kSecret, ""};
-    EXPECT_EQ(RegistryClient(settings, Reference::parse(registry.name()), Credentials{"me", kSecret, ""}).manifest("1").body, image().manifest);
+    EXPECT_EQ(
+        RegistryClient(settings, Reference::parse(registry.name()), Credentials{"me", kSecret, ""}).manifest("1").body,
+        image().manifest);
     ASSERT_FALSE(mirror.server().requests().empty());
     for (const Request& request : mirror.server().requests()) EXPECT_EQ(request.header("authorization"), "");
 }
@@ -488,7 +536,9 @@ TEST(RegistryClient, WhatTheSinkThrowsComesThrough) {
     FakeRegistry registry(image());
     RegistryClient client({}, Reference::parse(registry.name()), {});
     Error error = error_of([&] {
-        client.blob(Digest::of(image().config), 0, [] {}, [](std::string_view) { throw Error(Code::resource_exhausted, "full"); });
+        client.blob(
+            Digest::of(image().config), 0, [] {},
+            [](std::string_view) { throw Error(Code::resource_exhausted, "full"); });
     });
     EXPECT_EQ(std::string(error.what()), "full");
     EXPECT_EQ(fetch(client, Digest::of(image().config)), image().config);
@@ -517,7 +567,8 @@ TEST(RegistryClient, AnEndlessChunkHeadIsCutOff) {
 }
 
 TEST(RegistryClient, AnswersThatAreNotHttpAreErrors) {
-    for (const char* said : {"", "\r\n\r\n", "220 mail ready\r\n", "HTTP/1.1 banana\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+    for (const char* said : {"", "\r\n\r\n", "220 mail ready\r\n", "HTTP/1.1 banana\r\n\r\n",
+                             "HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
                              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
         FakeRegistry registry(image(), [&](const Request&, Peer& peer) {
             (void)peer.send(said);

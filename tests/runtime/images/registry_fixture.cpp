@@ -9,12 +9,12 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 #include <poll.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <csignal>
@@ -133,7 +133,10 @@ const std::string& TestImage::blob(const Digest& digest) const {
 
 TestImage make_image(const std::vector<Files>& layers, const std::string& architecture, const std::string& variant) {
     TestImage image;
-    nlohmann::json config = {{"os", "linux"}, {"architecture", architecture}, {"config", {{"Cmd", {"/run"}}}}, {"rootfs", {{"type", "layers"}}}};
+    nlohmann::json config = {{"os", "linux"},
+                             {"architecture", architecture},
+                             {"config", {{"Cmd", {"/run"}}}},
+                             {"rootfs", {{"type", "layers"}}}};
     if (!variant.empty()) config["variant"] = variant;
     nlohmann::json diff_ids = nlohmann::json::array(), descriptors = nlohmann::json::array();
     for (const Files& files : layers) {
@@ -143,11 +146,12 @@ TestImage make_image(const std::vector<Files>& layers, const std::string& archit
     }
     config["rootfs"]["diff_ids"] = diff_ids;
     image.config = config.dump();
-    image.manifest = nlohmann::json{{"schemaVersion", 2},
-                                    {"mediaType", "application/vnd.oci.image.manifest.v1+json"},
-                                    {"config", descriptor("application/vnd.oci.image.config.v1+json", image.config)},
-                                    {"layers", descriptors}}
-                         .dump();
+    image.manifest = nlohmann::json{
+        {"schemaVersion", 2},
+        {"mediaType", "application/vnd.oci.image.manifest.v1+json"},
+        {"config", descriptor("application/vnd.oci.image.config.v1+json", image.config)},
+        {"layers",
+         descriptors}}.dump();
     return image;
 }
 
@@ -163,9 +167,12 @@ void write_layout(const std::string& folder, const TestImage& image, const std::
     write_file(folder + "/index.json", nlohmann::json{{"schemaVersion", 2}, {"manifests", {entry}}}.dump());
 }
 
-RealRegistry::RealRegistry(const std::string& certificate, const std::string& key) : port_(free_port()), tls_(!certificate.empty()) {
-    std::string config = fmt::format("version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {}/data}}}}\nhttp:\n  addr: 127.0.0.1:{}\n",
-                                     folder_.path(), port_);
+RealRegistry::RealRegistry(const std::string& certificate, const std::string& key)
+    : port_(free_port()), tls_(!certificate.empty()) {
+    std::string config = fmt::format(
+        "version: 0.1\nlog: {{level: info}}\nstorage: {{filesystem: {{rootdirectory: {}/data}}}}\nhttp:\n  addr: "
+        "127.0.0.1:{}\n",
+        folder_.path(), port_);
     if (tls_) config += fmt::format("  tls: {{certificate: {}, key: {}}}\n", certificate, key);
     write_file(folder_.path() + "/config.yml", config);
     Pipe pipe;
@@ -178,7 +185,9 @@ RealRegistry::RealRegistry(const std::string& certificate, const std::string& ke
         pollfd waiting{log_.get(), POLLIN, 0};
         auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
         char buffer[4096];
-        ssize_t n = left > 0 && ::poll(&waiting, 1, static_cast<int>(left)) == 1 ? ::read(log_.get(), buffer, sizeof buffer) : 0;
+        ssize_t n = left > 0 && ::poll(&waiting, 1, static_cast<int>(left)) == 1
+                        ? ::read(log_.get(), buffer, sizeof buffer)
+                        : 0;
         if (n <= 0) throw std::runtime_error("the registry did not start: " + said);
         said.append(buffer, static_cast<size_t>(n));
     }
@@ -198,20 +207,20 @@ std::string RealRegistry::host() const {
 void RealRegistry::push(const TestImage& image, const std::string& name, const std::string& format) {
     TemporaryFolder layout;
     write_layout(layout.path(), image, "image");
-    bool pushed = run({"skopeo", "--insecure-policy", "copy", "-q", "--format", format, "--dest-tls-verify=false", "oci:" + layout.path() + ":image",
-                       "docker://" + host() + "/" + name});
+    bool pushed = run({"skopeo", "--insecure-policy", "copy", "-q", "--format", format, "--dest-tls-verify=false",
+                       "oci:" + layout.path() + ":image", "docker://" + host() + "/" + name});
     if (!pushed) throw std::runtime_error("skopeo could not push " + name);
 }
 
 void make_certificates(const std::string& folder) {
     auto at = [&](const char* name) { return folder + "/" + name; };
     write_file(at("extensions"), "subjectAltName=DNS:localhost,IP:127.0.0.1\n");
-    bool made = run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test authority",
-                     "-keyout", at("ca.key"), "-out", at("ca.pem")}) &&
-                run({"openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost", "-keyout", at("server.key"),
-                     "-out", at("server.csr")}) &&
-                run({"openssl", "x509", "-req", "-in", at("server.csr"), "-CA", at("ca.pem"), "-CAkey", at("ca.key"), "-CAcreateserial", "-days", "2", "-extfile",
-                     at("extensions"), "-out", at("server.pem")});
+    bool made = run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                     "-days", "2", "-subj", "/CN=test authority", "-keyout", at("ca.key"), "-out", at("ca.pem")}) &&
+                run({"openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj",
+                     "/CN=localhost", "-keyout", at("server.key"), "-out", at("server.csr")}) &&
+                run({"openssl", "x509", "-req", "-in", at("server.csr"), "-CA", at("ca.pem"), "-CAkey", at("ca.key"),
+                     "-CAcreateserial", "-days", "2", "-extfile", at("extensions"), "-out", at("server.pem")});
     if (!made) throw std::runtime_error("openssl could not make certificates");
 }
 

@@ -39,11 +39,12 @@ struct TestImage {
     };
     std::vector<Layer> layers;
     std::string config;
-    std::string manifest;  ///< OCI
+    std::string manifest;                                 ///< OCI
     const std::string& blob(const Digest& digest) const;  ///< config or layer; throws std::out_of_range
 };
 using Files = std::map<std::string, std::string>;
-TestImage make_image(const std::vector<Files>& layers, const std::string& architecture = "amd64", const std::string& variant = "");
+TestImage make_image(const std::vector<Files>& layers, const std::string& architecture = "amd64",
+                     const std::string& variant = "");
 
 /// Writes an OCI image layout with this one image.
 void write_layout(const std::string& folder, const TestImage& image, const std::string& tag);

@@ -30,7 +30,8 @@ HostileServer::Request parse_head(const std::string& head) {
         size_t begin = end + 2;
         end = head.find("\r\n", begin);
         line = head.substr(begin, end - begin);
-        if (size_t colon = line.find(": "); colon != std::string::npos) request.headers[lower(line.substr(0, colon))] = line.substr(colon + 2);
+        if (size_t colon = line.find(": "); colon != std::string::npos)
+            request.headers[lower(line.substr(0, colon))] = line.substr(colon + 2);
     }
     return request;
 }
@@ -58,7 +59,8 @@ bool HostileServer::Peer::send(std::string_view bytes) const {
     return true;
 }
 
-void HostileServer::Peer::answer(int status, const std::map<std::string, std::string>& headers, std::string_view body) const {
+void HostileServer::Peer::answer(int status, const std::map<std::string, std::string>& headers,
+                                 std::string_view body) const {
     std::string head = fmt::format("HTTP/1.1 {} Said\r\n", status);
     for (const auto& [name, value] : headers) head += name + ": " + value + "\r\n";
     if (!headers.contains("Content-Length")) head += fmt::format("Content-Length: {}\r\n", body.size());
@@ -81,7 +83,8 @@ HostileServer::HostileServer(Handler handler) : handler_(std::move(handler)) {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     socklen_t size = sizeof address;
-    if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_.get(), 64) != 0) throw_errno("listen");
+    if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&address), size) != 0 || ::listen(listener_.get(), 64) != 0)
+        throw_errno("listen");
     if (::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) throw_errno("getsockname");
     port_ = ntohs(address.sin_port);
     acceptor_ = std::jthread([this] { accept_all(); });
@@ -170,7 +173,8 @@ void FakeRegistry::handle(const HostileServer::Request& request, HostileServer::
     if (ends_with_any(request.target, "/manifests/", rest) && manifests_.contains(rest)) {
         auto [type, body] = manifests_[rest];
         lock.unlock();
-        std::map<std::string, std::string> headers{{"Content-Type", type}, {"Docker-Content-Digest", Digest::of(body).str()}};
+        std::map<std::string, std::string> headers{{"Content-Type", type},
+                                                   {"Docker-Content-Digest", Digest::of(body).str()}};
         if (request.method == "HEAD") headers["Content-Length"] = std::to_string(body.size());
         peer.answer(200, headers, request.method == "HEAD" ? "" : body);
     } else if (ends_with_any(request.target, "/blobs/", rest) && blobs_.contains(rest)) {
@@ -181,10 +185,12 @@ void FakeRegistry::handle(const HostileServer::Request& request, HostileServer::
         if (!range.starts_with("bytes=")) return peer.answer(200, {}, body);
         (void)std::from_chars(range.data() + 6, range.data() + range.size(), from);
         if (from >= body.size()) return peer.answer(416, {}, "");
-        peer.answer(206, {{"Content-Range", fmt::format("bytes {}-{}/{}", from, body.size() - 1, body.size())}}, std::string_view(body).substr(from));
+        peer.answer(206, {{"Content-Range", fmt::format("bytes {}-{}/{}", from, body.size() - 1, body.size())}},
+                    std::string_view(body).substr(from));
     } else {
         lock.unlock();
-        peer.answer(404, {{"Content-Type", "application/json"}}, R"({"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]})");
+        peer.answer(404, {{"Content-Type", "application/json"}},
+                    R"({"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]})");
     }
 }
 

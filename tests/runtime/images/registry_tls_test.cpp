@@ -42,7 +42,9 @@ struct RedirectingServer {
     int port = 0;
     std::jthread thread;
     explicit RedirectingServer(const std::string& location) {
-        server.Get(".*", [location](const httplib::Request&, httplib::Response& response) { response.set_redirect(location); });
+        server.Get(".*", [location](const httplib::Request&, httplib::Response& response) {
+            response.set_redirect(location);
+        });
         port = server.bind_to_any_port("127.0.0.1");
         thread = std::jthread([this] { server.listen_after_bind(); });
     }
@@ -60,7 +62,8 @@ TEST(RegistryTls, ARegistryWithACertificateOfItsOwnAuthorityIsTrustedWithThatAut
     RegistryClient client(settings, Reference::parse(registry.host() + "/app:1"), {});
     EXPECT_EQ(client.manifest("1").body, image.manifest);
     std::string blob;
-    client.blob(Digest::of(image.layers[0].blob), 0, [] {}, [&](std::string_view data) { blob += data; });
+    client.blob(
+        Digest::of(image.layers[0].blob), 0, [] {}, [&](std::string_view data) { blob += data; });
     EXPECT_EQ(blob, image.layers[0].blob);
 }
 
@@ -74,27 +77,32 @@ TEST(RegistryTls, AnUnknownAuthorityIsNotTrusted) {
         FAIL() << "it was trusted";
     } catch (const Error& e) {
         EXPECT_EQ(e.code(), Code::unavailable);
-        EXPECT_NE(std::string(e.what()).find(registry.host() + ": certificate is not trusted"), std::string::npos) << e.what();
+        EXPECT_NE(std::string(e.what()).find(registry.host() + ": certificate is not trusted"), std::string::npos)
+            << e.what();
     }
 }
 
 TEST(RegistryTls, ACertificateForAnotherHostIsNotTrusted) {
     TemporaryFolder folder;
-    ASSERT_TRUE(run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=elsewhere.example.test",
-                     "-addext", "subjectAltName=DNS:elsewhere.example.test", "-keyout", folder.path() + "/key", "-out", folder.path() + "/pem"}));
+    ASSERT_TRUE(
+        run({"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days",
+             "2", "-subj", "/CN=elsewhere.example.test", "-addext", "subjectAltName=DNS:elsewhere.example.test",
+             "-keyout", folder.path() + "/key", "-out", folder.path() + "/pem"}));
     RealRegistry elsewhere(folder.path() + "/pem", folder.path() + "/key");
     RegistrySettings settings;
     settings.ca_files[elsewhere.host()] = folder.path() + "/pem";
     Error error = error_of_manifest(elsewhere.host() + "/app:1", settings);
     EXPECT_EQ(error.code(), Code::unavailable);
-    EXPECT_NE(std::string(error.what()).find("certificate is not trusted: it is for another host"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("certificate is not trusted: it is for another host"), std::string::npos)
+        << error.what();
 }
 
 TEST(RegistryTls, AMissingOrUnusableAuthorityFileIsNamed) {
     RealRegistry registry(certificates().at("server.pem"), certificates().at("server.key"));
     RegistrySettings settings;
     settings.ca_files[registry.host()] = "/nonexistent/ca.pem";
-    EXPECT_NE(std::string(error_of_manifest(registry.host() + "/app:1", settings).what()).find("/nonexistent/ca.pem"), std::string::npos);
+    EXPECT_NE(std::string(error_of_manifest(registry.host() + "/app:1", settings).what()).find("/nonexistent/ca.pem"),
+              std::string::npos);
     settings.ca_files[registry.host()] = "/etc/passwd";
     EXPECT_EQ(error_of_manifest(registry.host() + "/app:1", settings).code(), Code::invalid_argument);
 }
@@ -148,9 +156,10 @@ TEST(RegistryUrl, AddressesAreReadAndResolved) {
 }
 
 TEST(RegistryUrl, WhatIsNoUsableAddressIsRefused) {
-    for (const char* bad : {"", "ftp://a.test/", "file:///etc/passwd", "https://", "https:///x", "https://user:secret@a.test/", "https://a.test:0/", "https://a.test:99999/",
-                            "https://a.test:x/", "https://a b.test/", "https://a.test/a b", "https://a.test/\r\nX: 1", "https://[::1/", "https://[::1]x/", "https://a:1:2/",
-                            "javascript:alert(1)"}) {
+    for (const char* bad :
+         {"", "ftp://a.test/", "file:///etc/passwd", "https://", "https:///x", "https://user:secret@a.test/",
+          "https://a.test:0/", "https://a.test:99999/", "https://a.test:x/", "https://a b.test/", "https://a.test/a b",
+          "https://a.test/\r\nX: 1", "https://[::1/", "https://[::1]x/", "https://a:1:2/", "javascript:alert(1)"}) {
         try {
             Url url = Url::parse("https://registry.test/x").resolve(bad);
             // An empty location and a relative one are fine; anything else must not be.
@@ -170,9 +179,11 @@ TEST(RegistryUrl, HttpIsForLoopbackAndInsecureRegistriesOnly) {
         std::string name;
         bool tls;
     };
-    for (const Case& c : {Case{"localhost:5000", false}, Case{"127.0.0.1", false}, Case{"127.9.9.9:80", false}, Case{"[::1]:5000", false}, Case{"lan.test:5000", false},
-                          Case{"lan.test", true}, Case{"lan.test:5001", true}, Case{"localhost:5001", true}, Case{"localhost.example.test", true},
-                          Case{"128.0.0.1:5000", true}, Case{"127.0.0.1.example.test", true}}) {
+    for (const Case& c :
+         {Case{"localhost:5000", false}, Case{"127.0.0.1", false}, Case{"127.9.9.9:80", false},
+          Case{"[::1]:5000", false}, Case{"lan.test:5000", false}, Case{"lan.test", true}, Case{"lan.test:5001", true},
+          Case{"localhost:5001", true}, Case{"localhost.example.test", true}, Case{"128.0.0.1:5000", true},
+          Case{"127.0.0.1.example.test", true}}) {
         EXPECT_EQ(registry_base(settings, c.name).tls, c.tls) << c.name;
     }
 }
