@@ -268,7 +268,7 @@ void Cgroups::make(const std::string& path, const Resources& r, const std::vecto
 std::vector<std::string> Cgroups::files(const std::string& path) const {
     std::vector<std::string> result;
     for (const CgroupHierarchy& hierarchy : hierarchies_)
-        if (!hierarchy.v2) result.push_back(hierarchy.mount_point + "/" + path + "/cgroup.procs");
+        if (!hierarchy.v2) result.push_back(hierarchy.mount_point + "/" + path + "/tasks");
     return result;
 }
 

@@ -31,7 +31,8 @@ public:
     void make(const std::string& path, const Resources& resources, const std::vector<DeviceRule>& devices,
               std::vector<std::string>& warnings) const;
 
-    /// The cgroup.procs files of `path` that a process joins by writing, v1 only; the v2 folder, to be cloned into, or empty.
+    /// The files of `path` on v1 that a process joins by writing "0" into. `tasks`, not cgroup.procs: a process of one thread that moves
+    /// itself needs no lock over all processes, whose RCU grace period costs 5 to 20 ms. The v2 folder, to be cloned into, or empty.
     std::vector<std::string> files(const std::string& path) const;
     std::string v2_folder(const std::string& path) const;
 

@@ -93,7 +93,7 @@ struct Plan {
     uint32_t flags = 0;
     uint64_t clone_flags = 0;
     Text cgroup_folder = 0;  ///< of cgroup v2, to be born in (CLONE_INTO_CGROUP); 0: none
-    List cgroups;            ///< Text: cgroup.procs files to write into
+    List cgroups;            ///< Text: files of cgroup v1 to write into
     Text oom_file = 0;       ///< memory.events or memory.oom_control of the container
     List joins;              ///< Join
     // the root file system
