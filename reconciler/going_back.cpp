@@ -10,7 +10,7 @@ namespace kedge::reconciler {
 namespace {
 
 void make_plan(Context& context, Work& work) {
-    Target target = good_target(work);
+    const Target& target = good_target(work);
     write_files(target);
     History history = history_of(work, true);
     work.cursor.emplace();

@@ -33,9 +33,8 @@ std::string why_start(const Draft& draft, const ObservedContainer& c) {
         bool leave = draft.policy.drift == Policy::Drift::report && !draft.history.going_back;
         return leave ? "" : "was stopped by hand";
     }
-    using Name = runtime::RestartPolicy::Name;
-    bool may_end = c.info.spec.restart.name == Name::no || c.info.spec.restart.name == Name::on_failure;
-    if (may_end && draft.history.repairing) return {};
+    // Whether it runs again is its restart policy's to say, unless it could not even be started.
+    if (draft.history.repairing && c.info.error.empty()) return {};
     return "exited with code " + std::to_string(c.info.exit_code);
 }
 

@@ -8,7 +8,7 @@ namespace kedge::reconciler {
 
 Turn clean_up(Context& context, Work& work) {
     if (std::chrono::steady_clock::now() < work.clean_up_at) return {false, work.clean_up_at};
-    Target target = good_target(work);
+    const Target& target = good_target(work);
     History history = history_of(work, false);
     Cursor cursor;
     cursor.plan = cleanup(target, observe(context.look(), target, history), history);
@@ -33,9 +33,9 @@ Turn clean_up(Context& context, Work& work) {
 Turn compare(Context& context, Work& work) {
     work.check = false;
     if (!work.good) return {};
-    Target target = good_target(work);
+    const Target& target = good_target(work);
     History history = history_of(work, false);
-    history.repairing = true;
+    history.repairing = !std::exchange(work.first_look, false);
     Policy policy = context.config.policy;
     policy.drift = Policy::Drift::revert;  // to see it; whether it is reverted is decided below
     std::vector<std::string> lines;
@@ -72,7 +72,7 @@ Turn compare(Context& context, Work& work) {
 Turn repair(Context& context, Work& work) {
     Cursor& cursor = *work.repair;
     try {
-        Target target = good_target(work);
+        const Target& target = good_target(work);
         if (cursor.next == 0 && cursor.wait_until == kNever) write_files(target);
         if (cursor.next == cursor.plan.steps.size()) {
             work.repair.reset();

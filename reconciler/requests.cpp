@@ -87,6 +87,9 @@ void SourceLoop::begin_retry(Work& work) {
 void SourceLoop::begin_rollback(const Request& request, Work& work) {
     const std::string& project = work.record.project;
     if (!work.good) throw Error(Code::not_found, "project " + project + " has no good release");
+    if (work.active && work.active->state == ReleaseState::rolling_back) {
+        throw Error(Code::conflict, "release " + std::to_string(work.active->number) + " of project " + project + " is being rolled back");
+    }
     std::optional<Release> to;
     if (request.number != 0) {
         to = context_.store.find(project, request.number);
@@ -120,9 +123,6 @@ void SourceLoop::begin_rollback(const Request& request, Work& work) {
     if (work.active) leave(work.active->commit, fingerprint(work.active->target.project));
     else leave(work.good->commit, work.good_fingerprint);
     if (work.desired) leave(work.desired->commit, work.desired->fingerprint);
-    if (work.active && work.active->state == ReleaseState::rolling_back) {
-        throw Error(Code::conflict, "release " + std::to_string(work.active->number) + " of project " + project + " is being rolled back");
-    }
     if (work.active) supersede(context_, work, reason);
     Release release;
     release.project = project;

@@ -100,6 +100,7 @@ private:
     std::vector<std::shared_ptr<Request>> requests_;  ///< in progress
     std::string loaded_commit_;
     std::optional<Error> poll_error_;
+    std::optional<Error> load_error_;  ///< of the commit that is loaded
     bool trees_changed_ = false;
     SteadyTime next_poll_{};
     int poll_failures_ = 0;

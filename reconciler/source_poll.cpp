@@ -34,17 +34,25 @@ void SourceLoop::poll() {
             poll_error_ = e;
             if (loaded_commit_.empty()) commit = git_->last();  // what was fetched before the agent's start
         }
-        if (commit && commit->id != loaded_commit_) load(*commit);
+        if (commit && commit->id != loaded_commit_) {
+            load_error_.reset();
+            load(*commit);
+        }
     } catch (const Error& e) {
-        poll_error_ = e;
-        // A commit that can't be used is not looked at again; what was only in the way is.
-        if (commit && !e.transient() && e.code() != Code::cancelled) loaded_commit_ = commit->id;
+        if (!commit || e.transient() || e.code() == Code::cancelled) {
+            poll_error_ = e;
+        } else {  // this commit won't get better: not looked at again
+            load_error_ = e;
+            loaded_commit_ = commit->id;
+        }
     }
+    bool in_the_way = poll_error_.has_value();
+    if (!poll_error_) poll_error_ = load_error_;
     for (auto& [name, work] : works_) work.poked = work.check = true;
     bool failed = poll_error_.has_value();
-    poll_failures_ = failed ? poll_failures_ + 1 : 0;
+    poll_failures_ = in_the_way ? poll_failures_ + 1 : 0;
     Nanoseconds wait = with_jitter(config_.poll, config_.jitter);
-    if (failed) wait = std::min<Nanoseconds>(wait, backoff(poll_failures_));
+    if (in_the_way) wait = std::min<Nanoseconds>(wait, backoff(poll_failures_));
     next_poll_ = std::chrono::steady_clock::now() + wait;
     context_.figures.sync(config_.git.name, failed ? "failure" : "success");
     if (failed) log(LogLevel::warning, "source " + config_.git.name + ": " + poll_error_->what());
@@ -82,7 +90,7 @@ void SourceLoop::take(const sources::Commit& commit, const std::string& tree, co
     for (const LoadedProject& project : loaded) {
         std::string owner;
         if (!owners_.claim(project.name, config_.git.name, owner)) {
-            poll_error_ = Error(Code::conflict, "project " + project.name + " belongs to source " + owner + " already");
+            load_error_ = Error(Code::conflict, "project " + project.name + " belongs to source " + owner + " already");
             continue;
         }
         there.insert(project.name);

@@ -28,6 +28,7 @@ bool is_preempted(const Work& work) {
 
 void load_work(Context& context, Work& work) {
     const std::string& project = work.record.project;
+    work.nothing.project.name = project;
     work.newest = context.store.newest(project);
     work.good = context.store.last_good(project);
     work.good_fingerprint = work.good ? fingerprint(work.good->target.project) : std::string();
@@ -80,12 +81,7 @@ bool is_busy(const Work& work) {
     return wants_release(work) || work.repair || work.check;
 }
 
-Target good_target(const Work& work) {
-    if (work.good) return work.good->target;
-    Target nothing;
-    nothing.project.name = work.record.project;
-    return nothing;
-}
+const Target& good_target(const Work& work) { return work.good ? work.good->target : work.nothing; }
 
 History history_of(const Work& work, bool going_back) {
     History history;

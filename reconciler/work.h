@@ -59,6 +59,7 @@ struct Work {
     std::optional<Release> newest, good;
     std::string good_fingerprint;
     std::map<std::string, std::string> good_hashes;
+    Target nothing;  ///< what there is to go back to before the first good release
     std::map<std::string, std::string> quarantine;  ///< commit -> reason
     std::set<std::string> quarantined_meanings;  ///< fingerprints
     std::map<std::string, std::string> retired;
@@ -75,6 +76,7 @@ struct Work {
     SteadyTime clean_up_at{};
 
     bool check = false;  ///< compare with the machine
+    bool first_look = true;  ///< not compared since the agent's start: what a reboot ended is started again
     std::optional<Cursor> repair;
     SteadyTime repair_again_at{};  ///< the same drift is not reverted before: somebody else puts it back
     std::vector<std::string> drift;
@@ -137,7 +139,7 @@ void supersede(Context& context, Work& work, const std::string& reason);
 /// A failure that trying again would not help: back to the last good release, and the commit is quarantined.
 Turn fail(Context& context, Work& work, const std::string& error, bool quarantine = true);
 /// The target to go back to: the last good release's, or nothing.
-Target good_target(const Work& work);
+const Target& good_target(const Work& work);
 
 // Small things that the actions share.
 void record(Context& context, Work& work, ReleaseState state);

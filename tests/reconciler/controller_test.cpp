@@ -212,3 +212,107 @@ TEST_F(ControllerTest, AForeignContainerWithOurNameIsNamedAndLeftAlone) {
     EXPECT_NE(release.error.find("in use by container " + foreign.substr(0, 12)), std::string::npos) << release.error;
     EXPECT_EQ(containers().inspect(foreign).status, runtime::Status::running);
 }
+
+TEST_F(ControllerTest, ARegistryThatIsAwayBlocksTheReleaseAndLeavesWhatRuns) {
+    ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
+    std::string old = id_of("shop-web-1");
+    Release blocked = push(compose(kLasting, "  other: {image: \"127.0.0.1:1/nothing:1\"}\n"));
+    EXPECT_EQ(blocked.state, ReleaseState::blocked) << blocked.error;
+    EXPECT_TRUE(blocked.next_retry.has_value());
+    EXPECT_FALSE(blocked.error.empty());
+    EXPECT_TRUE(controller->status("shop").quarantined.empty());
+    EXPECT_EQ(containers().inspect(old).status, runtime::Status::running);
+    Release next = push(compose("sleep 2000"));
+    EXPECT_EQ(next.state, ReleaseState::good) << "a newer commit takes over from a blocked one";
+    EXPECT_EQ(controller->release("shop", blocked.number).state, ReleaseState::superseded);
+}
+
+TEST_F(ControllerTest, AServiceStartsOnceWhatItDependsOnHasCompleted) {
+    std::string yaml = compose(kLasting, "    depends_on: {job: {condition: service_completed_successfully}}\n"
+                                         "  job: {image: busybox, command: [sh, -c, \"sleep 0.2; touch /data/done\"], volumes: [\"data:/data\"]}\n"
+                                         "volumes: {data: {}}\n");
+    Release release = push(yaml);
+    EXPECT_EQ(release.state, ReleaseState::good) << release.error << told();
+    EXPECT_EQ(release.verdicts["job"], "completed");
+    auto job = containers().inspect("shop-job-1"), web = containers().inspect("shop-web-1");
+    EXPECT_LE(job.finished, web.started);
+    EXPECT_TRUE(controller->diff("shop", false).plan.empty()) << "a job that is done is not run again";
+    std::string failing = yaml;
+    failing.replace(failing.find("touch /data/done"), 16, "exit 4");
+    Release bad = push(failing);
+    EXPECT_EQ(bad.state, ReleaseState::rolled_back);
+    EXPECT_NE(bad.error.find("exited with code 4"), std::string::npos) << bad.error;
+    EXPECT_EQ(id_of("shop-web-1"), web.id);
+    controller.reset();
+    for (const char* name : {"shop-web-1", "shop-job-1"}) containers().remove(name, {.force = true});
+    engine->volumes().remove("shop_data");
+}
+
+TEST_F(ControllerTest, AContainerThatAnotherToolMadeForTheProjectIsAdopted) {
+    commit = repository->commit({{"compose.yaml", compose(kLasting)}});
+    runtime::NetworkSpec network;
+    network.name = "shop_default";
+    network.labels = {{kProjectLabel, "shop"}};
+    engine->networks().create(network);
+    auto spec = shell(kLasting, "shop-web-1");
+    spec.labels = {{kProjectLabel, "shop"}, {kServiceLabel, "web"}, {kNumberLabel, "1"}, {kConfigHashLabel, "anothers"}};
+    spec.networks = {{"shop_default", {"web"}, ""}};
+    spec.stop_timeout = 0;
+    std::string id = run(spec);
+    Release release = sync();
+    EXPECT_EQ(release.state, ReleaseState::good) << release.error;
+    EXPECT_EQ(id_of("shop-web-1"), id) << told();
+}
+
+TEST_F(ControllerTest, TwoSourcesCanNotHaveTheSameProject) {
+    repository->commit({{"compose.yaml", compose(kLasting)}});
+    test::GitRepository other(folder + "/other.git");
+    other.commit({{"compose.yaml", compose("sleep 7")}});
+    ControllerOptions two;
+    two.root = options.root;
+    two.sources = {settings, settings};
+    two.sources[1].git.name = "second";
+    two.sources[1].git.url = other.url();
+    controller = std::make_unique<Controller>(two, *engine, *database);
+    ASSERT_TRUE(wait_for_project("shop"));
+    ASSERT_TRUE(wait_for([&] {
+        auto sources = controller->sources();
+        return !sources[0].error.empty() || !sources[1].error.empty();
+    }));
+    std::string error = controller->sources()[0].error + controller->sources()[1].error;
+    EXPECT_NE(error.find("project shop belongs to source"), std::string::npos) << error;
+    ASSERT_TRUE(wait_for([&] { return controller->history("shop").front().state == ReleaseState::good; }));
+    EXPECT_EQ(controller->history("shop").size(), 1u);
+}
+
+TEST_F(ControllerTest, ASourceThatCanNotBeReachedSaysSoAndWhatRunsIsKeptRight) {
+    ASSERT_EQ(push(compose(kLasting, kRestartAlways)).state, ReleaseState::good);
+    controller.reset();
+    ASSERT_EQ(::rename((folder + "/repository.git").c_str(), (folder + "/moved.git").c_str()), 0);
+    containers().remove("shop-web-1", {.force = true});
+    open_controller();
+    EXPECT_TRUE(wait_for([&] { return containers().list().size() == 1 && containers().list()[0].status == runtime::Status::running; }))
+        << "the last commit is known without the repository";
+    EXPECT_THROW(controller->sync("shop", {}, {}), Error);
+    EXPECT_FALSE(controller->sources()[0].error.empty());
+    EXPECT_EQ(controller->history("shop").size(), 1u);
+}
+
+TEST_F(ControllerTest, WhatAReleaseNeedsCanNotBeRemovedAndWhatNoneNeedsIsCollected) {
+    settings.policy.kept_releases = 1;
+    auto using_image = [&](const std::string& tag) { return "name: shop\nservices:\n  web: {image: \"" + tag + "\", command: [sleep, \"1000\"], stop_grace_period: 0s}\n"; };
+    std::vector<std::string> ids;
+    for (const std::string tag : {"v:1", "v:2", "v:3"}) {
+        import(tag, test::busybox_tar([&](auto& tar) { tar.file("version", tag); }));
+        ids.push_back(engine->images().get(tag).id.str());
+        ASSERT_EQ(push(using_image(tag)).state, ReleaseState::good);
+        if (ids.size() < 2) continue;
+        EXPECT_THROW(engine->images().remove(ids[ids.size() - 2], true), Error) << "the release before is kept";
+    }
+    EXPECT_NO_THROW(engine->images().remove("v:1", true)) << "two releases ago";
+    EXPECT_THROW(engine->images().remove(ids[1], true), Error);
+    Release back = controller->rollback("shop", 2, {}, {});
+    EXPECT_EQ(back.state, ReleaseState::good) << back.error;
+    EXPECT_EQ(containers().inspect("shop-web-1").image_id.str(), ids[1]);
+    EXPECT_THROW(controller->rollback("shop", 1, {}, {}), Error) << "its image is gone, and so is the release";
+}

@@ -1,0 +1,182 @@
+#include "base/error.h"
+#include "machine.h"
+#include "reconciler/apply.h"
+#include "reconciler/labels.h"
+#include "reconciler/load_projects.h"
+#include "reconciler/privileges.h"
+#include "reconciler/render.h"
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+using namespace kedge;
+using namespace kedge::reconciler;
+using kedge::reconciler::test::service;
+using kedge::reconciler::test::target;
+
+namespace {
+
+std::string refusal(const sources::Service& s, const Policy& policy = {}, const std::map<std::string, sources::Volume>& volumes = {}) {
+    sources::Project project;
+    project.services[s.name] = s;
+    project.volumes = volumes;
+    try {
+        check_privileges(project, {"/srv/tree"}, policy);
+        return {};
+    } catch (const Error& e) {
+        EXPECT_EQ(e.code(), Code::permission_denied);
+        EXPECT_FALSE(e.transient());
+        return e.what();
+    }
+}
+
+sources::VolumeMount bind(const std::string& source) { return {"bind", source, "/x", false, false, false, "", 0, 01777, ""}; }
+
+ObservedContainer container(runtime::Status status, runtime::Health::Status health, bool probed) {
+    ObservedContainer c;
+    c.service = "db";
+    c.info.name = "shop-db-1";
+    c.info.status = status;
+    c.info.health.status = health;
+    if (probed) c.info.healthcheck = runtime::Healthcheck{{"CMD", "true"}, {}, {}, {}, {}, 0};
+    return c;
+}
+
+}  // namespace
+
+TEST(Privileges, BindsAreAllowedInTheTreeAndWhereThePolicySays) {
+    sources::Service s = service("web");
+    for (const char* path : {"/srv/tree", "/srv/tree/conf", "/srv/tree/../tree/conf"}) {
+        s.volumes = {bind(path)};
+        EXPECT_EQ(refusal(s), "") << path;
+    }
+    for (const char* path : {"/", "/srv", "/srv/treehouse", "/srv/tree/../other", "/var/run/docker.sock"}) {
+        s.volumes = {bind(path)};
+        EXPECT_NE(refusal(s), "") << path;
+    }
+    Policy policy;
+    policy.allowed_binds = {"/media/"};
+    s.volumes = {bind("/media/disk")};
+    EXPECT_EQ(refusal(s, policy), "");
+    s.volumes = {bind("/mediation")};
+    EXPECT_NE(refusal(s, policy), "");
+    policy.allowed_binds = {"/"};
+    EXPECT_EQ(refusal(s, policy), "");
+}
+
+TEST(Privileges, ABindInTheClothesOfAVolumeIsRefused) {
+    sources::Volume volume;
+    volume.driver_opts = {{"type", "none"}, {"o", "bind"}, {"device", "/etc"}};
+    EXPECT_NE(refusal(service("web"), {}, {{"data", volume}}).find("volumes.data.driver_opts.device"), std::string::npos);
+}
+
+TEST(Privileges, WhatIsAsGoodAsTheHostsRootNeedsThePolicysWord) {
+    std::vector<std::function<void(sources::Service&)>> asks = {
+        [](auto& s) { s.privileged = true; }, [](auto& s) { s.network_mode = "host"; }, [](auto& s) { s.network_mode = "container:x"; },
+        [](auto& s) { s.cap_add = {"cap_sys_admin"}; }, [](auto& s) { s.cap_add = {"ALL"}; }, [](auto& s) { s.devices = {"/dev/sda"}; },
+        [](auto& s) { s.security_opt = {"seccomp=unconfined"}; }};
+    Policy generous;
+    generous.allow_privileged = true;
+    for (size_t i = 0; i < asks.size(); ++i) {
+        sources::Service s = service("web");
+        asks[i](s);
+        EXPECT_NE(refusal(s), "") << i;
+        EXPECT_EQ(refusal(s, generous), "") << i;
+    }
+    sources::Service modest = service("web");
+    modest.cap_add = {"NET_BIND_SERVICE"};
+    modest.security_opt = {"no-new-privileges:true"};
+    EXPECT_EQ(refusal(modest), "");
+}
+
+TEST(Waiting, AConditionIsMetPendingOrHopeless) {
+    using S = runtime::Status;
+    using H = runtime::Health::Status;
+    struct Case {
+        const char* condition;
+        ObservedContainer container;
+        WaitState state;
+    };
+    ObservedContainer failed = container(S::exited, H::none, false), done = failed;
+    failed.info.exit_code = 3;
+    for (const Case& c : std::vector<Case>{{"service_healthy", container(S::running, H::healthy, true), WaitState::met},
+                                           {"service_healthy", container(S::running, H::starting, true), WaitState::pending},
+                                           {"service_healthy", container(S::running, H::none, true), WaitState::pending},
+                                           {"service_healthy", container(S::running, H::unhealthy, true), WaitState::failed},
+                                           {"service_healthy", container(S::running, H::none, false), WaitState::failed},
+                                           {"service_healthy", container(S::restarting, H::none, true), WaitState::pending},
+                                           {"service_healthy", failed, WaitState::failed},
+                                           {"ready", container(S::running, H::none, false), WaitState::met},
+                                           {"ready", container(S::running, H::starting, true), WaitState::pending},
+                                           {"service_completed_successfully", done, WaitState::met},
+                                           {"service_completed_successfully", failed, WaitState::failed},
+                                           {"service_completed_successfully", container(S::running, H::none, false), WaitState::pending}}) {
+        Observed observed;
+        observed.containers = {c.container};
+        EXPECT_EQ(check_wait(WaitFor{"db", c.condition}, observed).state, c.state) << c.condition << " " << to_string(c.container.info.status);
+    }
+    EXPECT_EQ(check_wait(WaitFor{"db", "service_healthy"}, {}).state, WaitState::met) << "no replica, nothing to wait for";
+}
+
+TEST(Render, LabelsNetworksAndShortNotationsAreWhatComposeSays) {
+    sources::Service web = service("web");
+    web.restart = "on-failure:3";
+    web.stop_grace_period = std::chrono::milliseconds(1500);
+    web.tmpfs = {"/cache:size=64m,mode=700"};
+    web.devices = {"/dev/a:/dev/b:r"};
+    web.depends_on = {{"db", "service_healthy", true, true}};
+    web.ports = {{"", 8000, 8001, 80, "udp"}};
+    Target t = target({web, service("db")});
+    runtime::ContainerSpec spec = render(t, web, 2, "hash");
+    EXPECT_EQ(spec.name, "shop-web-2");
+    EXPECT_EQ(spec.image, test::image(1).str());
+    EXPECT_EQ(spec.image_name, "example:1");
+    EXPECT_EQ(spec.labels.at(kDependsOnLabel), "db:service_healthy:true");
+    EXPECT_EQ(spec.labels.at(kConfigHashLabel), "hash");
+    EXPECT_EQ(spec.labels.at(kOneoffLabel), "False");
+    EXPECT_EQ(spec.networks.at(0).network, "shop_default");
+    EXPECT_EQ(spec.networks.at(0).aliases, (std::vector<std::string>{"web", "shop-web-2"}));
+    EXPECT_EQ(spec.restart.maximum_retries, 3);
+    EXPECT_EQ(spec.stop_timeout, 2);
+    EXPECT_EQ(spec.mounts.at(0).tmpfs_size, 64 << 20);
+    EXPECT_EQ(spec.mounts.at(0).tmpfs_mode, 0700u);
+    EXPECT_EQ(spec.devices.at(0).permissions, "r");
+    EXPECT_EQ(spec.ports.at(0), (runtime::PortBinding{"", 8001, 80, runtime::Protocol::udp}));
+    EXPECT_THROW(render(t, web, 3, "hash"), Error) << "the range has no third port";
+    for (const char* bad : {"sometimes", "on-failure:x", "on-failure:-1"}) {
+        web.restart = bad;
+        EXPECT_THROW(render(t, web, 1, "hash"), Error) << bad;
+    }
+}
+
+TEST(Render, TheHashSeesContentAndNotTheCommit) {
+    sources::Service web = service("web");
+    web.volumes = {{"bind", "/trees/1/conf", "/conf", true, false, false, "", 0, 01777, "sha256:aa"}};
+    web.secrets = {{"key", "/run/secrets/key", "", "", {}}};
+    Target one = target({web});
+    one.project.secrets["key"] = {"key", "/trees/1/key", "", "sha256:11"};
+    Target two = one;
+    two.commit = "2";
+    two.release = 9;
+    two.project.services["web"].volumes[0].source = "/trees/2/conf";
+    two.project.secrets["key"].path = "/trees/2/key";
+    two.project.services["web"].depends_on = {{"db", "service_started", false, true}};
+    two.project.services["web"].replicas = 3;
+    EXPECT_EQ(config_hashes(one), config_hashes(two));
+    Target other = two;
+    other.project.services["web"].volumes[0].content_digest = "sha256:bb";
+    EXPECT_NE(config_hashes(one), config_hashes(other));
+    other = two;
+    other.project.secrets["key"].content_digest = "sha256:22";
+    EXPECT_NE(config_hashes(one), config_hashes(other));
+    other = two;
+    other.project.services["web"].user = "nobody";
+    EXPECT_NE(config_hashes(one), config_hashes(other));
+}
+
+TEST(Repository, ItsNameIsTheLastPartOfItsUrl) {
+    EXPECT_EQ(repository_name("https://example.org/team/shop.git"), "shop");
+    EXPECT_EQ(repository_name("git@example.org:shop.git/"), "shop");
+    EXPECT_EQ(repository_name("file:///srv/shop"), "shop");
+}
