@@ -30,6 +30,23 @@ Turn applied(Context& context, Work& work) {
     return {true, kNever};
 }
 
+/// A container that does not become ready fails the release as its service says; one that others depend on always does.
+Turn wait_failed(Context& context, Work& work, const std::string& reason) {
+    const auto& wait = std::get<WaitFor>(work.cursor->plan.steps[work.cursor->next - 1].action);
+    const std::string& action = work.active->target.project.services.at(wait.service).update_config.failure_action;
+    if (wait.condition == "ready" && action == "continue") {
+        tell(context, work, reason);
+        return {true, kNever};
+    }
+    if (wait.condition == "ready" && action == "pause") {
+        work.cursor.reset();
+        work.active->error = "paused: " + reason;
+        record(context, work, ReleaseState::held);
+        return {};
+    }
+    return fail(context, work, reason);
+}
+
 }  // namespace
 
 Turn apply(Context& context, Work& work) {
@@ -41,7 +58,7 @@ Turn apply(Context& context, Work& work) {
         fault_point("apply.step.before");
         StepResult result = run_step(context, work, cursor, work.active->target);
         fault_point("apply.step.after");
-        if (result.outcome == StepOutcome::wait_failed) return fail(context, work, result.reason);
+        if (result.outcome == StepOutcome::wait_failed) return wait_failed(context, work, result.reason);
         if (result.outcome == StepOutcome::waiting) return {false, result.due};
         work.failures = 0;
         return {true, kNever};

@@ -110,12 +110,11 @@ Controller::Diff Controller::diff(const std::string& project, bool fetch) {
     target.commit = desired.commit;
     target.files = state_->options.root + "/sources/" + loop.config().git.name + "/files";
     for (const auto& [name, service] : target.project.services) {
-        // An image that has to be pulled first is another one for sure; which, nobody knows yet.
+        // Which image it is that has to be pulled first, nobody knows yet: only its name is compared.
         try {
             target.images[name] = state_->engine.images().get(service.image).id;
         } catch (const Error& e) {
             if (e.code() != Code::not_found) throw;
-            target.images[name] = Digest::of("not on this device");
             diff.note = "images that are not on this device have to be fetched";
         }
     }

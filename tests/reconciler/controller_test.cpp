@@ -316,3 +316,29 @@ TEST_F(ControllerTest, WhatAReleaseNeedsCanNotBeRemovedAndWhatNoneNeedsIsCollect
     EXPECT_EQ(containers().inspect("shop-web-1").image_id.str(), ids[1]);
     EXPECT_THROW(controller->rollback("shop", 1, {}, {}), Error) << "its image is gone, and so is the release";
 }
+
+TEST_F(ControllerTest, AReleaseThatFailsIsPausedOrKeptIfItsServiceSaysSo) {
+    ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
+    auto failing = [](const std::string& action) { return compose("exit 3", "    deploy: {update_config: {failure_action: " + action + "}}\n"); };
+    Release paused = push(failing("pause"));
+    EXPECT_EQ(paused.state, ReleaseState::held);
+    EXPECT_NE(paused.error.find("paused: "), std::string::npos) << paused.error;
+    EXPECT_EQ(containers().list().size(), 2u) << "the one before stays for going back";
+    Release kept = push(failing("continue"));
+    EXPECT_EQ(kept.state, ReleaseState::good) << kept.error;
+    EXPECT_EQ(kept.verdicts["web"], "crashed");
+    EXPECT_EQ(controller->release("shop", paused.number).state, ReleaseState::superseded);
+    EXPECT_EQ(controller->status("shop").services.at(0).health, "crashed");
+}
+
+TEST_F(ControllerTest, ADiffNamesWhatASyncWouldDoAndChangesNothing) {
+    ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
+    controller->hold("shop", "look first");
+    commit = repository->commit({{"compose.yaml", compose("sleep 2000")}});
+    Controller::Diff diff = controller->diff("shop", true);
+    EXPECT_EQ(diff.commit, commit);
+    EXPECT_EQ(diff.note, "held: look first");
+    ASSERT_EQ(diff.plan.steps.size(), 3u);
+    EXPECT_EQ(diff.plan.steps[1].reason, "command changed from [\"sh\",\"-c\",\"sleep 1000\"] to [\"sh\",\"-c\",\"sleep 2000\"]");
+    EXPECT_EQ(containers().inspect("shop-web-1").spec.command->back(), kLasting);
+}
