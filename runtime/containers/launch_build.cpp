@@ -119,6 +119,8 @@ void plan_namespaces(const LaunchRequest& request, LaunchSpec& spec, std::vector
         else if (mode != "host") throw Error(Code::invalid_argument, std::string("invalid ") + name + " mode \"" + mode + "\"");
     };
     kind(request.spec.pid_mode, "pid", CLONE_NEWPID);
+    // /dev/shm of another container is a mount in that one's namespace, which can't be bound from here.
+    if (request.spec.ipc_mode.starts_with("container:")) throw Error(Code::invalid_argument, "ipc mode \"" + request.spec.ipc_mode + "\" is not supported");
     kind(request.spec.ipc_mode, "ipc", CLONE_NEWIPC);
 }
 

@@ -102,14 +102,10 @@ int spawn_shim(const std::string& program, const char* argument, const std::vect
     SpawnSettings settings;
     for (size_t i = 0; i < copies.size(); i++)
         ::posix_spawn_file_actions_adddup2(&settings.actions, copies[i].get(), static_cast<int>(i));
-    sigset_t all, ignored;
+    // Blocked until the shim has put them in order: it must not die of what is meant for the agent's process group.
+    sigset_t all;
     ::sigfillset(&all);
-    // Handlers end with execve by themselves; what may be ignored here must not be there. Each costs a system call.
-    ::sigemptyset(&ignored);
-    for (int signal : {SIGPIPE, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGCHLD, SIGTSTP, SIGTTIN, SIGTTOU})
-        ::sigaddset(&ignored, signal);
-    ::posix_spawnattr_setflags(&settings.attributes, POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    ::posix_spawnattr_setsigdefault(&settings.attributes, &ignored);
+    ::posix_spawnattr_setflags(&settings.attributes, POSIX_SPAWN_SETSIGMASK);
     ::posix_spawnattr_setsigmask(&settings.attributes, &all);
     std::string name = "kedge-shim", mode = argument;
     char* arguments[] = {name.data(), mode.data(), nullptr};

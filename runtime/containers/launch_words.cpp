@@ -29,7 +29,6 @@ std::string stage_words(shim::Stage stage, const std::string& subject) {
         case Stage::source: return "mount source " + subject;
         case Stage::target: return "mount target " + subject;
         case Stage::mount: return "mount " + subject;
-        case Stage::mask: return "mask " + subject;
         case Stage::device: return "make the device " + subject;
         case Stage::sysctl: return "set the sysctl " + subject;
         case Stage::pivot: return "change to the root file system";

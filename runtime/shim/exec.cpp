@@ -36,6 +36,7 @@ int wait_for(int pidfd) {
 int run_exec() {
     Start start;
     if (!map_plan(start)) fail(Stage::plan, -EINVAL);
+    reset_signals();
     (void)sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)sys(__NR_prctl, PR_SET_NAME, "kedge-shim", 0, 0, 0);
     (void)sys(__NR_close_range, kAgentFd, ~0U, CLOSE_RANGE_CLOEXEC);

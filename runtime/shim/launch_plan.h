@@ -24,11 +24,9 @@ struct List {
 enum class MountKind : uint32_t {
     filesystem,  ///< a new instance of `type`, with `options`
     bind,        ///< what `source` is on the host, opened before the root is changed
-    inner_bind,  ///< the same of a path inside the container
     mask,        ///< hides `target`: a file behind /dev/null, a folder behind an empty one; a missing one is fine
     read_only,   ///< makes the tree at `target` read-only; a missing one is fine
     attributes,  ///< sets `attributes` on the mount at `target`
-    folder,      ///< only makes the folder `target`
     link,        ///< a symbolic link `target` to `source`
     node,        ///< a device node `target` with `mode`, `device`
 };
@@ -127,7 +125,7 @@ struct Plan {
 };
 
 enum class Stage : uint32_t {
-    none, plan, log, pipe, clone, cgroup, join, hostname, root, source, target, mount, mask, device, sysctl, pivot, limit, oom_score,
+    none, plan, log, pipe, clone, cgroup, join, hostname, root, source, target, mount, device, sysctl, pivot, limit, oom_score,
     terminal, working_dir, user, capabilities, seccomp, network, exec, exec_path,
 };
 

@@ -102,14 +102,6 @@ long mount_tree(const Start& start, const MountStep& step, int tree) {
     return result;
 }
 
-long inner_bind(const Start& start, const MountStep& step) {
-    int source = open_resolved(start.root, start.text(step.source), O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
-    if (source < 0) return source;
-    int tree = clone_tree(source, "", false);
-    close_fd(source);
-    return tree < 0 ? tree : mount_tree(start, step, tree);
-}
-
 int open_if_there(const Start& start, const MountStep& step) {
     int fd = open_resolved(start.root, start.text(step.target), O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
     return fd == -ENOENT || fd == -ENOTDIR ? -ENOENT : fd;
@@ -161,12 +153,6 @@ long change_attributes(const Start& start, const MountStep& step) {
 /// may name folders below.
 long make_entry(const Start& start, const MountStep& step) {
     const char* path = start.text(step.target);
-    if (step.kind == MountKind::folder) {
-        int fd = make_target(start.root, path, true);
-        if (fd < 0) return fd;
-        close_fd(fd);
-        return 0;
-    }
     char parent[4096];
     size_t slash = length(path);
     while (slash > 0 && path[slash - 1] != '/') slash--;
@@ -235,28 +221,51 @@ void seal_root(const Start& start) {
     if (long result = set_attributes(start.root, MOUNT_ATTR_RDONLY, 0, false); result < 0) fail(Stage::root, result, start.plan->root_folder);
 }
 
-void mount_all(Start& start) {
-    MountStep* steps = start.list<MountStep>(start.plan->mounts);
+void show_console(const Start& start, unsigned number) {
+    char name[32];
+    Line path(name, sizeof name);
+    path.add("dev/pts/").number(number);
+    int target = make_target(start.root, "/dev/console", false);
+    int tree = clone_tree(start.root, name, false);
+    long result = target < 0 ? target : tree < 0 ? tree : attach(tree, target);
+    if (result < 0) fail(Stage::terminal, result);
+    close_fd(tree);
+    close_fd(target);
+}
+
+namespace {
+
+long do_step(const Start& start, const MountStep& step, int* empty) {
+    switch (step.kind) {
+        case MountKind::filesystem: return mount_filesystem(start, step);
+        case MountKind::bind: return step.fd < 0 ? 0 : mount_tree(start, step, step.fd);
+        case MountKind::mask: return mask(start, step, empty);
+        case MountKind::read_only: return make_read_only(start, step);
+        case MountKind::attributes: return change_attributes(start, step);
+        case MountKind::link:
+        case MountKind::node: return make_entry(start, step);
+    }
+    return -EINVAL;
+}
+
+void do_steps(const Start& start, bool covers) {
+    const MountStep* steps = start.list<MountStep>(start.plan->mounts);
     int empty = -1;
     for (uint32_t i = 0; i < start.plan->mounts.count; i++) {
         const MountStep& step = steps[i];
-        long result = 0;
-        switch (step.kind) {
-            case MountKind::filesystem: result = mount_filesystem(start, step); break;
-            case MountKind::bind: result = step.fd < 0 ? 0 : mount_tree(start, step, step.fd); break;
-            case MountKind::inner_bind: result = inner_bind(start, step); break;
-            case MountKind::mask: result = mask(start, step, &empty); break;
-            case MountKind::read_only: result = make_read_only(start, step); break;
-            case MountKind::attributes: result = change_attributes(start, step); break;
-            case MountKind::folder:
-            case MountKind::link:
-            case MountKind::node: result = make_entry(start, step); break;
-        }
+        if ((step.kind == MountKind::mask || step.kind == MountKind::read_only) != covers) continue;
+        long result = do_step(start, step, &empty);
         if (result >= 0) continue;
         if (step.flags & kOptional) warn(Stage::mount, result, step.target);
         else fail(step.kind == MountKind::node ? Stage::device : Stage::mount, result, step.target);
     }
     if (empty >= 0) close_fd(empty);
 }
+
+}  // namespace
+
+void mount_all(const Start& start) { do_steps(start, false); }
+
+void cover_all(const Start& start) { do_steps(start, true); }
 
 }  // namespace kedge::shim

@@ -31,6 +31,7 @@ struct Stream {
 // Zero pages until they are used: a container that writes little costs little.
 Stream streams[2];
 LogWriter log_file;
+int terminal = -1;   ///< where the container's side of the terminal comes from
 int keep_open = -1;  ///< writing end of an open standard input that nobody is attached to
 
 void log_lines(Stream& stream, bool at_end) {
@@ -129,10 +130,12 @@ void become_container(Start& start) {
     enter_root(start);
     mount_all(start);
     write_sysctls(start);
+    cover_all(start);
     enter_working_dir(start);
     seal_root(start);
     (void)sys(__NR_setsid);
     connect_streams(start);
+    connect_terminal(start);
     set_limits(start);
     char go = 0;
     // The agent says when the network is wired; its death says that nobody would ever know of this container.
@@ -155,6 +158,16 @@ void open_streams(Start& start) {
     if (start.has(kKeepLog)) {
         int result = log_file.open(start.text(plan.log_folder), start.text(plan.log_name), plan.log_max_size, plan.log_max_files);
         if (result < 0) fail(Stage::log, result, plan.log_folder);
+    }
+    if (start.has(kTerminal)) {
+        int ends[2];
+        if (sys(__NR_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) fail(Stage::terminal, -EMFILE);
+        terminal = ends[0];
+        start.terminal = ends[1];
+        streams[0].discard = !log_file.is_open();
+        return;
+    }
+    if (log_file.is_open()) {
         bool ok = make_pipe(&streams[0].fd, &start.out_write) && make_pipe(&streams[1].fd, &start.err_write);
         if (!ok) fail(Stage::pipe, -EMFILE);
         for (Stream& stream : streams) (void)sys(__NR_fcntl, stream.fd, F_SETFL, O_NONBLOCK);
@@ -188,6 +201,7 @@ void forget_start(Start& start) {
     close_if_open(start.out_write);
     close_if_open(start.err_write);
     close_if_open(start.in_read);
+    close_if_open(start.terminal);
     close_fd(kAgentFd);
     for (uint32_t i = 0; i < start.plan->joins.count; i++) close_if_open(start.list<Join>(start.plan->joins)[i].fd);
     unmap_plan(start);
@@ -198,6 +212,7 @@ void forget_start(Start& start) {
 int run_container() {
     Start start;
     if (!map_plan(start)) fail(Stage::plan, -EINVAL);
+    reset_signals();
     (void)sys(__NR_setsid);
     (void)sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
     (void)sys(__NR_prctl, PR_SET_NAME, "kedge-shim", 0, 0, 0);
@@ -220,6 +235,11 @@ int run_container() {
     record_pids(start, kept, message);
     tell(message, kept.init);
     forget_start(start);
+    if (terminal >= 0) {
+        streams[0].fd = receive_descriptor(terminal);  // none if the start failed
+        close_if_open(terminal);
+        if (streams[0].fd >= 0) (void)sys(__NR_fcntl, streams[0].fd, F_SETFL, O_RDWR | O_NONBLOCK);
+    }
     watch(kept);
     return 0;
 }

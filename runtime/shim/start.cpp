@@ -5,7 +5,6 @@
 #include <linux/sched.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 
 namespace kedge::shim {
 
@@ -20,6 +19,11 @@ bool map_plan(Start& start) {
     return true;
 }
 
+void reset_signals() {
+    const uint64_t standard[4] = {};  // the kernel's struct sigaction: handler, flags, restorer, mask
+    for (int signal = 1; signal <= 64; signal++) (void)sys(__NR_rt_sigaction, signal, standard, nullptr, 8);
+}
+
 void unmap_plan(Start& start) {
     (void)sys(__NR_munmap, start.base, start.plan->size);
     start.base = nullptr;
@@ -27,23 +31,8 @@ void unmap_plan(Start& start) {
 }
 
 void tell(Message message, int fd) {
-    iovec part{&message, sizeof message};
-    msghdr packet{};
-    packet.msg_iov = &part;
-    packet.msg_iovlen = 1;
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    if (fd >= 0) {
-        memset(control, 0, sizeof control);
-        packet.msg_control = control;
-        packet.msg_controllen = sizeof control;
-        cmsghdr* head = CMSG_FIRSTHDR(&packet);
-        head->cmsg_level = SOL_SOCKET;
-        head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(head), &fd, sizeof fd);
-    }
     // An agent that has died is no reason to stop.
-    (void)sys(__NR_sendmsg, kAgentFd, &packet, MSG_NOSIGNAL);
+    (void)send_descriptor(kAgentFd, &message, sizeof message, fd);
 }
 
 void fail(Stage stage, long error, Text subject) {

@@ -27,10 +27,17 @@ struct Start {
 bool map_plan(Start& start);
 void unmap_plan(Start& start);
 
+/// What the agent or its parents ignore is not for a container to inherit.
+void reset_signals();
+
 /// Tells the agent and ends the process with the exit code that Docker gives for this stage.
 [[noreturn]] void fail(Stage stage, long error, Text subject = 0);
 void warn(Stage stage, long error, Text subject = 0);
 void tell(Message message, int fd = -1);
+
+/// One message with a descriptor, or none (-1), and the descriptor of one; -1 at the end.
+bool send_descriptor(int socket, const void* data, size_t size, int fd);
+int receive_descriptor(int socket);
 
 /// clone3 as fork does it, with the plan's flags. Returns 0 in the child, its pid in the parent, or a negative errno.
 int clone_process(const Start& start, int* pidfd);
@@ -42,9 +49,14 @@ void join_namespaces(const Start& start);
 void name_host(const Start& start);
 /// Opens what the host has to give, then leaves the host's mounts for the container's root.
 void enter_root(Start& start);
-void mount_all(Start& start);
+void mount_all(const Start& start);
 void write_sysctls(const Start& start);
+/// Masks and what is made read-only: after the sysctls, which it would keep from being written.
+void cover_all(const Start& start);
 void connect_streams(const Start& start);
+/// Makes the controlling terminal, shows it at /dev/console and sends its other side to the shim, if one is asked for.
+void connect_terminal(const Start& start);
+void show_console(const Start& start, unsigned number);
 void set_limits(const Start& start);
 void enter_working_dir(const Start& start);
 /// Makes the root read-only if asked for: the last change of the mounts, as targets and the working folder are made before.

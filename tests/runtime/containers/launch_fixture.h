@@ -162,6 +162,15 @@ protected:
         return {};
     }
 
+    static Mount bind(const std::string& source, const std::string& target, bool read_only = false) {
+        Mount mount;
+        mount.type = Mount::Type::bind;
+        mount.source = source;
+        mount.target = target;
+        mount.read_only = read_only;
+        return mount;
+    }
+
     std::string root_, instance_, layer_, mounts_before_;
     std::unique_ptr<Launcher> launcher_;
     std::vector<std::string> started_;

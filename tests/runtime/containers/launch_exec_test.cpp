@@ -1,0 +1,122 @@
+#include "tests/runtime/containers/launch_fixture.h"
+
+#include <signal.h>
+#include <sys/syscall.h>
+
+#include <cstdio>
+
+namespace kedge::runtime {
+
+class ExecTest : public LaunchTest {
+protected:
+    struct Result {
+        int code = -1;
+        std::string output;
+        std::string error;
+    };
+
+    Launcher::ExecRequest command(std::vector<std::string> arguments) {
+        Launcher::ExecRequest r;
+        r.arguments = std::move(arguments);
+        r.environment = {"PATH=/bin"};
+        return r;
+    }
+
+    Result exec(const std::string& id, Launcher::ExecRequest r, const ContainerSpec& spec = {}) {
+        int ends[2];
+        EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+        Fd read_end(ends[0]), write_end(ends[1]);
+        r.out = r.err = write_end.get();
+        Launcher::Exec process = launcher_->exec(run_folder(id), spec, r);
+        write_end.reset();
+        Result result;
+        result.error = process.error;
+        result.output = read_all(read_end.get(), 1 << 20);
+        siginfo_t info{};
+        EXPECT_EQ(::waitid(P_PIDFD, static_cast<id_t>(process.pidfd.get()), &info, WEXITED), 0);
+        result.code = info.si_status;
+        return result;
+    }
+};
+
+TEST_F(ExecTest, AFurtherProcessIsInTheContainer) {
+    LaunchRequest r = request("e", {"sleep", "1000"});
+    Launched launched = start(r);
+    Result result = exec("e", command({"sh", "-c", "hostname; ls /proc/1/exe >/dev/null && cat /proc/1/comm; cat /proc/self/cgroup; grep -E 'CapEff|Seccomp:' /proc/self/status | tr -d '\\t'; exit 17"}));
+    EXPECT_EQ(result.code, 17);
+    EXPECT_TRUE(result.output.starts_with("e\nsleep\n")) << result.output;
+    EXPECT_NE(result.output.find("CapEff:00000000a80425fb\nSeccomp:2\n"), std::string::npos) << result.output;
+    std::istringstream lines(result.output);
+    for (std::string line; std::getline(lines, line);)
+        if (line.find(":/") != std::string::npos) { EXPECT_TRUE(line.ends_with(":/")) << "in another cgroup: " << line; }
+    auto same = [&](const char* kind) {
+        Result there = exec("e", command({"readlink", std::string("/proc/self/ns/") + kind}));
+        std::string own = std::filesystem::read_symlink("/proc/" + std::to_string(launched.init.pid) + "/ns/" + kind);
+        EXPECT_EQ(there.output, own + "\n");
+    };
+    for (const char* kind : {"pid", "mnt", "net", "uts", "ipc", "cgroup"}) same(kind);
+}
+
+TEST_F(ExecTest, UserWorkingDirectoryAndPrivilegeAreItsOwn) {
+    start(request("u", {"sleep", "1000"}));
+    Launcher::ExecRequest r = command({"sh", "-c", "id -u; pwd; echo $HOME; grep CapEff /proc/self/status | tr -d '\\t'"});
+    r.user = "app";
+    r.working_dir = "/tmp";
+    EXPECT_EQ(exec("u", r).output, "1000\n/tmp\n/home/app\nCapEff:0000000000000000\n");
+    r = command({"grep", "Seccomp:", "/proc/self/status"});
+    r.privileged = true;
+    EXPECT_EQ(exec("u", r).output, "Seccomp:\t0\n");
+    r.user = "ghost";
+    EXPECT_THROW(exec("u", r), Error);
+}
+
+TEST_F(ExecTest, WhatCantBeExecutedHasDockersWordsAndCodes) {
+    start(request("x", {"sleep", "1000"}));
+    Result result = exec("x", command({"nosuch"}));
+    EXPECT_EQ(result.code, 127);
+    EXPECT_EQ(result.error, "exec: \"nosuch\": executable file not found in $PATH");
+    result = exec("x", command({"/etc/passwd"}));
+    EXPECT_EQ(result.code, 126);
+    EXPECT_EQ(result.error, "exec: \"/etc/passwd\": permission denied");
+    EXPECT_THROW(exec("nobody", command({"true"})), Error);
+}
+
+TEST_F(ExecTest, AKilledExecTakesTheProcessInsideWithIt) {
+    start(request("k", {"sleep", "1000"}));
+    Launcher::ExecRequest r = command({"sleep", "4242"});
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    Fd read_end(ends[0]), write_end(ends[1]);
+    r.out = write_end.get();
+    Launcher::Exec process = launcher_->exec(run_folder("k"), {}, r);
+    write_end.reset();
+    ASSERT_EQ(::kill(process.pid, SIGKILL), 0);
+    EXPECT_TRUE(wait_readable(read_end.get(), 5000)) << "the process inside goes on";
+    EXPECT_EQ(::waitpid(process.pid, nullptr, 0), process.pid);
+    EXPECT_EQ(exec("k", command({"sh", "-c", "ps | grep -c '[4]242'"})).output, "0\n");
+}
+
+TEST_F(ExecTest, TheEndOfTheContainerEndsIt) {
+    Launched launched = start(request("z", {"sleep", "1000"}));
+    Launcher::Exec process = launcher_->exec(run_folder("z"), {}, command({"sleep", "1000"}));
+    ASSERT_EQ(::syscall(SYS_pidfd_send_signal, launched.init_pidfd.get(), SIGKILL, nullptr, 0), 0);
+    int status = 0;
+    ASSERT_EQ(::waitpid(process.pid, &status, 0), process.pid);
+    EXPECT_EQ(WEXITSTATUS(status), 137);
+}
+
+TEST_F(ExecTest, ItCostsFewMilliseconds) {
+    start(request("s", {"sleep", "1000"}));
+    std::vector<double> times;
+    for (int i = 0; i < 31; i++) {
+        auto begin = std::chrono::steady_clock::now();
+        Launcher::Exec process = launcher_->exec(run_folder("s"), {}, command({"true"}));
+        times.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
+        EXPECT_EQ(::waitpid(process.pid, nullptr, 0), process.pid);
+    }
+    std::sort(times.begin(), times.end());
+    std::printf("exec %.2f ms\n", times[15]);
+    EXPECT_LT(times[15], 50);
+}
+
+}  // namespace kedge::runtime

@@ -1,0 +1,123 @@
+#include "tests/runtime/containers/launch_fixture.h"
+
+namespace kedge::runtime {
+
+TEST_F(LaunchTest, MountsAreWhereAndAsTheyWereAskedFor) {
+    std::string data = root_ + "/data";
+    make_folders(AT_FDCWD, data);
+    std::ofstream(data + "/file") << "hello\n";
+    LaunchRequest r = shell("m", "cat /rw/file /ro/file /one; echo new >/rw/new; echo no 2>/dev/null >/ro/new || echo read-only; "
+                                 "grep ' /small ' /proc/mounts; echo x >/small/f && cat /small/f; stat -c %a /small");
+    r.mounts = {bind(data, "/rw"), bind(data, "/ro", true), bind(data + "/file", "/one", true)};
+    Mount small;
+    small.type = Mount::Type::tmpfs;
+    small.target = "/small";
+    small.tmpfs_size = 65536;
+    small.tmpfs_mode = 0750;
+    r.mounts.push_back(small);
+    run(r);
+    std::string out = output("m");
+    EXPECT_TRUE(out.starts_with("hello\nhello\nhello\nread-only\n")) << out;
+    EXPECT_NE(out.find("size=64k"), std::string::npos) << out;
+    EXPECT_NE(out.find("x\n750\n"), std::string::npos) << out;
+    EXPECT_EQ(slurp(data + "/new"), "new\n");
+}
+
+TEST_F(LaunchTest, AReadOnlyBindIsReadOnlyInWhatIsMountedBelowIt) {
+    // /dev/shm is a mount of its own below /dev on the host.
+    LaunchRequest r = shell("b", "touch /hostdev/x 2>&1 | grep -c Read-only; for d in shm pts mqueue; do [ -d /hostdev/$d ] && touch /hostdev/$d/kedge-x 2>&1 | grep -c Read-only; done; true");
+    r.mounts = {bind("/dev", "/hostdev", true)};
+    run(r);
+    EXPECT_EQ(output("b").find("0"), std::string::npos) << output("b");
+    EXPECT_TRUE(output("b").starts_with("1\n"));
+}
+
+TEST_F(LaunchTest, AReadOnlyRootCanBeReadOnly) {
+    LaunchRequest r = shell("r", "touch /x 2>&1 | grep -c Read-only; touch /dev/shm/x /data/x && echo ok");
+    r.spec.read_only = true;
+    make_folders(AT_FDCWD, root_ + "/data");
+    r.mounts = {bind(root_ + "/data", "/data")};
+    run(r);
+    EXPECT_EQ(output("r"), "1\nok\n");
+}
+
+TEST_F(LaunchTest, WhatTheKernelShowsOfTheMachineIsMasked) {
+    EXPECT_EQ(print("k1", "head -c 1 /proc/kcore 2>/dev/null | grep -c .; ls /sys/firmware | grep -c .; cat /proc/keys /proc/timer_list 2>/dev/null | grep -c ."), "0\n0\n0\n");
+    EXPECT_EQ(print("k2", "(echo 1 >/proc/sys/kernel/panic) 2>&1 | grep -c Read-only; for p in bus fs irq sys; do grep -c \" /proc/$p proc ro\" /proc/mounts; done; "
+                          "touch /sys/x 2>&1 | grep -c Read-only; mkdir /sys/fs/cgroup/x 2>&1 | grep -c Read-only"),
+              "1\n1\n1\n1\n1\n1\n1\n");
+}
+
+TEST_F(LaunchTest, DevHasWhatProgramsExpect) {
+    EXPECT_EQ(print("d", "cd /dev; ls | tr '\\n' ' '; for l in fd stdin stdout stderr core ptmx; do readlink $l; done | tr '\\n' ' '; stat -c '%n %a %t:%T' null zero full random urandom tty | tr '\\n' ' '"),
+              "core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero "
+              "/proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/kcore pts/ptmx "
+              "null 666 1:3 zero 666 1:5 full 666 1:7 random 666 1:8 urandom 666 1:9 tty 666 5:0 ");
+    EXPECT_EQ(print("s", "grep -c ' /dev/shm tmpfs .*size=65536k' /proc/mounts; grep -c '^overlay / ' /proc/mounts"), "1\n1\n");
+    EXPECT_NE(print("g", "ls /sys/fs/cgroup; cat /proc/self/cgroup | grep -v ':/$'"), "");
+    EXPECT_EQ(output("g").find(instance_), std::string::npos) << "the host's cgroup paths can be seen: " << output("g");
+}
+
+TEST_F(LaunchTest, LinksInTheImageDontLeadMountsOutOfIt) {
+    std::string outside = root_ + "/outside", data = root_ + "/data";
+    make_folders(AT_FDCWD, outside);
+    make_folders(AT_FDCWD, data);
+    std::ofstream(data + "/here") << "here\n";
+    std::filesystem::create_symlink(outside, layer_ + "/absolute");
+    std::filesystem::create_symlink("../../../../../../../.." + outside, layer_ + "/climbing");
+    std::filesystem::create_symlink("nowhere/at/all", layer_ + "/dangling");
+    std::filesystem::create_symlink("/loop2", layer_ + "/loop1");
+    std::filesystem::create_symlink("/loop1", layer_ + "/loop2");
+    LaunchRequest r = shell("h1", "cat /absolute/a/here /climbing/b/here /nowhere/at/all/here");
+    r.mounts = {bind(data, "/absolute/a"), bind(data, "/climbing/b"), bind(data, "/dangling")};
+    run(r);
+    EXPECT_EQ(output("h1"), "here\nhere\nhere\n");
+    EXPECT_TRUE(std::filesystem::is_empty(outside)) << "a folder was made outside of the container";
+    r = request("h2", {"true"});
+    r.mounts = {bind(data, "/loop1/x")};
+    EXPECT_EQ(refusal(r), "mount target /loop1/x is a symbolic link in the image: not allowed");
+}
+
+TEST_F(LaunchTest, ProcCantBeMountedOver) {
+    make_folders(AT_FDCWD, root_ + "/data");
+    std::filesystem::create_symlink("/proc/sys", layer_ + "/innocent");
+    std::filesystem::create_symlink("/proc/self/fd", layer_ + "/fds");
+    for (const char* target : {"/proc/sys", "/innocent", "/fds"}) {
+        LaunchRequest r = request("p", {"true"});
+        r.mounts = {bind(root_ + "/data", target)};
+        EXPECT_NE(refusal(r).find("lies in /proc"), std::string::npos) << target;
+    }
+    LaunchRequest r = request("q", {"true"});
+    r.mounts = {bind(root_ + "/data", "/proc")};
+    EXPECT_EQ(refusal(r), "invalid mount: destination can't be '/proc'");
+    r.mounts = {bind(root_ + "/data", "/x/..")};
+    EXPECT_EQ(refusal(r), "invalid mount: destination can't be '/'");
+}
+
+TEST_F(LaunchTest, AnImageWhoseProcIsALinkIsRefused) {
+    std::string hostile = root_ + "/layers/hostile/fs";
+    make_folders(AT_FDCWD, hostile + "/elsewhere");
+    std::filesystem::create_symlink("elsewhere", hostile + "/proc");
+    LaunchRequest r = request("z", {"true"});
+    r.layers = {hostile, layer_};
+    EXPECT_EQ(refusal(r), "mount target /proc is a symbolic link in the image: not allowed");
+}
+
+TEST_F(LaunchTest, AWorkingDirectoryCantLeadToTheHost) {
+    std::filesystem::create_symlink("/proc/self/fd/7", layer_ + "/wd");
+    for (const char* folder : {"/proc/self/fd/3", "/proc/self/fd/7/../..", "/wd"}) {
+        LaunchRequest r = request("w", {"true"});
+        r.working_dir = folder;
+        EXPECT_NE(refusal(r).find("chdir to cwd"), std::string::npos) << folder;
+    }
+}
+
+TEST_F(LaunchTest, NetworkFilesComeFromTheContainersFolder) {
+    LaunchRequest r = shell("f", "cat /etc/hosts /etc/hostname /etc/resolv.conf");
+    for (const char* name : {"hosts", "hostname", "resolv.conf"}) std::ofstream(r.container_folder + "/" + name) << name << "\n";
+    std::filesystem::create_symlink("../run/systemd/resolve/stub-resolv.conf", layer_ + "/etc/resolv.conf");
+    run(r);
+    EXPECT_EQ(output("f"), "hosts\nhostname\nresolv.conf\n");
+}
+
+}  // namespace kedge::runtime
