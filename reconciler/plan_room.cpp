@@ -36,6 +36,13 @@ bool on_new_network(const Draft& draft, const ObservedContainer& container) {
                        [&](const runtime::NetworkAttachment& a) { return draft.new_networks.contains(a.network); });
 }
 
+/// The container that stays runs already, and the one that leaves has its ports.
+void add_handover(Draft& draft, const Slot& slot, const ObservedContainer& leaving) {
+    bool needs_ports = slot.keep && is_up(*slot.keep) && slot.keep->info.ports.empty() && !slot.keep->info.spec.ports.empty();
+    if (!needs_ports || leaving.info.ports.empty() || on_new_network(draft, *slot.keep)) return;
+    draft.add(MovePorts{slot.service, leaving.info.id, slot.keep->info.name}, "takes over from the container that leaves");
+}
+
 /// A container in a place that the target doesn't have.
 void add_unwanted(Draft& draft, const Slot& slot, const ObservedContainer& container) {
     if (!draft.history.going_back) {
@@ -66,6 +73,7 @@ void add_room(Draft& draft) {
             if (!slot->wanted) {
                 add_unwanted(draft, *slot, *container);
             } else if (on_new_network(draft, *container) || needed_elsewhere(draft, *slot, *container)) {
+                add_handover(draft, *slot, *container);
                 add_leave(draft, *container, slot->reason);
             }
         }
