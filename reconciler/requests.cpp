@@ -140,7 +140,8 @@ void SourceLoop::finish_requests() {
     std::set<std::string> finished;
     for (const auto& request : requests_) {
         const Work& work = works_.at(request->project);
-        bool waits = request->kind != Request::Kind::fetch && is_busy(work);
+        bool waits = request->kind == Request::Kind::rollback ? is_busy(work)
+                                                              : !request->polled || (request->kind == Request::Kind::sync && is_busy(work));
         if (waits) {
             left.push_back(request);
             continue;

@@ -73,13 +73,15 @@ void SourceLoop::start() {
 
 void SourceLoop::run(std::stop_token stop) {
     context_.stop = stop;
+    bool recovered = false;  // what was in progress when the agent went down doesn't wait for the repository to answer
     while (!stop.stop_requested()) {
         bool again = true;
         try {
             context_.machine.reset();
             handle_requests();
-            if (std::chrono::steady_clock::now() >= next_poll_) poll();
+            if (recovered && std::chrono::steady_clock::now() >= next_poll_) poll();
             again = pass();
+            recovered = recovered || !again;
             finish_requests();
             if (!again && std::exchange(trees_changed_, false)) keep_trees();
         } catch (const std::exception& e) {

@@ -40,7 +40,7 @@ struct Request {
     bool done = false;
     std::optional<Release> result;
     std::optional<Error> error;
-    bool begun = false;  ///< loop only: its effect on the project has been made
+    bool polled = false;  ///< loop only: the repository was asked since
 };
 
 /// The loop of one source: its thread fetches, gives every project its turns, and sleeps until something happens.

@@ -46,6 +46,7 @@ void SourceLoop::poll() {
             loaded_commit_ = commit->id;
         }
     }
+    for (const auto& request : requests_) request->polled = true;
     bool in_the_way = poll_error_.has_value();
     if (!poll_error_) poll_error_ = load_error_;
     for (auto& [name, work] : works_) work.poked = work.check = true;

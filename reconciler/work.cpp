@@ -67,6 +67,7 @@ Turn advance(Context& context, Work& work) {
         }
     }
     bool unfinished = work.newest && work.newest->state == ReleaseState::superseded;
+    if (unfinished && !work.desired) return {};  // what takes over from it is not known yet
     bool clean = work.retired.empty() && work.stopped.empty();
     if (!clean && !unfinished && !work.repair && std::chrono::steady_clock::now() >= work.clean_up_at) return clean_up(context, work);
     if (wants_release(work)) return begin_release(context, work);
