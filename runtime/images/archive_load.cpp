@@ -55,7 +55,8 @@ private:
 
     std::vector<LoadedImage> load_oci() {
         std::vector<LoadedImage> images;
-        for (const json& descriptor : json::parse(files_.text("index.json")).at("manifests")) {
+        const json index = json::parse(files_.text("index.json"));
+        for (const json& descriptor : index.at("manifests")) {
             LoadedImage image;
             image.entry.digest = fetch(descriptor);
             image.entry.media_type = descriptor.value("mediaType", std::string(kOciManifest));

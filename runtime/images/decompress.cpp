@@ -237,23 +237,30 @@ std::unique_ptr<ByteStream> open_compressed(int fd) {
     return decompress(std::move(source), compression);
 }
 
-void compress_zstd(ByteStream& source, const std::function<void(std::string_view)>& sink) {
-    std::unique_ptr<ZSTD_CCtx, size_t (*)(ZSTD_CCtx*)> context(ZSTD_createCCtx(), ZSTD_freeCCtx);
-    if (!context) throw Error(Code::resource_exhausted, "no memory for zstd");
-    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, 1);
-    ZSTD_CCtx_setParameter(context.get(), ZSTD_c_checksumFlag, 1);
+void compress_gzip(ByteStream& source, const std::function<void(std::string_view)>& sink) {
+    auto stream = std::make_unique<isal_zstream>();
+    std::vector<uint8_t> level_buffer(ISAL_DEF_LVL1_DEFAULT);
+    isal_deflate_init(stream.get());
+    stream->gzip_flag = IGZIP_GZIP;
+    stream->level = 1;
+    stream->level_buf = level_buffer.data();
+    stream->level_buf_size = static_cast<uint32_t>(level_buffer.size());
     std::vector<char> in_buffer(kInputSize);
-    std::vector<char> out_buffer(ZSTD_CStreamOutSize());
-    for (bool last = false; !last;) {
-        size_t size = source.read(in_buffer.data(), in_buffer.size());
-        last = size == 0;
-        ZSTD_inBuffer in{in_buffer.data(), size, 0};
-        for (size_t left = 1; in.pos < in.size || (last && left != 0);) {
-            ZSTD_outBuffer out{out_buffer.data(), out_buffer.size(), 0};
-            left = ZSTD_compressStream2(context.get(), &out, &in, last ? ZSTD_e_end : ZSTD_e_continue);
-            if (ZSTD_isError(left)) throw Error(Code::internal, std::string("zstd: ") + ZSTD_getErrorName(left));
-            if (out.pos > 0) sink({out_buffer.data(), out.pos});
-        }
+    std::vector<char> out_buffer(kInputSize);
+    while (!stream->end_of_stream) {
+        const size_t size = source.read(in_buffer.data(), in_buffer.size());
+        stream->end_of_stream = size == 0;
+        stream->next_in = reinterpret_cast<uint8_t*>(in_buffer.data());
+        stream->avail_in = static_cast<uint32_t>(size);
+        do {
+            stream->next_out = reinterpret_cast<uint8_t*>(out_buffer.data());
+            stream->avail_out = static_cast<uint32_t>(out_buffer.size());
+            if (int result = isal_deflate(stream.get()); result != COMP_OK) {
+                throw Error(Code::internal, "gzip failed (" + std::to_string(result) + ")");
+            }
+            const size_t made = out_buffer.size() - stream->avail_out;
+            if (made > 0) sink({out_buffer.data(), made});
+        } while (stream->avail_out == 0 || stream->avail_in > 0);
     }
 }
 

@@ -211,7 +211,7 @@ ImageInfo ImageStore::pull(const std::string& reference, const PullOptions& opti
     return describe(entries(), image->info.id);
 }
 
-/// A tar as a blob: as it came if it is compressed in a way that a manifest has a type for, else compressed with zstd.
+/// A tar as a blob: as it came if it is compressed in a way that a manifest has a type for, else compressed with gzip, which every tool reads.
 Digest ImageStore::store_tar(int tar_fd, std::stop_token stop) {
     auto source = std::make_unique<FdStream>(tar_fd);
     const Compression compression = detect_compression(source->head());
@@ -224,7 +224,7 @@ Digest ImageStore::store_tar(int tar_fd, std::stop_token stop) {
         std::vector<char> buffer(256u << 10);
         while (size_t size = source->read(buffer.data(), buffer.size())) store({buffer.data(), size});
     } else {
-        compress_zstd(*decompress(std::move(source), compression), store);
+        compress_gzip(*decompress(std::move(source), compression), store);
     }
     return writer.commit();
 }
