@@ -240,7 +240,10 @@ void Cgroups::make(const std::string& path, const Resources& r, const std::vecto
         else if (wanted) warnings.push_back(std::string("this machine has no ") + controller + " cgroup: the limit is not in force");
     };
     try {
-        for (const CgroupHierarchy& hierarchy : hierarchies_) make_group(hierarchy, path);
+        {
+            std::lock_guard lock(making_);
+            for (const CgroupHierarchy& hierarchy : hierarchies_) make_group(hierarchy, path);
+        }
         limit("memory", r.memory > 0 || r.memory_reservation > 0, [&](const CgroupHierarchy& h, const std::string& folder) {
             (h.v2 ? limit_memory_v2 : limit_memory_v1)(folder, r, warnings);
         });

@@ -53,6 +53,7 @@ private:
     const CgroupHierarchy* v2() const;
 
     std::vector<CgroupHierarchy> hierarchies_;
+    mutable std::mutex making_;  ///< nobody joins or fills a parent that another thread is still preparing
 };
 
 /// What mountinfo and cgroup.controllers say: for tests, the texts instead of the machine's.

@@ -3,6 +3,8 @@
 #include "base/confined.h"
 #include "base/error.h"
 
+#include <fmt/format.h>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -23,7 +25,7 @@ bool is_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info
 
 bool hides_below(int folder) {
     char value = 0;
-    std::string path = "/proc/self/fd/" + std::to_string(folder);
+    std::string path = fmt::format("/proc/self/fd/{}", folder);
     return ::getxattr(path.c_str(), "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
 }
 
@@ -40,13 +42,13 @@ std::string read_merged(const std::vector<std::string>& folders, const std::stri
             bool last = hides_below(etc.get());
             if (::fstatat(etc.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
                 if (is_whiteout(info)) return {};
-                Fd file = root.open("etc/" + name, O_RDONLY | O_NONBLOCK);
+                Fd file = root.open(fmt::format("etc/{}", name), O_RDONLY | O_NONBLOCK);
                 if (::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return {};
                 return read_all(file.get(), kLargestFile);
             }
             if (last) return {};
         } catch (const Error& e) {
-            if (e.code() != Code::not_found) throw e.with_context("/etc/" + name + " of the container");
+            if (e.code() != Code::not_found) throw e.with_context(fmt::format("/etc/{} of the container", name));
         }
     }
     return {};
@@ -89,10 +91,10 @@ LaunchUser UserDatabase::find(const std::string& user, const std::vector<std::st
     size_t colon = user.find(':');
     std::string name = user.substr(0, colon);
     std::string group = colon == std::string::npos ? std::string() : user.substr(colon + 1);
-    if (name.empty()) name = "0";
+    if (name.empty()) name.assign(1, '0');
 
     LaunchUser result;
-    result.home = "/";
+    result.home.assign(1, '/');
     std::optional<uint32_t> id = number(name);
     std::string login;
     bool found = false;
@@ -107,7 +109,7 @@ LaunchUser UserDatabase::find(const std::string& user, const std::vector<std::st
         return false;
     });
     if (!found) {
-        if (!id) throw Error(Code::invalid_argument, "unable to find user " + name + ": no matching entries in passwd file");
+        if (!id) throw Error(Code::invalid_argument, fmt::format("unable to find user {}: no matching entries in passwd file", name));
         result.uid = *id;
     }
 
@@ -118,7 +120,7 @@ LaunchUser UserDatabase::find(const std::string& user, const std::vector<std::st
             return !match;
         });
         if (match) return *match;
-        if (!gid) throw Error(Code::invalid_argument, "unable to find group " + wanted + ": no matching entries in group file");
+        if (!gid) throw Error(Code::invalid_argument, fmt::format("unable to find group {}: no matching entries in group file", wanted));
         return *gid;
     };
     if (!group.empty()) {

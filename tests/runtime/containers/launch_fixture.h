@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "runtime/containers/launcher.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
@@ -43,7 +44,7 @@ protected:
         char name[] = "/tmp/kedge-launch-XXXXXX";
         ASSERT_NE(::mkdtemp(name), nullptr);
         root_ = name;
-        instance_ = "kt" + std::to_string(::getpid()) + "-" + std::to_string(counter_++);
+        instance_ = fmt::format("kt{}-{}", ::getpid(), counter_++);
         mounts_before_ = slurp("/proc/self/mountinfo");
         layer_ = make_layer("base");
         launcher_ = std::make_unique<Launcher>(shim_path(), instance_);

@@ -69,7 +69,7 @@ TEST_F(LaunchTest, AProcessThatStaysBehindWithTheStreamsDoesNotKeepTheShim) {
 TEST_F(LaunchTest, AnIdleShimCostsLittleAndNeverWakesUp) {
     Launched launched = start(shell("i", "echo hello; exec sleep 1000"));
     for (int i = 0; i < 400 && log("i").empty(); i++) (void)wait_readable(launched.shim_pidfd.get(), 10);
-    std::string proc = "/proc/" + std::to_string(launched.shim.pid);
+    std::string proc = fmt::format("/proc/{}", launched.shim.pid);
     auto field = [&](const std::string& file, const std::string& key) {
         std::string text = slurp(proc + file);
         size_t at = text.find(key);
@@ -145,7 +145,7 @@ TEST_F(LaunchTest, EightThreadsStartContainersAtOnce) {
     std::atomic<int> good{0};
     std::vector<LaunchRequest> requests;
     for (int i = 0; i < 40; i++) {
-        requests.push_back(shell("c" + std::to_string(i), "echo " + std::to_string(i)));
+        requests.push_back(shell(fmt::format("c{}", i), fmt::format("echo {}", i)));
         started_.push_back(requests.back().id);
     }
     for (int t = 0; t < 8; t++) {
@@ -160,12 +160,12 @@ TEST_F(LaunchTest, EightThreadsStartContainersAtOnce) {
     }
     for (std::thread& thread : threads) thread.join();
     EXPECT_EQ(good, 40);
-    for (int i = 0; i < 40; i++) EXPECT_EQ(output("c" + std::to_string(i)), std::to_string(i) + "\n");
+    for (int i = 0; i < 40; i++) EXPECT_EQ(output(fmt::format("c{}", i)), fmt::format("{}\n", i));
 }
 
 TEST_F(LaunchTest, TheSameContainerStartsAgainAndAgain) {
     for (int i = 0; i < 5; i++) {
-        LaunchRequest r = shell("again", "echo " + std::to_string(i) + " >>/kept; cat /kept | grep -c .");
+        LaunchRequest r = shell("again", fmt::format("echo {} >>/kept; cat /kept | grep -c .", i));
         EXPECT_EQ(run(r).exit_code, 0);
         launcher_->clean_up(r.id, r.run_folder);
     }
