@@ -186,7 +186,7 @@ TEST_F(Blobs, ALeaseKeepsWhatWasComeAcross) {
 }
 
 /// What the test below runs in a process of its own, as fault points are armed by the environment at start.
-TEST_F(Blobs, DISABLED_StoringAndNaming) {
+TEST(BlobsInAnotherProcess, DISABLED_StoringAndNaming) {
     const Digest digest = Digest::of("hello world");
     BlobStore store(std::getenv("KEDGE_TEST_FOLDER"));
     BlobStore::Writer writer(store, digest);
@@ -203,7 +203,7 @@ TEST_F(Blobs, ADeathAtAnyPointLeavesAllOrNothing) {
         { BlobStore store(folder_path); }
         std::string output;
         const int code = run({"env", std::string("KEDGE_FAULT=") + point, "KEDGE_TEST_FOLDER=" + folder_path, "/proc/" + std::to_string(::getpid()) + "/exe",
-                              "--gtest_also_run_disabled_tests", "--gtest_filter=Blobs.DISABLED_StoringAndNaming"}, &output);
+                              "--gtest_also_run_disabled_tests", "--gtest_filter=BlobsInAnotherProcess.DISABLED_StoringAndNaming"}, &output);
         ASSERT_EQ(code, 128 + SIGKILL) << point << " was not passed: " << output;
         BlobStore store(folder_path);
         EXPECT_EQ(store.damaged(), "");
