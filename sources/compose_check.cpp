@@ -37,36 +37,28 @@ void check_dependencies(const Node& file, const std::map<std::string, std::vecto
     }
 }
 
-template <typename Declared>
-void check_declared(const Node& at, const std::string& service, const char* what, const std::string& name, const Declared& declared) {
-    if (!declared.contains(name)) fail(at, fmt::format("service \"{}\" refers to undefined {} {}", service, what, name));
-}
-
-/// The element of a list that says this, or the list.
-const Node& element(const Node& list, const std::string& text) {
-    for (const Node& item : list.items) {
+/// The element of a list or map that names this, or the whole.
+const Node& element(const Node& all, const std::string& name) {
+    if (const Node* entry = all.find(name)) return *entry;
+    for (const Node& item : all.items) {
         const Node* source = item.find("source");
-        if (item.text == text || item.text.starts_with(text + ":") || (source && source->text == text)) return item;
+        if (item.text == name || item.text.starts_with(name + ":") || (source && source->text == name)) return item;
     }
-    return list;
+    return all;
 }
 
 void check_references(const Node& file, const Project& project, const Service& service) {
-    for (const NetworkUse& use : service.networks) {
-        check_declared(nearest(file, {"services", service.name, "networks", use.network}), service.name, "network", use.network, project.networks);
-    }
-    const Node& volumes = nearest(file, {"services", service.name, "volumes"});
+    auto check = [&](const char* what, const char* section, const std::string& name, const auto& declared) {
+        if (declared.contains(name)) return;
+        fail(element(nearest(file, {"services", service.name, section}), name),
+             fmt::format("service \"{}\" refers to undefined {} {}", service.name, what, name));
+    };
+    for (const NetworkUse& use : service.networks) check("network", "networks", use.network, project.networks);
     for (const VolumeMount& mount : service.volumes) {
-        if (mount.type == "volume" && !mount.source.empty()) {
-            check_declared(element(volumes, mount.source), service.name, "volume", mount.source, project.volumes);
-        }
+        if (mount.type == "volume" && !mount.source.empty()) check("volume", "volumes", mount.source, project.volumes);
     }
-    for (const FileUse& use : service.secrets) {
-        check_declared(element(nearest(file, {"services", service.name, "secrets"}), use.source), service.name, "secret", use.source, project.secrets);
-    }
-    for (const FileUse& use : service.configs) {
-        check_declared(element(nearest(file, {"services", service.name, "configs"}), use.source), service.name, "config", use.source, project.configs);
-    }
+    for (const FileUse& use : service.secrets) check("secret", "secrets", use.source, project.secrets);
+    for (const FileUse& use : service.configs) check("config", "configs", use.source, project.configs);
 }
 
 void check_targets(const Node& file, const Service& service) {

@@ -19,10 +19,17 @@ std::string resolve_file(const Loading& loading, const Node& node, const std::st
     return resolve_path(home, path.size() > 2 ? path.substr(2) : ".");
 }
 
-std::string read_project_file(const Loading& loading, const Node& node, const std::string& path, size_t limit) {
+void spend(Loading& loading, const Node& node, size_t bytes) {
+    loading.bytes += bytes;
+    if (loading.bytes > kBytesLimit) fail(node, fmt::format("the project takes more than {} bytes from files and variables", kBytesLimit));
+}
+
+std::string read_project_file(Loading& loading, const Node& node, const std::string& path, size_t limit) {
     std::string full = resolve_file(loading, node, path);
     try {
-        return loading.files.read(full, limit);
+        std::string text = loading.files.read(full, limit);
+        spend(loading, node, text.size());
+        return text;
     } catch (const Error& e) {
         if (e.code() == Code::not_found) fail(node, fmt::format("{} not found", loading.files.shown(full)));
         fail(node, e.what());
@@ -76,11 +83,15 @@ std::map<std::string, std::string> read_environment(Loading& loading, const Node
             std::string full = resolve_file(loading, item, use.path);
             if (!use.required && !loading.files.exists(full)) continue;
             std::string text = read_project_file(loading, item, use.path);
+            std::map<std::string, std::string> values;
             try {
-                auto values = use.raw ? parse_raw(text) : parse_env_file(text, loading.files.shown(full), loading.variables);
-                for (auto& [name, value] : values) environment[name] = std::move(value);
+                values = use.raw ? parse_raw(text) : parse_env_file(text, loading.files.shown(full), loading.variables);
             } catch (const Error& e) {
                 fail(item, e.what(), e.hint());
+            }
+            for (auto& [name, value] : values) {
+                spend(loading, item, value.size());
+                environment[name] = std::move(value);
             }
         }
     });
@@ -91,6 +102,7 @@ std::map<std::string, std::string> read_environment(Loading& loading, const Node
                 if (!value.is_scalar()) fail(value, "must be a string, number, boolean or null");
                 environment[name] = value.text;
             } else if (auto found = loading.variables.find(name); found != loading.variables.end()) {
+                spend(loading, value, found->second.size());
                 environment[name] = found->second;
             } else {
                 environment.erase(name);

@@ -162,11 +162,16 @@ std::optional<ProjectFiles::Found> ProjectFiles::find(const std::string& path) c
     std::string real = path_of_fd(entry.get());
     std::string root = path_of_fd(root_->fd());
     if (!is_inside(real, root)) throw Error(Code::invalid_argument, fmt::format("{} lies outside the repository", shown(path)));
-    Hasher hasher;
-    size_t slash = real.rfind('/');
-    Fd parent = real == root ? root_->open("", O_PATH | O_DIRECTORY) : root_->open(real.substr(root.size(), slash - root.size()), O_PATH | O_DIRECTORY);
-    hash_entry(hasher, parent.get(), real == root ? "." : real.substr(slash + 1), 0);
-    return Found{real, hasher.finish().str()};
+    std::string& digest = digests_[real];
+    if (digest.empty()) {
+        Hasher hasher;
+        size_t slash = real.rfind('/');
+        bool whole = real == root;
+        Fd parent = root_->open(whole ? "" : real.substr(root.size(), slash - root.size()), O_PATH | O_DIRECTORY);
+        hash_entry(hasher, parent.get(), whole ? "." : real.substr(slash + 1), 0);
+        digest = hasher.finish().str();
+    }
+    return Found{real, digest};
 }
 
 }  // namespace kedge::sources

@@ -2,6 +2,7 @@
 
 #include "base/confined.h"
 
+#include <map>
 #include <optional>
 #include <string>
 
@@ -44,6 +45,7 @@ private:
 
     std::string directory_, confine_to_;
     std::optional<ConfinedRoot> root_;
+    mutable std::map<std::string, std::string> digests_;  ///< of what was found: services share folders
 };
 
 }  // namespace kedge::sources

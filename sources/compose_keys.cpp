@@ -7,11 +7,11 @@ namespace kedge::sources {
 namespace keys {
 
 // Compose specification, compose-spec.json.
-const KeyTable project{{"version", "name", "services", "networks", "volumes", "secrets", "configs"}, {"include", "models"}};
+const KeyTable project{{"version", "name", "include", "services", "networks", "volumes", "secrets", "configs"}, {"models"}};
 
 const KeyTable service{
     {"attach",       "cap_add",    "cap_drop",       "command",      "configs",     "container_name",
-     "cpus",        "depends_on",   "deploy",     "devices",        "dns",          "dns_search",  "domainname",
+     "extends",     "cpus",        "depends_on",   "deploy",     "devices",        "dns",          "dns_search",  "domainname",
      "entrypoint",  "env_file",     "environment", "expose",        "extra_hosts",  "group_add",   "healthcheck",
      "hostname",    "image",        "init",       "labels",         "logging",      "mem_limit",   "mem_reservation",
      "memswap_limit", "network_mode", "networks", "pids_limit",     "platform",     "ports",       "privileged",
@@ -20,7 +20,7 @@ const KeyTable service{
      "ulimits",     "user",         "volumes",    "working_dir",    "x-kedge"},
     {"annotations",    "blkio_config",   "build",          "cgroup",       "cgroup_parent",   "cpu_count",       "cpu_percent",
      "cpu_period",     "cpu_quota",      "cpu_rt_period", "cpu_rt_runtime", "cpu_shares",      "cpuset",
-     "credential_spec", "develop",       "device_cgroup_rules", "dns_opt",  "extends",         "external_links",
+     "credential_spec", "develop",       "device_cgroup_rules", "dns_opt",  "external_links",
      "gpus",           "ipc",            "isolation",    "label_file",      "links",           "mac_address",
      "mem_swappiness", "models",         "oom_kill_disable", "oom_score_adj", "pid",           "post_start",
      "pre_start",      "pre_stop",       "provider",     "pull_refresh_after", "runtime",      "storage_opt",
@@ -48,6 +48,7 @@ const KeyTable ulimit{{"soft", "hard"}, {}};
 const KeyTable file_use{{"source", "target", "uid", "gid", "mode"}, {}};
 const KeyTable env_file{{"path", "required", "format"}, {}};
 const KeyTable extends{{"service", "file"}, {}};
+const KeyTable include{{"path", "project_directory", "env_file"}, {}};
 const KeyTable device{{"source", "target", "permissions"}, {}};
 
 const KeyTable deploy{{"mode", "replicas", "labels", "update_config", "rollback_config", "resources", "restart_policy"},

@@ -1,9 +1,9 @@
 #include "sources/compose_load.h"
 
 #include "base/error.h"
-#include "sources/compose_interpolate.h"
 #include "sources/compose_keys.h"
 #include "sources/compose_merge.h"
+#include "sources/compose_tree.h"
 
 #include <fmt/format.h>
 
@@ -80,45 +80,6 @@ std::vector<std::string> find_files(const Loading& loading) {
                 "it is called compose.yaml, compose.yml, docker-compose.yaml or docker-compose.yml");
 }
 
-/// Replaces variables in every string value; `spent` bounds the whole file.
-void interpolate_tree(Loading& loading, Node& node, size_t& spent) {
-    for (Node& item : node.items) interpolate_tree(loading, item, spent);
-    for (auto& [key, value] : node.entries) interpolate_tree(loading, value, spent);
-    if (!node.is_string() || node.text.find('$') == std::string::npos) return;
-    auto lookup = [&](const std::string& name) -> const std::string* {
-        auto found = loading.variables.find(name);
-        return found == loading.variables.end() ? nullptr : &found->second;
-    };
-    auto on_unset = [&](const std::string& name) {
-        loading.warnings.insert(fmt::format("the \"{}\" variable is not set, defaulting to a blank string", name));
-    };
-    try {
-        node.text = interpolate(node.text, lookup, on_unset);
-    } catch (const Error& e) {
-        fail(node, e.what(), e.hint());
-    }
-    spent += node.text.size();
-    if (spent > yaml::kTextLimit) fail(node, fmt::format("variables expand to more than {} bytes", yaml::kTextLimit));
-}
-
-Node load_file(Loading& loading, const std::string& path) {
-    std::string text;
-    try {
-        text = loading.files.read(path, yaml::kFileLimit);
-    } catch (const Error& e) {
-        // A missing file is the caller's not_found; a bad one is said like everything else about the content.
-        if (e.code() == Code::not_found) throw Error(Code::not_found, fmt::format("{} not found", loading.files.shown(path)));
-        throw;
-    }
-    Node file = yaml::parse(text, loading.files.shown(path));
-    if (file.is_null()) fail(file, "empty compose file");
-    if (!file.is_map()) fail(file, "top-level object must be a mapping");
-    size_t spent = 0;
-    interpolate_tree(loading, file, spent);
-    normalize_services(file);
-    return file;
-}
-
 /// Before anything else is read: variables may refer to the project's name.
 void choose_name(Loading& loading, Project& project) {
     std::string given = loading.input.project_name;
@@ -133,8 +94,7 @@ void choose_name(Loading& loading, Project& project) {
         Node file = yaml::parse(loading.files.read(*path, yaml::kFileLimit), loading.files.shown(*path));
         Node* name = file.find("name");
         if (!name || name->is_null()) continue;
-        size_t spent = 0;
-        interpolate_tree(loading, *name, spent);
+        interpolate_tree(loading, *name);
         project.name = read_string(*name);
         if (!is_project_name(project.name)) fail(*name, invalid_name(project.name));
     }
@@ -195,7 +155,7 @@ std::string normalize_project_name(const std::string& name) {
 }
 
 Project load_compose(const ComposeInput& input) {
-    Loading loading{input, ProjectFiles(input.directory, input.confine_to), {}, {}};
+    Loading loading(input);
     loading.variables = load_variables(input, loading.files);
     Project project;
     project.directory = loading.files.directory();
@@ -203,15 +163,7 @@ Project load_compose(const ComposeInput& input) {
     choose_name(loading, project);
     loading.variables["COMPOSE_PROJECT_NAME"] = project.name;
 
-    Node file;
-    for (const std::string& path : project.files) {
-        Node next = load_file(loading, path);
-        if (file.is_null()) {
-            file = std::move(next);
-        } else {
-            merge_files(file, std::move(next));
-        }
-    }
+    Node file = load_tree(loading, project.files, loading.files.directory());
     drop_resets(file);
     check_keys(file, keys::project);
     with(file, "version", [&](const Node& value) {

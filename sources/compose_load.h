@@ -12,16 +12,31 @@ namespace kedge::sources {
 
 /// What the readers of one project share.
 struct Loading {
+    explicit Loading(const ComposeInput& asked) : input(asked), files(asked.directory, asked.confine_to) {}
+
     const ComposeInput& input;
     ProjectFiles files;
     std::map<std::string, std::string> variables;  ///< for interpolation and for names without a value
     std::set<std::string> warnings;
+    size_t bytes = 0;  ///< read from files and variables so far: see spend()
+    size_t ports = 0;
+    const yaml::Node* included_from = nullptr;  ///< where messages about an included file that isn't there point to
+    std::vector<std::string> including;  ///< the included files on the way to the one being read
+    size_t trees = 0;  ///< YAML files read
 };
+
+inline constexpr size_t kServiceLimit = 1000;
+inline constexpr size_t kPortLimit = 100000;
+/// Of everything that a project takes from environment files, secrets and configs: each file is small, but a thousand services may name it.
+inline constexpr size_t kBytesLimit = 64u << 20;
+
+/// Counts; fails at the node when a project takes more than kBytesLimit.
+void spend(Loading& loading, const yaml::Node& node, size_t bytes);
 
 /// A relative or `~` path of a file to read, resolved against the project's folder. `what` fails at the node for paths outside a confined tree.
 std::string resolve_file(const Loading& loading, const yaml::Node& node, const std::string& path);
 /// Reads such a file; errors name the node.
-std::string read_project_file(const Loading& loading, const yaml::Node& node, const std::string& path, size_t limit = 1u << 20);
+std::string read_project_file(Loading& loading, const yaml::Node& node, const std::string& path, size_t limit = 1u << 20);
 
 Service read_service(Loading& loading, const std::string& name, const yaml::Node& node);
 VolumeMount read_mount(const Loading& loading, const yaml::Node& node);

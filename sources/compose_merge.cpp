@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <initializer_list>
 #include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 
 namespace kedge::sources {
 
@@ -29,6 +31,7 @@ Node with_kind(const Node& like, yaml::Kind kind) {
 void list_to_map(Node* list) {
     if (!list || !list->is_sequence()) return;
     Node map = with_kind(*list, yaml::Kind::map);
+    std::unordered_map<std::string, size_t> positions;
     for (Node& item : list->items) {
         if (!item.is_scalar()) yaml::fail(item, "must be a string of the form NAME=value");
         size_t equals = item.text.find('=');
@@ -36,8 +39,12 @@ void list_to_map(Node* list) {
         if (key.empty()) yaml::fail(item, "\"" + item.text.substr(0, 200) + "\" has no name");
         Node value = with_kind(item, yaml::Kind::null);
         if (equals != std::string::npos) value = yaml::string_node(item, item.text.substr(equals + 1));
-        map.erase(key);
-        map.entries.emplace_back(std::move(key), std::move(value));
+        auto [position, added] = positions.emplace(key, map.entries.size());
+        if (added) {
+            map.entries.emplace_back(std::move(key), std::move(value));
+        } else {
+            map.entries[position->second].second = std::move(value);
+        }
     }
     *list = std::move(map);
 }
@@ -55,9 +62,10 @@ void scalar_to_list(Node* value) {
 void names_to_map(Node* list) {
     if (!list || !list->is_sequence()) return;
     Node map = with_kind(*list, yaml::Kind::map);
+    std::unordered_set<std::string> names;
     for (Node& item : list->items) {
         if (!item.is_string()) yaml::fail(item, "must be a string");
-        if (!map.find(item.text)) map.entries.emplace_back(item.text, with_kind(item, yaml::Kind::null));
+        if (names.insert(item.text).second) map.entries.emplace_back(item.text, with_kind(item, yaml::Kind::null));
     }
     *list = std::move(map);
 }
@@ -104,37 +112,46 @@ std::string identity(std::string_view list, const Node& item) {
 }
 
 void merge_list(std::string_view name, Node& base, Node& over) {
+    std::unordered_map<std::string, size_t> positions;
+    for (size_t i = 0; i < base.items.size(); ++i) positions.emplace(identity(name, base.items[i]), i);
     for (Node& item : over.items) {
         std::string id = identity(name, item);
-        auto same = std::find_if(base.items.begin(), base.items.end(),
-                                 [&](const Node& other) { return !id.empty() && identity(name, other) == id; });
-        if (same == base.items.end()) {
+        auto [position, added] = positions.emplace(id, base.items.size());
+        if (added || id.empty()) {
             base.items.push_back(std::move(item));
         } else {
-            *same = std::move(item);
+            base.items[position->second] = std::move(item);
+        }
+    }
+}
+
+void merge_value(std::string_view name, Node& base, Node over);
+
+void merge_map(std::string_view name, Node& base, Node& over) {
+    std::unordered_map<std::string, size_t> positions;
+    for (size_t i = 0; i < base.entries.size(); ++i) positions.emplace(base.entries[i].first, i);
+    for (auto& [key, value] : over.entries) {
+        if (key.starts_with("x-") && key != "x-kedge") continue;  // nobody reads them any more
+        auto [position, added] = positions.emplace(key, base.entries.size());
+        if (added) {
+            base.entries.emplace_back(key, std::move(value));
+            continue;
+        }
+        Node& old = base.entries[position->second].second;
+        if (name == "environment") {
+            old = std::move(value);  // null too: the variable's value then comes from outside
+        } else {
+            merge_value(key, old, std::move(value));
         }
     }
 }
 
 void merge_value(std::string_view name, Node& base, Node over) {
+    bool replaced = !over.tag.empty() || !base.tag.empty();
     if (over.tag == "!override") over.tag.clear();
-    else if (over.is_null() && over.tag.empty()) return;
-    else if (base.is_map() && over.is_map() && base.tag.empty() && over.tag.empty()) {
-        for (auto& [key, value] : over.entries) {
-            Node* old = base.find(key);
-            if (value.tag == "!reset") {
-                base.erase(key);
-            } else if (old && name == "environment") {
-                *old = std::move(value);  // null too: the variable's value comes from outside
-            } else if (old) {
-                merge_value(key, *old, std::move(value));
-            } else {
-                base.entries.emplace_back(key, std::move(value));
-            }
-        }
-        return;
-    } else if (base.is_sequence() && over.is_sequence() && base.tag.empty() && over.tag.empty() &&
-               !is_in(name, {"command", "entrypoint", "test"})) {
+    if (!replaced && over.is_null()) return;
+    if (!replaced && base.is_map() && over.is_map()) return merge_map(name, base, over);
+    if (!replaced && base.is_sequence() && over.is_sequence() && !is_in(name, {"command", "entrypoint", "test"})) {
         return merge_list(name, base, over);
     }
     base = std::move(over);
@@ -153,16 +170,13 @@ void normalize_services(Node& file) {
     }
 }
 
-void merge_files(Node& base, Node over) {
-    merge_value("", base, std::move(over));
-}
-
-void merge_service(Node& base, Node over) {
+void merge_tree(Node& base, Node over) {
     merge_value("", base, std::move(over));
 }
 
 void drop_resets(Node& node) {
     auto is_reset = [](const Node& value) { return value.tag == "!reset"; };
+    if (node.tag == "!override") node.tag.clear();
     std::erase_if(node.items, is_reset);
     std::erase_if(node.entries, [&](const auto& entry) { return is_reset(entry.second); });
     for (Node& item : node.items) drop_resets(item);

@@ -46,24 +46,12 @@ std::string read_host_ip(const Node& node, const std::string& text) {
     return text;
 }
 
-/// The published ports of `count` containers' ports: one for each, or one range for a single one.
-std::vector<Port> spread(const Node& node, const Port& like, Range target, std::optional<Range> published) {
-    if (published && target.count() > 1 && published->count() != target.count()) {
-        fail(node, fmt::format("\"{}\": the ranges differ in length", node.text));
-    }
-    std::vector<Port> ports;
-    for (int i = 0; i < target.count(); ++i) {
-        Port port = like;
-        port.target = static_cast<uint16_t>(target.first + i);
-        if (published && target.count() > 1) port.published = static_cast<uint16_t>(published->first + i);
-        if (published && target.count() == 1) {
-            port.published = published->first;
-            if (published->count() > 1) port.published_last = published->last;
-        }
-        ports.push_back(port);
-    }
-    return ports;
-}
+/// An entry as it is written, its ranges not yet spread.
+struct Entry {
+    Port like;
+    Range target;
+    std::optional<Range> published;
+};
 
 std::string read_protocol(const Node& node, const std::string& text) {
     if (text == "tcp" || text == "udp") return text;
@@ -71,7 +59,7 @@ std::string read_protocol(const Node& node, const std::string& text) {
     fail(node, fmt::format("\"{}\" is not a protocol", text.substr(0, 50)));
 }
 
-std::vector<Port> read_short(const Node& node) {
+Entry read_short(const Node& node) {
     std::string text = read_text(node);
     Port port;
     if (size_t slash = text.find('/'); slash != std::string::npos) {
@@ -81,7 +69,7 @@ std::vector<Port> read_short(const Node& node) {
     size_t last = text.rfind(':');
     auto target = port_range(last == std::string::npos ? text : text.substr(last + 1));
     if (!target) not_a_port(node);
-    if (last == std::string::npos) return spread(node, port, *target, std::nullopt);
+    if (last == std::string::npos) return {port, *target, std::nullopt};
 
     std::string host = text.substr(0, last);
     if (host.starts_with('[')) {
@@ -95,14 +83,14 @@ std::vector<Port> read_short(const Node& node) {
     }
     if (host.empty() || host == "0") {
         if (colon == std::string::npos && host.empty()) not_a_port(node);
-        return spread(node, port, *target, std::nullopt);
+        return {port, *target, std::nullopt};
     }
     auto published = port_range(host);
     if (!published) not_a_port(node);
-    return spread(node, port, *target, published);
+    return {port, *target, published};
 }
 
-std::vector<Port> read_long(const Node& node) {
+Entry read_long(const Node& node) {
     check_keys(node, keys::port);
     Port port;
     with(node, "protocol", [&](const Node& value) { port.protocol = read_protocol(value, read_string(value)); });
@@ -121,23 +109,39 @@ std::vector<Port> read_long(const Node& node) {
         published = port_range(text);
         if (!published) not_a_port(value);
     });
-    return spread(node, port, {container, container}, published);
+    return {port, {container, container}, published};
 }
 
-}  // namespace
-
-std::vector<Port> read_port(const Node& node) {
+Entry read_entry(const Node& node) {
     if (node.is_map()) return read_long(node);
     if (!node.is_scalar()) fail(node, "must be a string, number or mapping");
     return read_short(node);
 }
 
-std::string port_identity(const Node& node) {
-    std::string identity;
-    for (const Port& port : read_port(node)) {
-        identity += fmt::format("{}:{}-{}:{}/{},", port.host_ip, port.published, port.published_last, port.target, port.protocol);
+}  // namespace
+
+std::vector<Port> read_port(const Node& node) {
+    auto [like, target, published] = read_entry(node);
+    if (published && target.count() > 1 && published->count() != target.count()) {
+        fail(node, fmt::format("\"{}\": the ranges differ in length", node.text));
     }
-    return identity;
+    std::vector<Port> ports;
+    for (int i = 0; i < target.count(); ++i) {
+        Port& port = ports.emplace_back(like);
+        port.target = static_cast<uint16_t>(target.first + i);
+        if (!published) continue;
+        // A range for a single container port: any free one of it.
+        bool any = target.count() == 1 && published->count() > 1;
+        port.published = static_cast<uint16_t>(published->first + i);
+        if (any) port.published_last = published->last;
+    }
+    return ports;
+}
+
+std::string port_identity(const Node& node) {
+    auto [like, target, published] = read_entry(node);
+    Range host = published.value_or(Range{});
+    return fmt::format("{}:{}-{}:{}-{}/{}", like.host_ip, host.first, host.last, target.first, target.last, like.protocol);
 }
 
 std::string short_mount_target(const std::string& text) {

@@ -155,6 +155,7 @@ FileSource read_file_source(Loading& loading, const std::string& key, const Node
         auto found = loading.variables.find(read_string(value));
         if (found == loading.variables.end()) fail(value, fmt::format("environment variable \"{}\" is not set", value.text));
         source.content = found->second;
+        spend(loading, value, source.content.size());
         source.content_digest = Digest::of(source.content).str();
     });
     with(node, "content", [&](const Node& value) {

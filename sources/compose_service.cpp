@@ -218,7 +218,7 @@ std::string read_pull_policy(const Node& node) {
 }
 
 /// Docker's client puts a profile's file into the option; so do we.
-std::vector<std::string> read_security(const Loading& loading, const Node& node) {
+std::vector<std::string> read_security(Loading& loading, const Node& node) {
     if (!node.is_sequence()) fail(node, "must be a list");
     std::vector<std::string> options;
     for (const Node& item : node.items) {
@@ -260,12 +260,15 @@ void read_what_runs(Loading& loading, const Node& node, Service& service) {
     with(node, "x-kedge", [&](const Node& value) { service.probe = read_probe(value); });
 }
 
-void read_connections(const Node& node, Service& service) {
+void read_connections(Loading& loading, const Node& node, Service& service) {
     with(node, "depends_on", [&](const Node& value) { service.depends_on = read_dependencies(value); });
     with(node, "ports", [&](const Node& value) {
         if (!value.is_sequence()) fail(value, "must be a list");
         for (const Node& item : value.items) {
+            size_t before = service.ports.size();
             for (Port& port : read_port(item)) service.ports.push_back(std::move(port));
+            loading.ports += service.ports.size() - before;
+            if (loading.ports > kPortLimit) fail(item, fmt::format("the project has more than {} ports", kPortLimit));
         }
     });
     with(node, "expose", [](const Node& value) { read_strings(value, true); });
@@ -292,7 +295,7 @@ void read_files(const Loading& loading, const Node& node, Service& service) {
     with(node, "read_only", [&](const Node& value) { service.read_only = read_bool(value); });
 }
 
-void read_limits(const Loading& loading, const Node& node, Service& service) {
+void read_limits(Loading& loading, const Node& node, Service& service) {
     for (auto [key, field] : {std::pair{"init", &service.init}, {"privileged", &service.privileged}, {"tty", &service.tty}, {"stdin_open", &service.stdin_open}}) {
         with(node, key, [&](const Node& value) { *field = read_bool(value); });
     }
@@ -325,7 +328,7 @@ Service read_service(Loading& loading, const std::string& name, const Node& node
     service.update_config.failure_action = "rollback";
     service.rollback_config.failure_action = "pause";
     read_what_runs(loading, node, service);
-    read_connections(node, service);
+    read_connections(loading, node, service);
     read_files(loading, node, service);
     read_limits(loading, node, service);
     with(node, "scale", [&](const Node& value) { service.replicas = static_cast<int>(read_integer(value, 0, 1000)); });

@@ -24,14 +24,6 @@ Node* Node::find(std::string_view key) {
     return const_cast<Node*>(std::as_const(*this).find(key));
 }
 
-Node& Node::at_or_add(const std::string& key) {
-    if (Node* found = find(key)) return *found;
-    Node added;
-    added.line = line;
-    added.place = std::make_shared<const Place>(Place{place, key});
-    return entries.emplace_back(key, std::move(added)).second;
-}
-
 void Node::erase(std::string_view key) {
     std::erase_if(entries, [&](const auto& entry) { return entry.first == key; });
 }
@@ -67,6 +59,13 @@ Node string_node(const Node& like, std::string text) {
     node.line = like.line;
     node.place = like.place;
     return node;
+}
+
+bool same_content(const Node& a, const Node& b) {
+    auto same_entry = [](const auto& x, const auto& y) { return x.first == y.first && same_content(x.second, y.second); };
+    return a.kind == b.kind && a.text == b.text && a.tag == b.tag &&
+           std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(), same_content) &&
+           std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), b.entries.end(), same_entry);
 }
 
 size_t count_nodes(const Node& node) {

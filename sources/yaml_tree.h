@@ -41,8 +41,6 @@ struct Node {
 
     const Node* find(std::string_view key) const;
     Node* find(std::string_view key);
-    /// The entry, appended as null when it is missing.
-    Node& at_or_add(const std::string& key);
     void erase(std::string_view key);
 };
 
@@ -57,6 +55,9 @@ std::string where(const Node& node);
 
 /// A scalar of type string at the place of another value: for forms that are rewritten into others.
 Node string_node(const Node& like, std::string text);
+
+/// Whether they say the same, wherever they stand.
+bool same_content(const Node& a, const Node& b);
 
 /// How many values there are below and including this one.
 size_t count_nodes(const Node& node);
