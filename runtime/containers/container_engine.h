@@ -83,6 +83,7 @@ private:
     struct Prepared;
     void start_locked(const std::string& id, const StartOptions& options, bool by_policy);
     Prepared prepare(const ContainerRecord& record, const StartOptions& options);
+    BridgeNetworks::Attached reserve(const BridgeNetworks::Attachment& attachment);
     LaunchRequest request_of(const ContainerRecord& record, const Prepared& prepared) const;
     void undo_start(const std::string& id);
     void start_failed(const Snapshot& record, bool by_policy, int exit_code, const Error& error);

@@ -90,7 +90,7 @@ void ContainerEngine::recover_container(const Snapshot& record) {
 void ContainerEngine::adopt(const Snapshot& record, Launched run) {
     const std::string& id = record->info.id;
     BridgeNetworks::Attachment attachment = attachment_of(*record, !record->info.ports.empty());
-    if (!attachment.networks.empty()) networks_.adopt(attachment, {record->info.endpoints, record->info.ports});
+    if (record->info.spec.network_mode != "host") networks_.adopt(attachment, {record->info.endpoints, record->info.ports});
     auto shared = std::make_shared<const Launched>(std::move(run));
     set_run(id, shared);
     if (record->info.pid != shared->init.pid) {

@@ -164,6 +164,15 @@ void ContainerEngine::start_failed(const Snapshot& record, bool by_policy, int e
     remove_locked(failed, true);
 }
 
+BridgeNetworks::Attached ContainerEngine::reserve(const BridgeNetworks::Attachment& attachment) {
+    try {
+        return networks_.reserve(attachment);
+    } catch (const Error& e) {
+        if (std::string_view(e.what()).find("port is already allocated") == std::string_view::npos) throw;
+        throw e.with_context("driver failed programming external connectivity on endpoint " + attachment.container_name);
+    }
+}
+
 ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record, const StartOptions& options) {
     const ContainerInfo& info = record.info;
     Prepared prepared;
@@ -186,15 +195,8 @@ ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record
     }
     prepared.attachment = attachment_of(record, options.publish_ports);
     std::string name_server;
-    if (!prepared.attachment.networks.empty()) {
-        try {
-            prepared.attached = networks_.reserve(prepared.attachment);
-        } catch (const Error& e) {
-            if (std::string_view(e.what()).find("port is already allocated") == std::string_view::npos) throw;
-            throw e.with_context("driver failed programming external connectivity on endpoint " + info.name);
-        }
-        name_server = networks_.name_server(prepared.attachment.networks[0].network);
-    }
+    if (info.spec.network_mode != "host") prepared.attached = reserve(prepared.attachment);  // without networks: for lo
+    if (!prepared.attachment.networks.empty()) name_server = networks_.name_server(prepared.attachment.networks[0].network);
     const auto& endpoints = prepared.attached.endpoints;
     std::string gateway = info.spec.network_mode == "host" ? "127.0.0.1" : endpoints.empty() ? "" : endpoints[0].gateway;
     write_etc_files(folder.get(), etc_files(info, prepared.hostname, endpoints, name_server, gateway));

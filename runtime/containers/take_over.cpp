@@ -1,7 +1,6 @@
 #include "runtime/containers/container_engine.h"
 
 #include "base/error.h"
-#include "base/fault.h"
 
 #include <fmt/format.h>
 
@@ -33,7 +32,7 @@ void ContainerEngine::take_over_ports(const std::string& from, const std::string
                                                     port.container_port, old->info.name));
         }
     }
-    fault_point("ports.move.before");
+    // An agent that dies in between finds the ports where the records say they were.
     networks_.move_ports(old->info.id, next->info.id);
     store_.change_both(old->info.id, next->info.id, [](ContainerRecord& a, ContainerRecord& b) {
         b.info.ports.insert(b.info.ports.end(), a.info.ports.begin(), a.info.ports.end());
@@ -41,7 +40,6 @@ void ContainerEngine::take_over_ports(const std::string& from, const std::string
         a.info.ports.clear();
         a.ports_published = false;
     });
-    fault_point("ports.move.after");
 }
 
 }  // namespace kedge::runtime

@@ -97,7 +97,7 @@ public:
         options.root = folder + "/root";
         options.run = folder + "/run";
         options.instance = instance;
-        options.shim = KEDGE_BUILD "/runtime/shim/kedge-shim";
+        options.shim = KEDGE_BUILD "/bin/kedge-shim";
         options.address_pools = {"172.28.0.0/16"};
         open_engine();
         import("busybox", busybox_tar(), {"CMD [\"sh\"]"});
