@@ -1,0 +1,132 @@
+#include "api/docker_json.h"
+#include "api/filters.h"
+#include "api/reply.h"
+#include "api/routes.h"
+#include "base/error.h"
+#include "runtime/engine.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <charconv>
+
+namespace kedge::api {
+
+using nlohmann::json;
+using runtime::ContainerInfo;
+
+namespace {
+
+const std::set<std::string> kFilters = {"id",     "name",    "status", "label",  "ancestor", "health",
+                                        "network", "volume", "exited", "before", "since",    "publish"};
+
+bool name_matches(const Filters& filters, const ContainerInfo& info) {
+    const auto& wanted = filters.values("name");
+    // Docker matches a pattern against /name; people use plain parts, sometimes anchored.
+    return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](std::string part) {
+        bool from_start = part.starts_with("^"), to_end = part.ends_with("$");
+        if (from_start) part.erase(0, 1);
+        if (to_end) part.pop_back();
+        if (part.starts_with("/")) {
+            part.erase(0, 1);
+            from_start = true;
+        }
+        if (from_start && to_end) return info.name == part;
+        if (from_start) return info.name.starts_with(part);
+        if (to_end) return info.name.ends_with(part);
+        return info.name.find(part) != std::string::npos;
+    });
+}
+
+bool network_matches(const Filters& filters, const ContainerInfo& info) {
+    if (!filters.has("network")) return true;
+    auto asked = [&](const std::string& name) { return filters.exact("network", name); };
+    return std::any_of(info.spec.networks.begin(), info.spec.networks.end(), [&](const auto& n) { return asked(n.network); }) ||
+           std::any_of(info.endpoints.begin(), info.endpoints.end(),
+                       [&](const auto& e) { return asked(e.network) || filters.prefix("network", e.network_id); });
+}
+
+bool volume_matches(const Filters& filters, const ContainerInfo& info) {
+    return !filters.has("volume") || std::any_of(info.mounts.begin(), info.mounts.end(), [&](const runtime::Mount& mount) {
+        return filters.exact("volume", mount.source) || filters.exact("volume", mount.target);
+    });
+}
+
+/// The ids of the images that `ancestor` filters name; unknown images are nobody's ancestor.
+std::set<Digest> ancestors(const Filters& filters, runtime::Images& images) {
+    std::set<Digest> ids;
+    for (const std::string& name : filters.values("ancestor")) {
+        try {
+            ids.insert(images.get(name).id);
+        } catch (const Error& error) {
+            if (error.code() != Code::not_found) throw;
+        }
+    }
+    return ids;
+}
+
+bool exited_matches(const Filters& filters, const ContainerInfo& info) {
+    return !filters.has("exited") || (info.status == runtime::Status::exited && filters.exact("exited", std::to_string(info.exit_code)));
+}
+
+bool publish_matches(const Filters& filters, const ContainerInfo& info) {
+    return !filters.has("publish") || std::any_of(info.ports.begin(), info.ports.end(), [&](const runtime::PortBinding& port) {
+        std::string protocol = port.protocol == runtime::Protocol::tcp ? "/tcp" : "/udp";
+        std::string number = std::to_string(port.host_port);
+        return filters.exact("publish", number) || filters.exact("publish", number + protocol);
+    });
+}
+
+/// `before` and `since` name containers; only those created earlier or later than them are listed.
+void keep_by_age(const Filters& filters, runtime::Containers& containers, std::vector<ContainerInfo>& list) {
+    for (const std::string& name : filters.values("before")) {
+        WallTime limit = containers.inspect(name).created;
+        std::erase_if(list, [&](const ContainerInfo& info) { return info.created >= limit; });
+    }
+    for (const std::string& name : filters.values("since")) {
+        WallTime limit = containers.inspect(name).created;
+        std::erase_if(list, [&](const ContainerInfo& info) { return info.created <= limit; });
+    }
+}
+
+int read_limit(const Request& request) {
+    std::string text = request.parameter("limit");
+    if (text.empty()) return -1;
+    int limit = 0;
+    auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), limit);
+    if (failure != std::errc() || end != text.data() + text.size()) throw Error(Code::invalid_argument, "limit: \"" + text + "\" is not a number");
+    return limit;
+}
+
+Response list_containers(const Request& request, const Services& services) {
+    Filters filters(request, kFilters);
+    int limit = read_limit(request);
+    bool all = request.flag("all") || limit > 0 || filters.has("status") || filters.has("exited");
+    std::set<Digest> images = ancestors(filters, services.engine.images());
+    std::vector<ContainerInfo> list = services.engine.containers().list();
+    keep_by_age(filters, services.engine.containers(), list);
+    WallTime now = wall_now();
+    json result = json::array();
+    for (const ContainerInfo& info : list) {
+        if (limit > 0 && result.size() >= static_cast<size_t>(limit)) break;
+        bool runs = info.status == runtime::Status::running || info.status == runtime::Status::paused ||
+                    info.status == runtime::Status::restarting;
+        if (!all && !runs) continue;
+        if (filters.has("ancestor") && !images.contains(info.image_id)) continue;
+        if (!filters.exact("status", std::string(runtime::to_string(info.status)))) continue;
+        if (!filters.exact("health", std::string(runtime::to_string(info.health.status)))) continue;
+        if (!filters.prefix("id", info.id) || !filters.labels(info.labels) || !name_matches(filters, info)) continue;
+        if (!network_matches(filters, info) || !volume_matches(filters, info)) continue;
+        if (!exited_matches(filters, info) || !publish_matches(filters, info)) continue;
+        result.push_back(container_summary(info, now));
+    }
+    return json_reply(result);
+}
+
+}  // namespace
+
+void add_container_list_routes(Router& router, const Services& services) {
+    router.add("GET", "/containers/json", [&services](const Request& request) { return list_containers(request, services); });
+}
+
+}  // namespace kedge::api

@@ -1,0 +1,138 @@
+#include "api/container_wait.h"
+#include "api/docker_json.h"
+#include "api/filters.h"
+#include "api/json_body.h"
+#include "api/reply.h"
+#include "api/routes.h"
+#include "base/error.h"
+#include "runtime/engine.h"
+
+#include <charconv>
+#include <optional>
+
+namespace kedge::api {
+
+using nlohmann::json;
+
+namespace {
+
+std::optional<int> grace_time(const Request& request) {
+    std::string text = request.parameter("t");
+    if (text.empty()) return std::nullopt;
+    int seconds = 0;
+    auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+    if (failure != std::errc() || end != text.data() + text.size()) throw Error(Code::invalid_argument, "t: \"" + text + "\" is not a number of seconds");
+    return seconds;
+}
+
+/// Docker's clients expect a network named `bridge` to be there from the start; kedge makes it when the first container asks for it.
+void provide_default_network(const runtime::ContainerSpec& spec, runtime::Networks& networks) {
+    for (const runtime::NetworkAttachment& attachment : spec.networks) {
+        if (attachment.network != "bridge") continue;
+        try {
+            (void)networks.inspect("bridge");
+        } catch (const Error& error) {
+            if (error.code() != Code::not_found) throw;
+            runtime::NetworkSpec made;
+            made.name = "bridge";
+            try {
+                networks.create(made);
+            } catch (const Error& other) {
+                if (other.code() != Code::conflict) throw;  // another request was faster
+                (void)networks.inspect("bridge");
+            }
+        }
+    }
+}
+
+Response create(const Request& request, const Services& services) {
+    json body = json_body(request);
+    runtime::ContainerSpec spec = container_spec(Fields(body, ""));
+    spec.name = request.parameter("name");
+    if (spec.name.starts_with("/")) spec.name.erase(0, 1);
+    if (!request.parameter("platform").empty()) {
+        runtime::Platform asked = runtime::Platform::parse(request.parameter("platform"));
+        runtime::Platform found = services.engine.images().get(spec.image).platform;
+        if (asked.os != found.os || asked.architecture != found.architecture) {
+            throw Error(Code::not_found, "image with reference " + spec.image + " was found but does not match the specified platform: wanted " +
+                                             asked.str() + ", actual: " + found.str());
+        }
+    }
+    provide_default_network(spec, services.engine.networks());
+    std::string id = services.engine.containers().create(spec);
+    return json_reply({{"Id", id}, {"Warnings", json::array()}}, 201);
+}
+
+Response remove(const Request& request, const Services& services) {
+    if (request.flag("link")) throw Error(Code::invalid_argument, "removing links is not supported by kedge");
+    runtime::RemoveOptions options;
+    options.force = request.flag("force");
+    options.volumes = request.flag("v");
+    services.engine.containers().remove(request.captures.at("id"), options);
+    return empty_reply();
+}
+
+Response prune(const Request& request, const Services& services) {
+    Filters filters(request, {"label"});
+    json removed = json::array();
+    for (const runtime::ContainerInfo& info : services.engine.containers().list()) {
+        bool stopped = info.status == runtime::Status::created || info.status == runtime::Status::exited || info.status == runtime::Status::dead;
+        if (!stopped || !filters.labels(info.labels)) continue;
+        try {
+            services.engine.containers().remove(info.id);
+            removed.push_back(info.id);
+        } catch (const Error& error) {
+            // Started or removed by somebody else since it was listed.
+            if (error.code() != Code::not_found && error.code() != Code::conflict) throw;
+        }
+    }
+    return json_reply({{"ContainersDeleted", removed}, {"SpaceReclaimed", 0}});
+}
+
+}  // namespace
+
+void add_container_routes(Router& router, const Services& services) {
+    runtime::Containers& containers = services.engine.containers();
+    router.add("POST", "/containers/create", [&](const Request& request) { return create(request, services); });
+    router.add("POST", "/containers/prune", [&](const Request& request) { return prune(request, services); });
+    router.add("GET", "/containers/{id}/json", [&containers](const Request& request) {
+        return json_reply(container_inspection(containers.inspect(request.captures.at("id"))));
+    });
+    router.add("POST", "/containers/{id}/start", [&containers](const Request& request) {
+        containers.start(request.captures.at("id"));
+        return empty_reply();
+    });
+    router.add("POST", "/containers/{id}/stop", [&containers](const Request& request) {
+        containers.stop(request.captures.at("id"), grace_time(request));
+        return empty_reply();
+    });
+    router.add("POST", "/containers/{id}/restart", [&containers](const Request& request) {
+        containers.restart(request.captures.at("id"), grace_time(request));
+        return empty_reply();
+    });
+    router.add("POST", "/containers/{id}/kill", [&containers](const Request& request) {
+        std::string signal = request.parameter("signal");
+        containers.kill(request.captures.at("id"), signal.empty() ? "KILL" : signal);
+        return empty_reply();
+    });
+    router.add("POST", "/containers/{id}/rename", [&containers](const Request& request) {
+        std::string name = request.parameter("name");
+        if (name.empty()) throw Error(Code::invalid_argument, "neither old nor new names may be empty");
+        containers.rename(request.captures.at("id"), name);
+        return empty_reply();
+    });
+    router.add("POST", "/containers/{id}/wait", [&](const Request& request) { return wait_reply(request, services.engine); });
+    router.add("DELETE", "/containers/{id}", [&](const Request& request) { return remove(request, services); });
+    for (const char* action : {"pause", "unpause", "update", "resize"}) {
+        router.add("POST", std::string("/containers/{id}/") + action, [action](const Request&) {
+            return error_reply(501, std::string("container ") + action + " is not supported by kedge");
+        });
+    }
+    for (const char* view : {"top", "stats", "changes", "export", "archive"}) {
+        router.add("GET", std::string("/containers/{id}/") + view, [view](const Request&) {
+            return error_reply(501, std::string("container ") + view + " is not supported by kedge");
+        });
+    }
+}
+
+}  // namespace kedge::api

@@ -1,0 +1,62 @@
+#pragma once
+
+#include "base/clock.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <string>
+
+namespace kedge::runtime {
+struct ContainerInfo;
+struct ContainerSpec;
+struct Event;
+struct ImageConfig;
+struct ImageInfo;
+struct NetworkInfo;
+struct VolumeInfo;
+struct Healthcheck;
+struct Progress;
+struct PortBinding;
+}  // namespace kedge::runtime
+
+namespace kedge::api {
+
+class Fields;
+
+// The engine's values as Docker's Engine API 1.43 writes them.
+
+/// An item of GET /containers/json.
+nlohmann::json container_summary(const runtime::ContainerInfo& info, WallTime now);
+/// GET /containers/{id}/json.
+nlohmann::json container_inspection(const runtime::ContainerInfo& info);
+/// `Up 3 minutes (healthy)`, `Exited (1) 2 hours ago`.
+std::string status_text(const runtime::ContainerInfo& info, WallTime now);
+/// The `NetworkSettings.Networks` of a container.
+nlohmann::json endpoints_json(const runtime::ContainerInfo& info);
+/// The `Mounts` of a container.
+nlohmann::json mounts_json(const runtime::ContainerInfo& info);
+/// The `HostConfig` of a container.
+nlohmann::json host_config_json(const runtime::ContainerSpec& spec);
+nlohmann::json healthcheck_json(const runtime::Healthcheck& check);
+
+/// What POST /containers/create asks for. Throws Error for what is malformed, and for what kedge hasn't.
+runtime::ContainerSpec container_spec(const Fields& body);
+/// Host config's part of it.
+void read_host_config(const Fields& host, runtime::ContainerSpec& spec);
+runtime::Healthcheck read_healthcheck(const Fields& check);
+/// `source:target[:options]` of HostConfig.Binds is added to the spec's mounts.
+void read_bind(const std::string& text, runtime::ContainerSpec& spec);
+
+nlohmann::json image_summary(const runtime::ImageInfo& info, int containers);
+nlohmann::json image_inspection(const runtime::ImageInfo& info);
+nlohmann::json image_history(const runtime::ImageInfo& info);
+nlohmann::json network_json(const runtime::NetworkInfo& info);
+nlohmann::json volume_json(const runtime::VolumeInfo& info);
+nlohmann::json event_json(const runtime::Event& event);
+/// A line of a pull's or load's stream.
+nlohmann::json progress_json(const runtime::Progress& progress);
+
+/// The empty string for none, as Docker does for times.
+int64_t unix_seconds(WallTime time);
+
+}  // namespace kedge::api

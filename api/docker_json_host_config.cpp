@@ -1,0 +1,198 @@
+#include "api/docker_json.h"
+#include "api/json_body.h"
+#include "base/error.h"
+#include "runtime/container_spec.h"
+
+#include <algorithm>
+#include <charconv>
+#include <sstream>
+
+namespace kedge::api {
+
+using runtime::ContainerSpec;
+using runtime::Mount;
+
+namespace {
+
+Error invalid(const std::string& message) {
+    return Error(Code::invalid_argument, message);
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts;
+    std::istringstream stream(text);
+    for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
+    return parts;
+}
+
+/// `64m`, `1g`, `1048576`.
+int64_t read_size(std::string text, const std::string& where) {
+    int64_t unit = 1;
+    if (!text.empty()) {
+        size_t known = std::string("kmg").find(static_cast<char>(std::tolower(static_cast<unsigned char>(text.back()))));
+        if (known != std::string::npos) {
+            unit = int64_t{1} << (10 * (known + 1));
+            text.pop_back();
+        }
+    }
+    int64_t value = 0;
+    auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (failure != std::errc() || end != text.data() + text.size() || value < 0 || value > INT64_MAX / unit) {
+        throw invalid(where + ": \"" + text + "\" is not a size");
+    }
+    return value * unit;
+}
+
+void read_tmpfs(const std::string& target, const std::string& options, ContainerSpec& spec) {
+    Mount mount;
+    mount.type = Mount::Type::tmpfs;
+    mount.target = target;
+    for (const std::string& option : split(options, ',')) {
+        if (option.starts_with("size=")) {
+            mount.tmpfs_size = read_size(option.substr(5), "HostConfig.Tmpfs." + target);
+        } else if (option.starts_with("mode=")) {
+            auto [end, failure] = std::from_chars(option.data() + 5, option.data() + option.size(), mount.tmpfs_mode, 8);
+            if (failure != std::errc() || end != option.data() + option.size()) {
+                throw invalid("HostConfig.Tmpfs." + target + ": \"" + option + "\" is not an octal mode");
+            }
+        } else if (option == "ro") {
+            mount.read_only = true;
+        } else if (option != "rw" && option != "nosuid" && option != "nodev" && option != "noexec" && !option.empty()) {
+            throw invalid("HostConfig.Tmpfs." + target + ": the option \"" + option + "\" is not supported by kedge");
+        }
+    }
+    spec.mounts.push_back(mount);
+}
+
+void read_mount(const Fields& from, ContainerSpec& spec) {
+    Mount mount;
+    std::string type = from.text("Type");
+    if (type == "bind") mount.type = Mount::Type::bind;
+    else if (type == "volume") mount.type = Mount::Type::volume;
+    else if (type == "tmpfs") mount.type = Mount::Type::tmpfs;
+    else throw invalid(from.path_of("Type") + ": \"" + type + "\" must be bind, volume or tmpfs");
+    mount.source = from.text("Source");
+    mount.target = from.text("Target");
+    mount.read_only = from.flag("ReadOnly");
+    mount.propagation = from.object("BindOptions").text("Propagation");
+    mount.create_host_path = from.object("BindOptions").flag("CreateMountpoint");
+    mount.no_copy = from.object("VolumeOptions").flag("NoCopy");
+    mount.tmpfs_size = from.object("TmpfsOptions").number("SizeBytes");
+    if (int64_t mode = from.object("TmpfsOptions").number("Mode"); mode > 0 && mode <= 07777) {
+        mount.tmpfs_mode = static_cast<uint32_t>(mode);
+    }
+    from.object("BindOptions").refuse({"NonRecursive"});
+    from.object("VolumeOptions").refuse({"Labels", "DriverConfig"});
+    spec.mounts.push_back(mount);
+}
+
+void read_network_mode(const std::string& mode, ContainerSpec& spec) {
+    if (mode == "host" || mode == "none" || mode.starts_with("container:")) {
+        spec.network_mode = mode;
+        return;
+    }
+    runtime::NetworkAttachment attachment;
+    attachment.network = mode.empty() || mode == "default" ? "bridge" : mode;
+    spec.networks.push_back(attachment);
+}
+
+void read_resources(const Fields& host, runtime::Resources& resources) {
+    resources.memory = host.number("Memory");
+    resources.memory_swap = host.number("MemorySwap");
+    resources.memory_reservation = host.number("MemoryReservation");
+    resources.nano_cpus = host.number("NanoCpus");
+    resources.cpu_shares = host.number("CpuShares");
+    resources.cpuset_cpus = host.text("CpusetCpus");
+    resources.pids_limit = std::max<int64_t>(host.number("PidsLimit"), 0);
+    int64_t quota = host.number("CpuQuota"), period = host.number("CpuPeriod");
+    if (quota > 0) {
+        if (resources.nano_cpus > 0) throw invalid("conflicting options: Nano CPUs and CPU Quota cannot both be set");
+        resources.nano_cpus = static_cast<int64_t>(1e9 * static_cast<double>(quota) / static_cast<double>(period > 0 ? period : 100'000));
+    } else if (period > 0) {
+        throw invalid("HostConfig.CpuPeriod: has no effect without CpuQuota");
+    }
+}
+
+void read_restart(const Fields& from, runtime::RestartPolicy& restart) {
+    using Name = runtime::RestartPolicy::Name;
+    std::string name = from.text("Name");
+    if (name.empty() || name == "no") restart.name = Name::no;
+    else if (name == "always") restart.name = Name::always;
+    else if (name == "on-failure") restart.name = Name::on_failure;
+    else if (name == "unless-stopped") restart.name = Name::unless_stopped;
+    else throw invalid("invalid restart policy '" + name + "'");
+    int64_t retries = from.number("MaximumRetryCount");
+    if (retries < 0 || retries > INT32_MAX) throw invalid("maximum retry count cannot be negative");
+    if (retries > 0 && restart.name != Name::on_failure) {
+        throw invalid("maximum retry count cannot be used with restart policy '" + name + "'");
+    }
+    restart.maximum_retries = static_cast<int>(retries);
+}
+
+}  // namespace
+
+void read_bind(const std::string& text, ContainerSpec& spec) {
+    std::vector<std::string> parts = split(text, ':');
+    if (parts.size() < 2 || parts.size() > 3 || parts[0].empty() || parts[1].empty()) {
+        throw invalid("invalid volume specification: '" + text + "'");
+    }
+    Mount mount;
+    mount.type = parts[0].front() == '/' ? Mount::Type::bind : Mount::Type::volume;
+    mount.source = parts[0];
+    mount.target = parts[1];
+    mount.create_host_path = mount.type == Mount::Type::bind;
+    for (const std::string& option : parts.size() == 3 ? split(parts[2], ',') : std::vector<std::string>{}) {
+        if (option == "ro") mount.read_only = true;
+        else if (option == "nocopy") mount.no_copy = true;
+        else if (option.ends_with("private") || option.ends_with("shared") || option.ends_with("slave")) mount.propagation = option;
+        else if (option != "rw" && option != "z" && option != "Z") throw invalid("invalid mode: " + option);
+    }
+    spec.mounts.push_back(mount);
+}
+
+void read_host_config(const Fields& host, ContainerSpec& spec) {
+    for (const std::string& bind : host.texts("Binds")) read_bind(bind, spec);
+    for (const Fields& mount : host.objects("Mounts")) read_mount(mount, spec);
+    for (const auto& [target, options] : host.text_map("Tmpfs")) read_tmpfs(target, options, spec);
+    read_network_mode(host.text("NetworkMode"), spec);
+    read_resources(host, spec.resources);
+    read_restart(host.object("RestartPolicy"), spec.restart);
+    spec.auto_remove = host.flag("AutoRemove");
+    spec.publish_all = host.flag("PublishAllPorts");
+    spec.init = host.flag("Init");
+    spec.read_only = host.flag("ReadonlyRootfs");
+    spec.privileged = host.flag("Privileged");
+    spec.cap_add = host.texts("CapAdd");
+    spec.cap_drop = host.texts("CapDrop");
+    spec.security_opt = host.texts("SecurityOpt");
+    spec.group_add = host.texts("GroupAdd");
+    spec.extra_hosts = host.texts("ExtraHosts");
+    spec.dns = host.texts("Dns");
+    spec.dns_search = host.texts("DnsSearch");
+    spec.sysctls = host.text_map("Sysctls");
+    spec.pid_mode = host.text("PidMode");
+    if (std::string ipc = host.text("IpcMode"); ipc != "private" && ipc != "shareable") spec.ipc_mode = ipc;
+    spec.shm_size = host.number("ShmSize");
+    spec.oom_score_adj = static_cast<int>(std::clamp<int64_t>(host.number("OomScoreAdj"), -1000, 1000));
+    for (const Fields& device : host.objects("Devices")) {
+        runtime::Device made{device.text("PathOnHost"), device.text("PathInContainer"), device.text("CgroupPermissions")};
+        if (made.container_path.empty()) made.container_path = made.host_path;
+        if (made.permissions.empty()) made.permissions = "rwm";
+        spec.devices.push_back(made);
+    }
+    for (const Fields& limit : host.objects("Ulimits")) {
+        spec.ulimits.push_back({limit.text("Name"), limit.number("Soft"), limit.number("Hard")});
+    }
+    Fields log = host.object("LogConfig");
+    if (std::string driver = log.text("Type"); !driver.empty()) spec.log.driver = driver;
+    spec.log.options = log.text_map("Config");
+    if (std::string mode = host.text("CgroupnsMode"); !mode.empty() && mode != "private") {
+        throw invalid("HostConfig.CgroupnsMode: \"" + mode + "\" is not supported by kedge");
+    }
+    host.refuse({"Links", "VolumesFrom", "CgroupParent", "UTSMode", "UsernsMode", "StorageOpt", "DeviceRequests", "DeviceCgroupRules",
+                 "BlkioWeight", "BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps",
+                 "BlkioDeviceWriteIOps", "CpuRealtimePeriod", "CpuRealtimeRuntime", "CpusetMems", "KernelMemory", "MemorySwappiness",
+                 "OomKillDisable", "DnsOptions", "Cgroup", "Runtime", "VolumeDriver", "Annotations", "CpuPercent", "CpuCount"});
+}
+
+}  // namespace kedge::api

@@ -1,0 +1,224 @@
+#include "api/docker_json.h"
+#include "runtime/containers.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace kedge::api {
+
+using nlohmann::json;
+using runtime::ContainerInfo;
+using runtime::ContainerSpec;
+
+namespace {
+
+std::string port_key(const runtime::PortBinding& port) {
+    return fmt::format("{}/{}", port.container_port, port.protocol == runtime::Protocol::tcp ? "tcp" : "udp");
+}
+
+json bindings_json(const std::vector<runtime::PortBinding>& ports, bool chosen) {
+    json bindings = json::object();
+    for (const runtime::PortBinding& port : ports) {
+        std::string host_port = port.host_port == 0 ? "" : std::to_string(port.host_port);
+        std::string host_ip = port.host_ip.empty() && chosen ? "0.0.0.0" : port.host_ip;
+        bindings[port_key(port)].push_back({{"HostIp", host_ip}, {"HostPort", host_port}});
+    }
+    return bindings;
+}
+
+std::string restart_name(runtime::RestartPolicy::Name name) {
+    switch (name) {
+        case runtime::RestartPolicy::Name::no: return "no";
+        case runtime::RestartPolicy::Name::always: return "always";
+        case runtime::RestartPolicy::Name::on_failure: return "on-failure";
+        case runtime::RestartPolicy::Name::unless_stopped: return "unless-stopped";
+    }
+    return "no";
+}
+
+/// Binds and named volumes as -v writes them, the rest as Mounts; so that either list can be sent back to make the same container.
+void put_mounts(const ContainerSpec& spec, json& host) {
+    json binds = json::array(), mounts = json::array(), tmpfs = json::object();
+    for (const runtime::Mount& mount : spec.mounts) {
+        if (mount.type == runtime::Mount::Type::tmpfs) {
+            tmpfs[mount.target] = mount.tmpfs_size > 0 ? fmt::format("size={}", mount.tmpfs_size) : "";
+        } else if (!mount.source.empty() && mount.source.find(':') == std::string::npos) {
+            binds.push_back(mount.source + ":" + mount.target + (mount.read_only ? ":ro" : ":rw"));
+        } else {
+            mounts.push_back({{"Type", mount.type == runtime::Mount::Type::bind ? "bind" : "volume"},
+                              {"Source", mount.source},
+                              {"Target", mount.target},
+                              {"ReadOnly", mount.read_only}});
+        }
+    }
+    host["Binds"] = binds.empty() ? json(nullptr) : binds;
+    if (!mounts.empty()) host["Mounts"] = mounts;
+    if (!tmpfs.empty()) host["Tmpfs"] = tmpfs;
+}
+
+json list_or_null(const std::vector<std::string>& list) {
+    return list.empty() ? json(nullptr) : json(list);
+}
+
+json health_json(const runtime::Health& health) {
+    json log = json::array();
+    for (const runtime::ProbeResult& probe : health.log) {
+        log.push_back({{"Start", format_time(probe.start)},
+                       {"End", format_time(probe.end)},
+                       {"ExitCode", probe.exit_code},
+                       {"Output", probe.output}});
+    }
+    return {{"Status", runtime::to_string(health.status)}, {"FailingStreak", health.failing_streak}, {"Log", log}};
+}
+
+json state_json(const ContainerInfo& info) {
+    using runtime::Status;
+    json state = {{"Status", runtime::to_string(info.status)},
+                  {"Running", info.status == Status::running || info.status == Status::paused || info.status == Status::restarting},
+                  {"Paused", info.status == Status::paused},
+                  {"Restarting", info.status == Status::restarting},
+                  {"OOMKilled", info.oom_killed},
+                  {"Dead", info.status == Status::dead},
+                  {"Pid", info.pid},
+                  {"ExitCode", info.exit_code},
+                  {"Error", info.error},
+                  {"StartedAt", format_time(info.started)},
+                  {"FinishedAt", format_time(info.finished)}};
+    if (info.health.status != runtime::Health::Status::none) state["Health"] = health_json(info.health);
+    return state;
+}
+
+json config_json(const ContainerInfo& info) {
+    const ContainerSpec& spec = info.spec;
+    json exposed = json::object();
+    for (const runtime::PortBinding& port : spec.ports) exposed[port_key(port)] = json::object();
+    json config = {{"Hostname", spec.hostname.empty() ? info.id.substr(0, 12) : spec.hostname},
+                   {"Domainname", spec.domainname},
+                   {"User", info.user},
+                   {"AttachStdin", false},
+                   {"AttachStdout", false},
+                   {"AttachStderr", false},
+                   {"Tty", spec.tty},
+                   {"OpenStdin", spec.open_stdin},
+                   {"StdinOnce", false},
+                   {"Env", info.environment},
+                   {"Cmd", spec.command ? json(*spec.command) : json(nullptr)},
+                   {"Image", spec.image_name.empty() ? spec.image : spec.image_name},
+                   {"Volumes", nullptr},
+                   {"WorkingDir", info.working_dir},
+                   {"Entrypoint", spec.entrypoint ? json(*spec.entrypoint) : json(nullptr)},
+                   {"OnBuild", nullptr},
+                   {"Labels", info.labels}};
+    if (!spec.entrypoint && !spec.command) config["Cmd"] = info.arguments;  // what the image's came to
+    if (!exposed.empty()) config["ExposedPorts"] = exposed;
+    if (!info.stop_signal.empty()) config["StopSignal"] = info.stop_signal;
+    if (spec.stop_timeout) config["StopTimeout"] = *spec.stop_timeout;
+    if (info.healthcheck) config["Healthcheck"] = healthcheck_json(*info.healthcheck);
+    return config;
+}
+
+json network_settings(const ContainerInfo& info) {
+    json settings = {{"Bridge", ""},
+                     {"SandboxID", info.pid > 0 ? info.id : ""},
+                     {"SandboxKey", info.pid > 0 ? fmt::format("/proc/{}/ns/net", info.pid) : ""},
+                     {"Ports", bindings_json(info.ports, true)},
+                     {"IPAddress", ""},
+                     {"IPPrefixLen", 0},
+                     {"Gateway", ""},
+                     {"MacAddress", ""},
+                     {"Networks", endpoints_json(info)}};
+    if (!info.endpoints.empty()) {
+        const runtime::NetworkEndpoint& first = info.endpoints.front();
+        settings.update({{"IPAddress", first.ip}, {"IPPrefixLen", first.prefix_length}, {"Gateway", first.gateway}, {"MacAddress", first.mac}});
+    }
+    return settings;
+}
+
+}  // namespace
+
+json healthcheck_json(const runtime::Healthcheck& check) {
+    return {{"Test", check.test},
+            {"Interval", check.interval.count()},
+            {"Timeout", check.timeout.count()},
+            {"StartPeriod", check.start_period.count()},
+            {"StartInterval", check.start_interval.count()},
+            {"Retries", check.retries}};
+}
+
+json host_config_json(const ContainerSpec& spec) {
+    json devices = json::array(), ulimits = json::array();
+    for (const runtime::Device& device : spec.devices) {
+        devices.push_back({{"PathOnHost", device.host_path},
+                           {"PathInContainer", device.container_path},
+                           {"CgroupPermissions", device.permissions}});
+    }
+    for (const runtime::Ulimit& limit : spec.ulimits) {
+        ulimits.push_back({{"Name", limit.name}, {"Soft", limit.soft}, {"Hard", limit.hard}});
+    }
+    std::string mode = !spec.network_mode.empty() ? spec.network_mode
+                       : spec.networks.empty()    ? "none"
+                                                  : spec.networks.front().network;
+    const runtime::Resources& r = spec.resources;
+    json host = {{"ContainerIDFile", ""},
+                 {"LogConfig", {{"Type", spec.log.driver}, {"Config", spec.log.options}}},
+                 {"NetworkMode", mode},
+                 {"PortBindings", bindings_json(spec.ports, false)},
+                 {"RestartPolicy", {{"Name", restart_name(spec.restart.name)}, {"MaximumRetryCount", spec.restart.maximum_retries}}},
+                 {"AutoRemove", spec.auto_remove},
+                 {"CapAdd", list_or_null(spec.cap_add)},
+                 {"CapDrop", list_or_null(spec.cap_drop)},
+                 {"CgroupnsMode", "private"},
+                 {"Dns", spec.dns},
+                 {"DnsOptions", json::array()},
+                 {"DnsSearch", spec.dns_search},
+                 {"ExtraHosts", list_or_null(spec.extra_hosts)},
+                 {"GroupAdd", list_or_null(spec.group_add)},
+                 {"IpcMode", spec.ipc_mode.empty() ? "private" : spec.ipc_mode},
+                 {"PidMode", spec.pid_mode},
+                 {"OomScoreAdj", spec.oom_score_adj},
+                 {"Privileged", spec.privileged},
+                 {"PublishAllPorts", spec.publish_all},
+                 {"ReadonlyRootfs", spec.read_only},
+                 {"SecurityOpt", list_or_null(spec.security_opt)},
+                 {"ShmSize", spec.shm_size == 0 ? int64_t{64} << 20 : spec.shm_size},
+                 {"Runtime", "kedge"},
+                 {"Init", spec.init},
+                 {"Sysctls", spec.sysctls},
+                 {"Devices", devices},
+                 {"Ulimits", ulimits},
+                 {"Memory", r.memory},
+                 {"MemorySwap", r.memory_swap},
+                 {"MemoryReservation", r.memory_reservation},
+                 {"NanoCpus", r.nano_cpus},
+                 {"CpuShares", r.cpu_shares},
+                 {"CpusetCpus", r.cpuset_cpus},
+                 {"PidsLimit", r.pids_limit == 0 ? json(nullptr) : json(r.pids_limit)}};
+    put_mounts(spec, host);
+    return host;
+}
+
+json container_inspection(const ContainerInfo& info) {
+    std::vector<std::string> rest;
+    if (info.arguments.size() > 1) rest.assign(info.arguments.begin() + 1, info.arguments.end());
+    return {{"Id", info.id},
+            {"Created", format_time(info.created)},
+            {"Path", info.arguments.empty() ? "" : info.arguments.front()},
+            {"Args", rest},
+            {"State", state_json(info)},
+            {"Image", info.image_id.str()},
+            {"LogPath", info.log_path},
+            {"Name", "/" + info.name},
+            {"RestartCount", info.restart_count},
+            {"Driver", "overlay2"},
+            {"Platform", "linux"},
+            {"MountLabel", ""},
+            {"ProcessLabel", ""},
+            {"AppArmorProfile", ""},
+            {"ExecIDs", nullptr},
+            {"HostConfig", host_config_json(info.spec)},
+            {"Mounts", mounts_json(info)},
+            {"Config", config_json(info)},
+            {"NetworkSettings", network_settings(info)}};
+}
+
+}  // namespace kedge::api

@@ -1,0 +1,130 @@
+#include "api/docker_json.h"
+#include "runtime/containers.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace kedge::api {
+
+using nlohmann::json;
+using runtime::ContainerInfo;
+using runtime::Mount;
+
+int64_t unix_seconds(WallTime time) {
+    return std::chrono::floor<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+std::string status_text(const ContainerInfo& info, WallTime now) {
+    auto since = [&](WallTime time) { return human_duration(now - time); };
+    switch (info.status) {
+        case runtime::Status::created: return "Created";
+        case runtime::Status::removing: return "Removal In Progress";
+        case runtime::Status::dead: return "Dead";
+        case runtime::Status::restarting: return fmt::format("Restarting ({}) {} ago", info.exit_code, since(info.finished));
+        case runtime::Status::paused: return fmt::format("Up {} (Paused)", since(info.started));
+        case runtime::Status::exited: return fmt::format("Exited ({}) {} ago", info.exit_code, since(info.finished));
+        case runtime::Status::running: break;
+    }
+    std::string text = "Up " + since(info.started);
+    switch (info.health.status) {
+        case runtime::Health::Status::none: return text;
+        case runtime::Health::Status::starting: return text + " (health: starting)";
+        case runtime::Health::Status::healthy: return text + " (healthy)";
+        case runtime::Health::Status::unhealthy: return text + " (unhealthy)";
+    }
+    return text;
+}
+
+json endpoints_json(const ContainerInfo& info) {
+    json networks = json::object();
+    for (const runtime::NetworkEndpoint& endpoint : info.endpoints) {
+        networks[endpoint.network] = {{"IPAMConfig", nullptr},
+                                      {"Links", nullptr},
+                                      {"Aliases", endpoint.aliases.empty() ? json(nullptr) : json(endpoint.aliases)},
+                                      {"NetworkID", endpoint.network_id},
+                                      {"EndpointID", endpoint.ip.empty() ? "" : endpoint.network_id},
+                                      {"Gateway", endpoint.gateway},
+                                      {"IPAddress", endpoint.ip},
+                                      {"IPPrefixLen", endpoint.prefix_length},
+                                      {"IPv6Gateway", ""},
+                                      {"GlobalIPv6Address", ""},
+                                      {"GlobalIPv6PrefixLen", 0},
+                                      {"MacAddress", endpoint.mac},
+                                      {"DriverOpts", nullptr}};
+    }
+    // Before the first start there are no endpoints; the attachments that were asked for say which networks there will be.
+    for (const runtime::NetworkAttachment& asked : info.spec.networks) {
+        if (!info.endpoints.empty() || networks.contains(asked.network)) continue;
+        networks[asked.network] = {{"Aliases", asked.aliases.empty() ? json(nullptr) : json(asked.aliases)},
+                                   {"NetworkID", ""}, {"EndpointID", ""}, {"Gateway", ""}, {"IPAddress", ""},
+                                   {"IPPrefixLen", 0}, {"MacAddress", ""}};
+    }
+    return networks;
+}
+
+json mounts_json(const ContainerInfo& info) {
+    json mounts = json::array();
+    for (const Mount& mount : info.mounts) {
+        json item = {{"Destination", mount.target}, {"Mode", ""}, {"RW", !mount.read_only}, {"Propagation", mount.propagation}};
+        switch (mount.type) {
+            case Mount::Type::bind:
+                item.update({{"Type", "bind"}, {"Source", mount.source}});
+                if (mount.propagation.empty()) item["Propagation"] = "rprivate";
+                break;
+            case Mount::Type::volume:
+                item.update({{"Type", "volume"}, {"Name", mount.source}, {"Driver", "local"}, {"Source", mount.source}});
+                break;
+            case Mount::Type::tmpfs: item.update({{"Type", "tmpfs"}, {"Source", ""}}); break;
+        }
+        mounts.push_back(std::move(item));
+    }
+    return mounts;
+}
+
+namespace {
+
+std::string command_line(const std::vector<std::string>& arguments) {
+    std::string line;
+    for (const std::string& argument : arguments) {
+        if (!line.empty()) line += ' ';
+        line += argument.find(' ') == std::string::npos ? argument : "'" + argument + "'";
+    }
+    return line;
+}
+
+json ports_json(const ContainerInfo& info) {
+    json ports = json::array();
+    for (const runtime::PortBinding& port : info.ports) {
+        json item = {{"PrivatePort", port.container_port}, {"Type", port.protocol == runtime::Protocol::tcp ? "tcp" : "udp"}};
+        if (port.host_port != 0) {
+            item["IP"] = port.host_ip.empty() ? "0.0.0.0" : port.host_ip;
+            item["PublicPort"] = port.host_port;
+        }
+        ports.push_back(std::move(item));
+    }
+    return ports;
+}
+
+}  // namespace
+
+json container_summary(const ContainerInfo& info, WallTime now) {
+    const runtime::ContainerSpec& spec = info.spec;
+    std::string mode = !spec.network_mode.empty() ? spec.network_mode
+                       : spec.networks.empty()    ? "none"
+                                                  : spec.networks.front().network;
+    return {{"Id", info.id},
+            {"Names", {"/" + info.name}},
+            {"Image", spec.image_name.empty() ? spec.image : spec.image_name},
+            {"ImageID", info.image_id.str()},
+            {"Command", command_line(info.arguments)},
+            {"Created", unix_seconds(info.created)},
+            {"Ports", ports_json(info)},
+            {"Labels", info.labels},
+            {"State", runtime::to_string(info.status)},
+            {"Status", status_text(info, now)},
+            {"HostConfig", {{"NetworkMode", mode}}},
+            {"NetworkSettings", {{"Networks", endpoints_json(info)}}},
+            {"Mounts", mounts_json(info)}};
+}
+
+}  // namespace kedge::api

@@ -1,0 +1,59 @@
+#include "api/docker_json.h"
+#include "runtime/events.h"
+#include "runtime/networks.h"
+#include "runtime/volumes.h"
+
+#include <nlohmann/json.hpp>
+
+namespace kedge::api {
+
+using nlohmann::json;
+
+json network_json(const runtime::NetworkInfo& info) {
+    json containers = json::object();
+    for (const std::string& id : info.containers) containers[id] = {{"EndpointID", id}};
+    json address = {{"Subnet", info.spec.subnet}, {"Gateway", info.spec.gateway}};
+    return {{"Name", info.spec.name},
+            {"Id", info.id},
+            {"Created", format_time(info.created)},
+            {"Scope", "local"},
+            {"Driver", info.spec.driver},
+            {"EnableIPv6", false},
+            {"IPAM", {{"Driver", "default"}, {"Options", nullptr}, {"Config", json::array({address})}}},
+            {"Internal", info.spec.internal},
+            {"Attachable", false},
+            {"Ingress", false},
+            {"ConfigFrom", {{"Network", ""}}},
+            {"ConfigOnly", false},
+            {"Containers", containers},
+            {"Options", info.spec.options},
+            {"Labels", info.spec.labels}};
+}
+
+json volume_json(const runtime::VolumeInfo& info) {
+    return {{"Name", info.spec.name},
+            {"Driver", info.spec.driver},
+            {"Mountpoint", info.mountpoint},
+            {"CreatedAt", format_time(info.created)},
+            {"Labels", info.spec.labels.empty() ? json(nullptr) : json(info.spec.labels)},
+            {"Options", info.spec.options.empty() ? json(nullptr) : json(info.spec.options)},
+            {"Scope", "local"}};
+}
+
+json event_json(const runtime::Event& event) {
+    int64_t nanoseconds = event.time.time_since_epoch().count();
+    json line = {{"Type", event.type},
+                 {"Action", event.action},
+                 {"Actor", {{"ID", event.id}, {"Attributes", event.attributes}}},
+                 {"scope", "local"},
+                 {"time", nanoseconds / 1'000'000'000},
+                 {"timeNano", nanoseconds}};
+    if (event.type == "container" || event.type == "image") {  // the fields of before API 1.22, which clients still read
+        line["status"] = event.action;
+        line["id"] = event.id;
+        if (auto image = event.attributes.find("image"); image != event.attributes.end()) line["from"] = image->second;
+    }
+    return line;
+}
+
+}  // namespace kedge::api

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "api/http.h"
+
+#include <map>
+#include <set>
+#include <string>
+
+namespace kedge::api {
+
+/// Docker's `filters` parameter: {"status": ["running"], "label": ["a=b"]}, or the older {"status": {"running": true}}. Values of one name
+/// are alternatives (labels must all hold); different names must all hold.
+class Filters {
+public:
+    /// `known`: the names this list understands; any other is Error (invalid_argument, `invalid filter 'x'`).
+    Filters(const Request& request, const std::set<std::string>& known);
+
+    bool has(const std::string& name) const { return values_.contains(name); }
+    const std::set<std::string>& values(const std::string& name) const;
+
+    /// True if nothing is asked of `name`, or `value` is one of the asked.
+    bool exact(const std::string& name, const std::string& value) const;
+    /// The same where a part of the value is enough.
+    bool part(const std::string& name, const std::string& value) const;
+    bool prefix(const std::string& name, const std::string& value) const;
+    /// `label` filters: every `key` or `key=value` is there.
+    bool labels(const std::map<std::string, std::string>& labels) const;
+    /// A yes-or-no filter such as dangling; throws for anything else.
+    bool flag(const std::string& name, bool absent) const;
+
+private:
+    std::map<std::string, std::set<std::string>> values_;
+};
+
+}  // namespace kedge::api

@@ -1,0 +1,58 @@
+#pragma once
+
+#include "api/http.h"
+#include "base/fd.h"
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+namespace kedge::api {
+
+/// A socket that listens: where requests come in.
+class Listener {
+public:
+    /// A Unix socket with this mode and group (empty: unchanged), put in place of an abandoned one in one step. Error conflict when somebody
+    /// answers there already.
+    static Listener on_unix(const std::string& path, unsigned mode, const std::string& group);
+    /// `host:port`, `:port`, `[v6]:port`; port 0 takes a free one.
+    static Listener on_tcp(const std::string& host_port);
+
+    Listener(Listener&&) noexcept = default;
+    Listener& operator=(Listener&&) noexcept = default;
+
+    int fd() const { return fd_.get(); }
+    uint16_t port() const;  ///< of a TCP socket
+    /// Removes the Unix socket's file, unless somebody else's lies there by now.
+    void remove_file();
+
+private:
+    Listener() = default;
+    Fd fd_;
+    std::string path_;
+    uint64_t inode_ = 0;
+};
+
+struct ServerOptions {
+    int threads = 64;  ///< requests at a time; more are told 503
+    bool untrusted = false;  ///< the Internet is on the other side: short deadlines, one request a connection
+};
+
+/// Serves HTTP on listeners by one handler until it is destroyed. Threads are made when requests come and end when idle.
+/// What the handler throws becomes Docker's error body.
+class HttpServer {
+public:
+    HttpServer(ServerOptions options, Handler handler);
+    /// Ends streams, lets running requests finish.
+    ~HttpServer();
+    HttpServer(const HttpServer&) = delete;
+    HttpServer& operator=(const HttpServer&) = delete;
+
+    void serve(Listener listener);
+
+private:
+    struct State;
+    std::shared_ptr<State> state_;
+};
+
+}  // namespace kedge::api

@@ -1,0 +1,112 @@
+#include "api/docker_json.h"
+#include "api/filters.h"
+#include "api/reply.h"
+#include "api/routes.h"
+#include "base/error.h"
+#include "runtime/engine.h"
+
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <fnmatch.h>
+
+namespace kedge::api {
+
+using nlohmann::json;
+using runtime::ImageInfo;
+
+namespace {
+
+bool reference_matches(const Filters& filters, const ImageInfo& info) {
+    const auto& wanted = filters.values("reference");
+    return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const std::string& pattern) {
+        return std::any_of(info.tags.begin(), info.tags.end(), [&](const std::string& tag) {
+            std::string without_tag = tag.substr(0, tag.rfind(':'));
+            return ::fnmatch(pattern.c_str(), tag.c_str(), FNM_PATHNAME) == 0 ||
+                   ::fnmatch(pattern.c_str(), without_tag.c_str(), FNM_PATHNAME) == 0;
+        });
+    });
+}
+
+Response list_images(const Request& request, const Services& services) {
+    Filters filters(request, {"dangling", "label", "reference", "before", "since"});
+    std::map<Digest, int> uses;
+    for (const runtime::ContainerInfo& container : services.engine.containers().list()) ++uses[container.image_id];
+    std::vector<ImageInfo> images = services.engine.images().list();
+    for (const std::string& name : filters.values("before")) {
+        WallTime limit = services.engine.images().get(name).created;
+        std::erase_if(images, [&](const ImageInfo& info) { return info.created >= limit; });
+    }
+    for (const std::string& name : filters.values("since")) {
+        WallTime limit = services.engine.images().get(name).created;
+        std::erase_if(images, [&](const ImageInfo& info) { return info.created <= limit; });
+    }
+    json result = json::array();
+    for (const ImageInfo& info : images) {
+        if (filters.has("dangling") && filters.flag("dangling", false) != info.tags.empty()) continue;
+        if (!filters.labels(info.config.labels) || !reference_matches(filters, info)) continue;
+        result.push_back(image_summary(info, uses[info.id]));
+    }
+    return json_reply(result);
+}
+
+json removed_json(const std::vector<runtime::RemovedImage>& removed) {
+    json result = json::array();
+    for (const runtime::RemovedImage& item : removed) {
+        if (!item.untagged.empty()) result.push_back({{"Untagged", item.untagged}});
+        if (!item.deleted.empty()) result.push_back({{"Deleted", item.deleted.str()}});
+    }
+    return result;
+}
+
+Response tag(const Request& request, runtime::Images& images) {
+    std::string target = request.parameter("repo");
+    if (std::string name = request.parameter("tag"); !name.empty()) target += ":" + name;
+    images.tag(request.captures.at("name"), target);
+    return empty_reply(201);
+}
+
+/// Docker's `image prune`: untagged images, or with dangling=false every image that no container uses. Pinned ones stay.
+Response prune(const Request& request, const Services& services) {
+    Filters filters(request, {"dangling"});
+    json removed = json::array();
+    if (!filters.flag("dangling", true)) {
+        std::set<Digest> used;
+        for (const runtime::ContainerInfo& container : services.engine.containers().list()) used.insert(container.image_id);
+        for (const ImageInfo& info : services.engine.images().list()) {
+            if (used.contains(info.id)) continue;
+            try {
+                json lines = removed_json(services.engine.images().remove(info.id.str(), true));
+                removed.insert(removed.end(), lines.begin(), lines.end());
+            } catch (const Error& error) {
+                if (error.code() != Code::conflict && error.code() != Code::not_found) throw;  // pinned, or gone meanwhile
+            }
+        }
+    }
+    int64_t freed = services.engine.images().collect();
+    return json_reply({{"ImagesDeleted", removed.empty() ? json(nullptr) : removed}, {"SpaceReclaimed", freed}});
+}
+
+}  // namespace
+
+void add_image_routes(Router& router, const Services& services) {
+    runtime::Images& images = services.engine.images();
+    router.add("GET", "/images/json", [&services](const Request& request) { return list_images(request, services); });
+    router.add("POST", "/images/prune", [&services](const Request& request) { return prune(request, services); });
+    router.add("GET", "/images/search", [](const Request&) { return error_reply(501, "searching registries is not supported by kedge"); });
+    router.add("GET", "/images/get", [](const Request&) { return error_reply(501, "saving images is not supported by kedge"); });
+    router.add("GET", "/images/{name...}/get", [](const Request&) { return error_reply(501, "saving images is not supported by kedge"); });
+    router.add("POST", "/images/{name...}/push", [](const Request&) { return error_reply(501, "pushing images is not supported by kedge"); });
+    router.add("GET", "/images/{name...}/json", [&images](const Request& request) {
+        return json_reply(image_inspection(images.get(request.captures.at("name"))));
+    });
+    router.add("GET", "/images/{name...}/history", [&images](const Request& request) {
+        return json_reply(image_history(images.get(request.captures.at("name"))));
+    });
+    router.add("POST", "/images/{name...}/tag", [&images](const Request& request) { return tag(request, images); });
+    router.add("DELETE", "/images/{name...}", [&images](const Request& request) {
+        return json_reply(removed_json(images.remove(request.captures.at("name"), request.flag("force"))));
+    });
+}
+
+}  // namespace kedge::api

@@ -1,0 +1,126 @@
+#include "api/http_server.h"
+#include "base/error.h"
+
+#include <grp.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <vector>
+
+namespace kedge::api {
+
+namespace {
+
+constexpr int kBacklog = 128;
+
+sockaddr_un unix_address(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.empty() || path.size() >= sizeof address.sun_path) {
+        throw Error(Code::invalid_argument, path + ": a socket's path has 1 to " +
+                                                std::to_string(sizeof address.sun_path - 1) + " bytes");
+    }
+    std::memcpy(address.sun_path, path.c_str(), path.size());
+    return address;
+}
+
+const sockaddr* generic(const sockaddr_un& address) {
+    return reinterpret_cast<const sockaddr*>(&address);
+}
+
+void refuse_if_somebody_answers(const std::string& path) {
+    Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address = unix_address(path);
+    if (probe && ::connect(probe.get(), generic(address), sizeof address) == 0) {
+        throw Error(Code::conflict, path + ": another process listens there already");
+    }
+}
+
+void give_to_group(const std::string& path, const std::string& group) {
+    std::vector<char> buffer(65536);
+    ::group entry{};
+    ::group* found = nullptr;
+    if (::getgrnam_r(group.c_str(), &entry, buffer.data(), buffer.size(), &found) != 0 || !found) {
+        throw Error(Code::not_found, path + ": there is no group " + group);
+    }
+    if (::chown(path.c_str(), static_cast<uid_t>(-1), found->gr_gid) != 0) throw_errno("chown " + path);
+}
+
+uint64_t inode_of(const std::string& path) {
+    struct stat status{};
+    return ::lstat(path.c_str(), &status) == 0 ? status.st_ino : 0;
+}
+
+std::pair<std::string, std::string> split_host_port(const std::string& text) {
+    size_t colon = text.rfind(':');
+    if (colon == std::string::npos) {
+        throw Error(Code::invalid_argument, "\"" + text + "\" is not host:port");
+    }
+    std::string host = text.substr(0, colon);
+    if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
+    return {host, text.substr(colon + 1)};
+}
+
+}  // namespace
+
+Listener Listener::on_unix(const std::string& path, unsigned mode, const std::string& group) {
+    refuse_if_somebody_answers(path);
+    // Made under another name, so that nobody meets it before mode and group are right.
+    std::string temporary = path + "~";
+    sockaddr_un address = unix_address(temporary);
+    Listener listener;
+    listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!listener.fd_) throw_errno("socket");
+    if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) throw_errno("remove " + temporary);
+    if (::bind(listener.fd(), generic(address), sizeof address) != 0) throw_errno("listen on " + path);
+    if (::chmod(temporary.c_str(), mode) != 0) throw_errno("chmod " + temporary);
+    if (!group.empty()) give_to_group(temporary, group);
+    if (::listen(listener.fd(), kBacklog) != 0) throw_errno("listen on " + path);
+    if (::rename(temporary.c_str(), path.c_str()) != 0) throw_errno("listen on " + path);
+    listener.path_ = path;
+    listener.inode_ = inode_of(path);
+    return listener;
+}
+
+Listener Listener::on_tcp(const std::string& host_port) {
+    auto [host, port] = split_host_port(host_port);
+    addrinfo hints{};
+    hints.ai_socktype = SOCK_STREAM;
+    hints.ai_flags = AI_PASSIVE;
+    addrinfo* found = nullptr;
+    int failure = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &found);
+    if (failure != 0) throw Error(Code::invalid_argument, host_port + ": " + ::gai_strerror(failure));
+    std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
+    Listener listener;
+    listener.fd_.reset(::socket(addresses->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!listener.fd_) throw_errno("socket");
+    int on = 1;
+    (void)::setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // only shortens a restart
+    if (::bind(listener.fd(), addresses->ai_addr, addresses->ai_addrlen) != 0 || ::listen(listener.fd(), kBacklog) != 0) {
+        throw_errno("listen on " + host_port);
+    }
+    return listener;
+}
+
+uint16_t Listener::port() const {
+    sockaddr_storage address{};
+    socklen_t size = sizeof address;
+    if (::getsockname(fd(), reinterpret_cast<sockaddr*>(&address), &size) != 0) throw_errno("getsockname");
+    if (address.ss_family == AF_INET) return ntohs(reinterpret_cast<const sockaddr_in&>(address).sin_port);
+    if (address.ss_family == AF_INET6) return ntohs(reinterpret_cast<const sockaddr_in6&>(address).sin6_port);
+    return 0;
+}
+
+void Listener::remove_file() {
+    if (!path_.empty() && inode_of(path_) == inode_) (void)::unlink(path_.c_str());  // a stale socket does no harm
+    path_.clear();
+}
+
+}  // namespace kedge::api

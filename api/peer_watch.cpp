@@ -1,0 +1,73 @@
+#include "api/peer_watch.h"
+
+#include "base/error.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <cerrno>
+
+namespace kedge::api {
+
+PeerWatch::PeerWatch() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC)) {
+    if (!epoll_ || !wake_) throw_errno("watch connections");
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.fd = wake_.get();
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) throw_errno("watch connections");
+}
+
+PeerWatch::~PeerWatch() {
+    stop_all();
+    if (!thread_.joinable()) return;
+    uint64_t one = 1;
+    (void)!::write(wake_.get(), &one, sizeof one);  // an eventfd at 0 takes a 1
+    thread_.join();
+}
+
+std::stop_token PeerWatch::watch(int socket, bool half_closed) {
+    std::lock_guard lock(mutex_);
+    auto [entry, added] = watched_.try_emplace(socket);
+    if (!added) return entry->second.get_token();
+    if (stopped_) entry->second.request_stop();
+    epoll_event event{};
+    event.events = half_closed ? EPOLLONESHOT : EPOLLRDHUP | EPOLLONESHOT;  // EPOLLHUP always counts
+    event.data.fd = socket;
+    if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket, &event) != 0) throw_errno("watch a connection");
+    if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
+    return entry->second.get_token();
+}
+
+void PeerWatch::forget(int socket) {
+    std::lock_guard lock(mutex_);
+    if (watched_.erase(socket) == 0) return;
+    (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, socket, nullptr);  // it was added, and is still open
+}
+
+void PeerWatch::stop_all() {
+    std::map<int, std::stop_source> sources;
+    {
+        std::lock_guard lock(mutex_);
+        stopped_ = true;
+        sources = watched_;
+    }
+    for (auto& [socket, source] : sources) source.request_stop();
+}
+
+void PeerWatch::run() {
+    while (true) {
+        epoll_event event{};
+        int count = ::epoll_wait(epoll_.get(), &event, 1, -1);
+        if (count < 0 && errno == EINTR) continue;
+        if (count <= 0 || event.data.fd == wake_.get()) return;
+        std::stop_source source(std::nostopstate);
+        {
+            std::lock_guard lock(mutex_);
+            if (auto found = watched_.find(event.data.fd); found != watched_.end()) source = found->second;
+        }
+        source.request_stop();  // outside the lock: callbacks may take locks of their own
+    }
+}
+
+}  // namespace kedge::api

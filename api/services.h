@@ -1,0 +1,31 @@
+#pragma once
+
+#include "base/clock.h"
+
+#include <string>
+#include <vector>
+
+namespace kedge::runtime {
+class Engine;
+}
+namespace kedge::reconciler {
+class Controller;
+}
+
+namespace kedge::api {
+
+/// What the routes work on. Both outlive the servers.
+struct Services {
+    runtime::Engine& engine;
+    reconciler::Controller& controller;
+    std::string device;  ///< this device's name
+    std::vector<std::string> labels;
+    WallTime started;
+};
+
+/// kedge's version, and the Docker Engine API's that it speaks.
+std::string_view version();
+inline constexpr std::string_view kApiVersion = "1.43";
+inline constexpr std::string_view kMinimumApiVersion = "1.24";
+
+}  // namespace kedge::api
