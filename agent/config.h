@@ -1,0 +1,46 @@
+#pragma once
+
+#include "reconciler/controller.h"
+#include "runtime/engine.h"
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace kedge::agent {
+
+struct SocketConfig {
+    std::string path;   ///< empty: <run>/kedge.sock
+    std::string group;  ///< empty: `kedge` if that group exists
+    unsigned mode = 0660;
+};
+
+struct WebhookConfig {
+    std::string listen;  ///< host:port
+    std::string secret_file;
+    std::string path = "/webhook";
+};
+
+/// /etc/kedge/agent.yaml.
+struct Config {
+    std::string name;  ///< empty in the file: the host's name
+    std::vector<std::string> labels;
+    SocketConfig socket;
+    std::string docker_socket;  ///< a second path of the same API; empty: none
+    std::vector<reconciler::SourceConfig> sources;
+    std::optional<WebhookConfig> webhook;
+    std::string metrics_listen;  ///< host:port; empty: only on the socket
+    runtime::EngineOptions engine;  ///< root, run, instance, registries, pools, limits
+};
+
+/// Reads a configuration's text; `file` is for messages. Strict: unknown keys, wrong types and values are Error (invalid_argument) with
+/// file and line. Credentials are not read here.
+Config parse_config(const std::string& text, const std::string& file);
+
+/// The file's. Error not_found if it isn't there.
+Config load_config(const std::string& path);
+
+/// The content of a file that holds one secret, without the line end. Refuses empty ones, and files that others may read.
+std::string read_secret(const std::string& path);
+
+}  // namespace kedge::agent
