@@ -1,0 +1,116 @@
+#include "base/error.h"
+#include "cli/format.h"
+#include "cli/session.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <optional>
+
+namespace kedge::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct Options {
+    std::vector<std::string> names;
+    std::optional<int> seconds;
+    std::string signal;
+    bool force = false, volumes = false;
+};
+
+std::string container_path(const std::string& name, const std::string& rest) {
+    return "/containers/" + escape(name) + rest;
+}
+
+/// A POST for each name, which is printed when it is done; what is so already is fine.
+void act(Session& session, const std::vector<std::string>& names, const std::string& rest) {
+    Client client = session.client();
+    for_each_name(names, session, [&](const std::string& name) {
+        try {
+            (void)client.post(container_path(name, rest));
+        } catch (const Error& error) {
+            if (error.code() != Code::not_modified) throw;
+        }
+        print(name + "\n");
+    });
+}
+
+std::shared_ptr<Options> with_names(CLI::App& app) {
+    auto options = std::make_shared<Options>();
+    app.add_option("containers", options->names, "Names or ids")->required();
+    return options;
+}
+
+void set_up_start(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = with_names(app);
+    app.callback([=] { act(*session, options->names, "/start"); });
+}
+
+void set_up_stopping(CLI::App& app, const std::shared_ptr<Session>& session, const std::string& action) {
+    auto options = with_names(app);
+    app.add_option("-t,--time", options->seconds, "Seconds before it is killed (the container's own, or 10)");
+    app.callback([=] {
+        act(*session, options->names, "/" + action + query({{"t", options->seconds ? std::to_string(*options->seconds) : ""}}));
+    });
+}
+
+void set_up_kill(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = with_names(app);
+    app.add_option("-s,--signal", options->signal, "The signal (KILL)");
+    app.callback([=] { act(*session, options->names, "/kill" + query({{"signal", options->signal}})); });
+}
+
+void set_up_rm(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = with_names(app);
+    app.add_flag("-f,--force", options->force, "Kill it first if it runs");
+    app.add_flag("-v,--volumes", options->volumes, "Also its anonymous volumes");
+    app.callback([=] {
+        Client client = session->client();
+        for_each_name(options->names, *session, [&](const std::string& name) {
+            try {
+                (void)client.remove(container_path(name, query({{"force", options->force ? "1" : ""}, {"v", options->volumes ? "1" : ""}})));
+            } catch (const Error& error) {
+                if (!options->force || error.code() != Code::not_found) throw;
+                return print_error(error);  // as Docker: said, but no failure
+            }
+            print(name + "\n");
+        });
+    });
+}
+
+void set_up_wait(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = with_names(app);
+    app.callback([=] {
+        Client client = session->client();
+        for_each_name(options->names, *session, [&](const std::string& name) {
+            json answer = client.post(container_path(name, "/wait"));
+            if (answer.is_object() && answer["Error"].is_object()) throw Error(Code::internal, text_of(answer["Error"], "Message"));
+            print(std::to_string(number_of(answer, "StatusCode")) + "\n");
+        });
+    });
+}
+
+void set_up_rename(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto name = std::make_shared<std::string>(), new_name = std::make_shared<std::string>();
+    app.add_option("container", *name, "The container")->required();
+    app.add_option("new_name", *new_name, "Its new name")->required();
+    app.callback([=] { (void)session->client().post(container_path(*name, "/rename" + query({{"name", *new_name}}))); });
+}
+
+}  // namespace
+
+std::vector<Command> container_commands() {
+    return {{"start", "Start containers", "  kedge start web", set_up_start},
+            {"stop", "Stop containers: the stop signal, then SIGKILL", "  kedge stop -t 30 web",
+             [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_stopping(app, session, "stop"); }},
+            {"restart", "Stop and start containers", "  kedge restart web",
+             [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_stopping(app, session, "restart"); }},
+            {"kill", "Send a signal to containers", "  kedge kill -s HUP web", set_up_kill},
+            {"rm", "Remove containers", "  kedge rm -f web", set_up_rm},
+            {"wait", "Wait until containers have exited, and print their exit codes", "  kedge wait job", set_up_wait},
+            {"rename", "Give a container another name", "  kedge rename web web-old", set_up_rename}};
+}
+
+}  // namespace kedge::cli

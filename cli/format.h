@@ -1,0 +1,30 @@
+#pragma once
+
+#include "base/clock.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <cstdint>
+#include <string>
+
+namespace kedge::cli {
+
+/// `1.24MB`, `5.61kB`, `0B`: as Docker's lists write sizes.
+std::string human_size(int64_t bytes);
+/// `3 minutes ago` of a time in RFC 3339; empty for none.
+std::string ago(const std::string& time, WallTime now);
+/// `1h`, `12m`, `45s`, `3d`: for narrow columns; `-` for none.
+std::string age(const std::string& time, WallTime now);
+/// `0.0.0.0:8080->80/tcp` of Docker's Ports lists.
+std::string ports_text(const nlohmann::json& ports);
+/// The first 12 digits of an id, with `sha256:` taken off.
+std::string short_id(const std::string& id);
+/// At most `width` characters, the last an ellipsis.
+std::string truncated(const std::string& text, size_t width);
+/// Text members of JSON that may be absent or null.
+std::string text_of(const nlohmann::json& object, const char* key);
+int64_t number_of(const nlohmann::json& object, const char* key);
+/// `512m`, `1g`, `1.5g`, bytes. Throws Error.
+int64_t parse_size(const std::string& text);
+
+}  // namespace kedge::cli
