@@ -1,0 +1,287 @@
+#pragma once
+
+#include "base/digest.h"
+#include "base/durable.h"
+#include "base/error.h"
+#include "base/fd.h"
+#include "tests/support/loopback.h"
+#include "tests/support/process.h"
+#include "tests/support/test_repository.h"
+
+#include <httplib.h>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace kedge::test {
+
+using nlohmann::json;
+
+/// A whole agent as users have it: the program kedged with a root, a run folder, an instance name and a repository of its own, in a network
+/// namespace that all tests of the process share. It is spoken to through its socket. At the end everything is removed, and what is left behind fails the test.
+class AgentFixture : public testing::Test {
+public:
+    static void SetUpTestSuite() {
+        static bool done = false;
+        if (std::exchange(done, true)) return;
+        if (::unshare(CLONE_NEWNET) != 0) throw_errno("unshare");
+        Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+        ifreq request{};
+        std::strcpy(request.ifr_name, "lo");
+        request.ifr_flags = IFF_UP;
+        if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) throw_errno("lo");
+    }
+
+    void SetUp() override {
+        static std::atomic<int> count;
+        instance = "ka" + std::to_string(::getpid()) + "x" + std::to_string(count++);
+        folder = "/tmp/" + instance;
+        make_folders(AT_FDCWD, folder);
+        repository = std::make_unique<TestRepository>(folder + "/fleet.git");
+        source = "url: file://" + folder + "/fleet.git";
+    }
+
+    void TearDown() override {
+        if (!running()) start();
+        expect_settled();
+        (void)post("/kedge/v1/projects/demo/hold", {{"reason", "the test ends"}});
+        for (const json& c : containers()) (void)call("DELETE", "/containers/" + c.at("Id").get<std::string>() + "?force=1&v=1");
+        for (const json& n : json::parse(call("GET", "/networks").body)) {
+            (void)call("DELETE", "/networks/" + n.at("Id").get<std::string>());
+        }
+        stop();
+        expect_nothing_left();
+        if (HasFailure()) std::cerr << "the agent said:\n" << read_file_at(AT_FDCWD, folder + "/agent.log");
+        repository.reset();
+        remove_tree(AT_FDCWD, folder);
+    }
+
+    // --- the agent
+
+    std::string config() const {
+        return "name: device\nroot: " + folder + "/root\nrun: " + folder + "/run\ninstance: " + instance + "\nsources:\n  - name: fleet\n    " +
+               source + "\n    poll: 1h\npolicy: {monitor: 300ms}\n" + more_config;
+    }
+
+    /// Starts it and waits until it answers; false if it ended instead (as a fault point makes it).
+    bool start(const std::string& fault = {}) {
+        write_file_durably(AT_FDCWD, folder + "/agent.yaml", config());
+        Fd log = open_at(AT_FDCWD, folder + "/agent.log", O_WRONLY | O_CREAT | O_APPEND, 0600);
+        agent = std::make_unique<Process>(
+            std::vector<std::string>{KEDGE_BUILD "/bin/kedged", "--config", folder + "/agent.yaml"},
+            Process::Options{{{"KEDGE_FAULT", fault}}, -1, log.get(), log.get()});
+        return until([&] { return !running() || call("GET", "/_ping").status == 200; }) && running();
+    }
+    bool running() { return agent && !agent->wait(std::chrono::milliseconds(0)); }
+    void kill_agent() {
+        agent->signal(SIGKILL);
+        ASSERT_TRUE(agent->wait(std::chrono::seconds(10)));
+    }
+    void stop() {
+        agent->signal(SIGTERM);
+        auto status = agent->wait(std::chrono::seconds(20));
+        ASSERT_TRUE(status) << "the agent does not stop";
+        EXPECT_TRUE(WIFEXITED(*status) && WEXITSTATUS(*status) == 0) << *status;
+        agent.reset();
+    }
+
+    /// Seen from outside there is no event to wait for, as the agent may be dead: looks again and again for a minute.
+    static bool until(const std::function<bool()>& holds, std::chrono::seconds patience = std::chrono::seconds(60)) {
+        auto deadline = std::chrono::steady_clock::now() + patience;
+        while (!holds()) {
+            if (std::chrono::steady_clock::now() > deadline) return false;
+            (void)::poll(nullptr, 0, 15);
+        }
+        return true;
+    }
+
+    // --- its API
+
+    struct Answer {
+        int status = 0;  ///< 0: nobody answered
+        std::string body;
+    };
+    Answer call(const std::string& method, const std::string& path, const std::string& body = {}, const std::string& type = "application/json") const {
+        httplib::Client client(folder + "/run/kedge.sock");
+        client.set_address_family(AF_UNIX);
+        client.set_read_timeout(60);
+        httplib::Request request;
+        request.method = method;
+        request.path = path;
+        request.body = body;
+        request.set_header("Host", "kedge");
+        request.set_header("Content-Type", type);
+        if (body.empty() && method == "POST") request.set_header("Content-Length", "0");
+        auto result = client.send(request);
+        return result ? Answer{result->status, result->body} : Answer{};
+    }
+    Answer post(const std::string& path, const json& body = json::object()) const { return call("POST", path, body.dump()); }
+    json get(const std::string& path) const { return json::parse(call("GET", path).body, nullptr, false); }
+    void wake() const { (void)post("/kedge/v1/wake"); }
+
+    json containers() const {
+        json list = get("/containers/json?all=1");
+        return list.is_array() ? list : json::array();
+    }
+    /// The running containers' ids by service.
+    std::map<std::string, std::string> services() const {
+        std::map<std::string, std::string> result;
+        for (const json& c : containers()) {
+            if (c.value("State", "") == "running") result[c["Labels"].value("com.docker.compose.service", "")] = c.at("Id");
+        }
+        return result;
+    }
+    /// The image names by service of what runs.
+    std::map<std::string, std::string> images() const {
+        std::map<std::string, std::string> result;
+        for (const json& c : containers()) {
+            if (c.value("State", "") == "running") result[c["Labels"].value("com.docker.compose.service", "")] = c.at("Image");
+        }
+        return result;
+    }
+    json project(const std::string& name = "demo") const { return get("/kedge/v1/projects/" + name); }
+    /// The state of the newest release of this commit; empty if there is none.
+    std::string state_of(const std::string& commit) const {
+        json releases = get("/kedge/v1/projects/demo/releases");
+        if (!releases.is_array()) return {};
+        for (const json& release : releases) {
+            if (release.value("commit", "") == commit) return release.at("state");
+        }
+        return {};
+    }
+    /// Wakes the poll and waits until that commit's release is in this state.
+    bool reaches(const std::string& commit, const std::string& state) {
+        wake();
+        return until([&] { return state_of(commit) == state || !running(); }) && running();
+    }
+    std::string import(const std::string& reference, const std::vector<std::string>& changes = {}) const {
+        std::string path = "/images/create?fromSrc=-&repo=" + reference.substr(0, reference.find(':')) + "&tag=" + reference.substr(reference.find(':') + 1);
+        for (const std::string& change : changes) path += "&changes=" + httplib::detail::encode_url(change);
+        return call("POST", path, rootfs(), "application/x-tar").body;
+    }
+
+    /// A root file system of busybox alone.
+    static const std::string& rootfs() {
+        static const std::string tar = [] {
+            char folder[] = "/tmp/kedge-rootfs-XXXXXX";
+            if (!::mkdtemp(folder)) throw_errno("mkdtemp");
+            std::string root = folder;
+            for (const char* name : {"bin", "etc", "tmp", "data"}) make_folders(AT_FDCWD, root + "/" + name);
+            const char* busybox = ::access("/bin/busybox", X_OK) == 0 ? "/bin/busybox" : "/usr/bin/busybox";
+            std::filesystem::copy_file(busybox, root + "/bin/busybox");
+            for (const char* name : {"sh", "sleep", "true", "false", "test", "touch", "cat", "httpd", "echo", "nc", "wget"}) {
+                std::filesystem::create_symlink("busybox", root + "/bin/" + name);
+            }
+            std::ofstream(root + "/data/seed") << "from the image\n";
+            Finished made = run({"tar", "-C", root, "-cf", root + ".tar", "."});
+            if (made.code != 0) throw Error(Code::internal, made.out);
+            std::string bytes = read_file_at(AT_FDCWD, root + ".tar", 64u << 20);
+            remove_tree(AT_FDCWD, root);
+            remove_tree(AT_FDCWD, root + ".tar");
+            return bytes;
+        }();
+        return tar;
+    }
+
+    // --- what may be there
+
+    /// Everything that exists belongs to a container that is known: nothing half-done is left.
+    void expect_settled() {
+        std::set<std::string> known, live;
+        for (const json& c : containers()) {
+            known.insert(c.at("Id"));
+            if (c.value("State", "") == "running") live.insert(c.at("Id"));
+        }
+        EXPECT_EQ(names_in(folder + "/root/containers"), known);
+        EXPECT_EQ(names_in(folder + "/run/containers"), live) << "run folders of containers that do not run";
+        EXPECT_EQ(cgroups(), live);
+        for (const char* place : {"/root/layers", "/root/images/blobs/sha256", "/root/sources/fleet/trees", "/root/volumes"}) {
+            for (const std::string& name : names_in(folder + place)) {
+                EXPECT_FALSE(name.starts_with(".tmp") || name.ends_with(".partial") || name.find(".tmp-") != std::string::npos)
+                    << place << "/" << name;
+            }
+        }
+        EXPECT_EQ(mounts(), 0) << "mounts of containers are seen by the host";
+    }
+
+    void expect_nothing_left() {
+        EXPECT_TRUE(cgroups().empty());
+        EXPECT_EQ(names_in(folder + "/run/containers"), std::set<std::string>{});
+        EXPECT_EQ(names_in(folder + "/root/containers"), std::set<std::string>{});
+        EXPECT_EQ(mounts(), 0);
+        for (const std::string& process : processes()) ADD_FAILURE() << "still runs: " << process;
+        EXPECT_TRUE(until([] { return links().empty(); }, std::chrono::seconds(10))) << *links().begin();
+    }
+
+    static std::set<std::string> names_in(const std::string& path) {
+        std::set<std::string> names;
+        std::error_code missing;
+        for (const auto& entry : std::filesystem::directory_iterator(path, missing)) names.insert(entry.path().filename());
+        return names;
+    }
+    /// Names of the container groups below this instance's, in any hierarchy.
+    std::set<std::string> cgroups() const {
+        std::set<std::string> names;
+        auto collect = [&](const std::string& root) {
+            std::error_code missing;
+            for (const auto& entry : std::filesystem::directory_iterator(root + "/" + instance, missing)) {
+                if (entry.is_directory(missing)) names.insert(entry.path().filename());
+            }
+        };
+        collect("/sys/fs/cgroup");
+        std::error_code missing;
+        for (const auto& entry : std::filesystem::directory_iterator("/sys/fs/cgroup", missing)) collect(entry.path());
+        return names;
+    }
+    int mounts() const {
+        std::ifstream table("/proc/self/mountinfo");
+        int count = 0;
+        for (std::string line; std::getline(table, line);) count += line.find(folder) != std::string::npos;
+        return count;
+    }
+    /// Links of containers in this network namespace: all but lo.
+    static std::set<std::string> links() {
+        std::set<std::string> names;
+        struct if_nameindex* list = ::if_nameindex();
+        for (auto* entry = list; entry && entry->if_index; ++entry) {
+            if (std::string(entry->if_name) != "lo") names.insert(entry->if_name);
+        }
+        ::if_freenameindex(list);
+        return names;
+    }
+    /// Command lines that name this test's folder.
+    std::vector<std::string> processes() const {
+        std::vector<std::string> found;
+        for (const std::string& pid : names_in("/proc")) {
+            if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(::getpid())) continue;
+            std::ifstream file("/proc/" + pid + "/cmdline");
+            std::string line((std::istreambuf_iterator<char>(file)), {});
+            std::replace(line.begin(), line.end(), '\0', ' ');
+            if (line.find(folder) != std::string::npos) found.push_back(line);
+        }
+        return found;
+    }
+
+    std::string instance, folder, source, more_config;
+    std::unique_ptr<TestRepository> repository;
+    std::unique_ptr<Process> agent;
+};
+
+}  // namespace kedge::test

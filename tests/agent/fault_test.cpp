@@ -1,0 +1,104 @@
+// The power may go at any instant: for every fault point, an agent is killed there in the middle of a first release, an update and a
+// rollback, started again, and must come to the same end with nothing left behind.
+#include "base/fault.h"
+#include "tests/agent/agent_fixture.h"
+
+namespace kedge::test {
+namespace {
+
+std::string compose(const std::string& image, bool with_extra) {
+    return "name: demo\n"
+           "services:\n"
+           "  web:\n"
+           "    image: " + image + "\n"
+           "    ports: [\"18080:8080\"]\n"
+           "    volumes: [\"./note.txt:/note:ro\"]\n"
+           "    depends_on: [store]\n"
+           "    healthcheck: {interval: 100ms, retries: 2}\n"
+           "    deploy: {update_config: {order: start-first}}\n"
+           "  store:\n"
+           "    image: app:1\n"
+           "    volumes: [\"data:/data\"]\n" +
+           (with_extra ? "    networks: [default, extra]\n" : "") +
+           "volumes: {data: {}}\n" + (with_extra ? "networks: {extra: {}}\n" : "");
+}
+
+const std::vector<std::string> kApp = {
+    "CMD [\"sh\", \"-c\", \"trap exit TERM; sleep 100000 & wait\"]",
+    "STOPSIGNAL SIGTERM",
+};
+
+struct Fault : AgentFixture, testing::WithParamInterface<std::string_view> {
+    bool fired = false;
+
+    /// Takes the step until it holds; an agent that was killed meanwhile is started again, once, without the fault.
+    void step(const std::string& what, const std::function<void()>& act, const std::function<bool()>& holds) {
+        act();
+        bool reached = until([&] {
+            if (!running()) {
+                auto status = agent ? agent->wait(std::chrono::milliseconds(0)) : std::optional<int>(0);
+                EXPECT_FALSE(fired) << "killed twice, at " << what;
+                EXPECT_TRUE(status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL) << "ended by itself at " << what;
+                fired = true;
+                if (!start()) return false;
+                act();
+            }
+            return holds();
+        });
+        ASSERT_TRUE(reached) << what << " is not reached: " << project().dump(1);
+    }
+    void push(const std::string& image, bool extra, const std::string& state) {
+        std::string commit = repository->push({{"compose.yaml", {compose(image, extra)}}, {"note.txt", {"for " + image}}});
+        step("release of " + image, [&] { wake(); }, [&] { return state_of(commit) == state; });
+    }
+    bool has_image(const std::string& name) {
+        json image = get("/images/" + name + "/json");
+        return image.is_object() && image.contains("Id");
+    }
+};
+
+std::string test_name(const testing::TestParamInfo<std::string_view>& info) {
+    std::string name(info.param);
+    std::replace(name.begin(), name.end(), '.', '_');
+    return name;
+}
+
+}  // namespace
+
+TEST_P(Fault, AfterAKillThereTheAgentComesToTheSameEnd) {
+    // The last pass of a container's start in a rollback is as likely as the first: the first is taken here.
+    step("start", [&] { (void)(running() || start(std::string(GetParam()))); }, [&] { return running(); });
+    struct Image {
+        std::string name, health;
+    };
+    for (const Image& image : {Image{"app:1", "true"}, Image{"app:2", "true"}, Image{"bad:1", "false"}}) {
+        std::vector<std::string> changes = kApp;
+        changes.push_back("HEALTHCHECK CMD [\"" + image.health + "\"]");
+        step("import of " + image.name, [&] { if (!has_image(image.name)) (void)import(image.name, changes); },
+             [&] { return has_image(image.name); });
+    }
+    push("app:1", false, "good");
+    push("app:2", true, "good");
+    auto before = services();
+    auto images_before = images();
+    push("bad:1", true, "rolled_back");
+    EXPECT_TRUE(fired) << "the fault point is never passed";
+
+    EXPECT_TRUE(until([&] { return images() == images_before; })) << json(images()).dump();
+    EXPECT_EQ(images_before.at("web"), "app:2");
+    EXPECT_EQ(services().at("store"), before.at("store")) << "the rollback touched what had not changed";
+    std::string seed = folder + "/root/volumes/demo_data/_data/seed";
+    EXPECT_EQ(read_file_at(AT_FDCWD, seed), "from the image\n");
+    EXPECT_TRUE(accepts(18080) || services().contains("web"));
+    // Only what the project has runs: its two services, and no third container of a release that is over.
+    EXPECT_TRUE(until([&] { return containers().size() == 2; })) << containers().dump(1);
+    // And it goes on from there.
+    push("app:1", true, "good");
+    EXPECT_EQ(images().at("web"), "app:1");
+    push("app:1", false, "good");
+    EXPECT_TRUE(until([&] { return get("/networks").size() == 1; })) << get("/networks").dump(1);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryPoint, Fault, testing::ValuesIn(fault_points().begin(), fault_points().end()), test_name);
+
+}  // namespace kedge::test
