@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace kedge::runtime {
@@ -30,27 +31,38 @@ void jump_out(std::vector<bpf_insn>& code, uint8_t operation, uint8_t reg, int32
     code.push_back(instruction(BPF_JMP | operation | BPF_K, reg, 0, 0, value));
 }
 
+/// The end of the program: 1 allows the access, 0 refuses it.
+void answer(std::vector<bpf_insn>& code, int32_t value) {
+    code.push_back(instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, value));
+    code.push_back(instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
+}
+
+/// For a rule of one type of device.
 void add_rule(std::vector<bpf_insn>& code, const DeviceRule& rule) {
     size_t begin = code.size();
-    if (rule.type != 'a') jump_out(code, BPF_JNE, kType, rule.type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+    jump_out(code, BPF_JNE, kType, rule.type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
     int32_t allowed = 0;
     for (char c : rule.permissions) allowed |= c == 'r' ? BPF_DEVCG_ACC_READ : c == 'w' ? BPF_DEVCG_ACC_WRITE : BPF_DEVCG_ACC_MKNOD;
-    if (rule.type != 'a' && allowed != 7) {
+    if (allowed != 7) {
         // Asked for something that the rule does not allow: not this rule.
         code.push_back(instruction(BPF_ALU | BPF_MOV | BPF_X, BPF_REG_1, kAccess, 0, 0));
         code.push_back(instruction(BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, ~allowed & 7));
         jump_out(code, BPF_JNE, BPF_REG_1, 0);
     }
-    if (rule.type != 'a' && rule.major >= 0) jump_out(code, BPF_JNE, kMajor, static_cast<int32_t>(rule.major));
-    if (rule.type != 'a' && rule.minor >= 0) jump_out(code, BPF_JNE, kMinor, static_cast<int32_t>(rule.minor));
-    code.push_back(instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 1));
-    code.push_back(instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
+    if (rule.major >= 0) jump_out(code, BPF_JNE, kMajor, static_cast<int32_t>(rule.major));
+    if (rule.minor >= 0) jump_out(code, BPF_JNE, kMinor, static_cast<int32_t>(rule.minor));
+    answer(code, 1);
     for (size_t i = begin; i < code.size(); i++)
         if (code[i].code == (BPF_JMP | BPF_JNE | BPF_K)) code[i].off = static_cast<int16_t>(code.size() - i - 1);
 }
 
 std::vector<bpf_insn> device_program(const std::vector<DeviceRule>& rules) {
     std::vector<bpf_insn> code;
+    // Kernels refuse programs with instructions that can't be reached, as they are after a rule for all devices.
+    if (std::any_of(rules.begin(), rules.end(), [](const DeviceRule& rule) { return rule.type == 'a'; })) {
+        answer(code, 1);
+        return code;
+    }
     auto load = [&](uint8_t reg, size_t offset) {
         code.push_back(instruction(BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_1, static_cast<int16_t>(offset), 0));
     };
@@ -62,8 +74,7 @@ std::vector<bpf_insn> device_program(const std::vector<DeviceRule>& rules) {
     load(kMajor, offsetof(bpf_cgroup_dev_ctx, major));
     load(kMinor, offsetof(bpf_cgroup_dev_ctx, minor));
     for (const DeviceRule& rule : rules) add_rule(code, rule);
-    code.push_back(instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0));
-    code.push_back(instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
+    answer(code, 0);
     return code;
 }
 

@@ -28,7 +28,7 @@ TEST(CgroupHierarchies, AreReadFromMountinfoOfEveryMode) {
 TEST(CgroupDevices, AProgramLetsThroughWhatTheRulesAllow) {
     Cgroups all;
     auto found = std::find_if(all.hierarchies().begin(), all.hierarchies().end(), [](const CgroupHierarchy& h) { return h.v2; });
-    ASSERT_NE(found, all.hierarchies().end()) << "no cgroup v2 on this machine";
+    if (found == all.hierarchies().end()) GTEST_SKIP() << "no cgroup v2 on this machine";
     std::string folder = found->mount_point + "/kt" + std::to_string(::getpid()) + "-devices";
     ASSERT_EQ(::mkdir(folder.c_str(), 0755), 0);
     attach_device_rules(folder, {{'c', 1, 3, "rwm"}, {'c', 1, 5, "r"}, {'c', -1, -1, "m"}, {'b', 7, -1, "rw"}});
@@ -42,6 +42,7 @@ TEST(CgroupDevices, AProgramLetsThroughWhatTheRulesAllow) {
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     EXPECT_EQ(WEXITSTATUS(status), 0);
+    EXPECT_NO_THROW(attach_device_rules(folder, {{'c', 1, 3, "r"}, {'a', -1, -1, "rwm"}, {'b', 7, -1, "rw"}}));
     EXPECT_EQ(::rmdir(folder.c_str()), 0);
     EXPECT_THROW(attach_device_rules(folder, {}), Error);
 }
