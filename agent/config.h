@@ -34,7 +34,7 @@ struct Config {
 };
 
 /// Reads a configuration's text; `file` is for messages. Strict: unknown keys, wrong types and values are Error (invalid_argument) with
-/// file and line. Credentials are not read here.
+/// file and line. Credentials of registries are read from their files here; the webhook's secret and what Git needs are not.
 Config parse_config(const std::string& text, const std::string& file);
 
 /// The file's. Error not_found if it isn't there.

@@ -39,7 +39,8 @@ public:
     /// Gives the release its number and writes it down.
     void add(Release& release);
     void put(const Release& release);
-    /// Forgets the targets of all but the newest `kept` good releases and what is in progress, and rows beyond the newest 200.
+    /// Forgets the targets of all but the newest good release, `kept` good ones before it and what is in progress; and rows without a
+    /// target beyond the newest 200.
     void forget_old(const std::string& project, int kept);
     /// The targets that are still kept.
     std::vector<Target> kept_targets(const std::string& project) const;
