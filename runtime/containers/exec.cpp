@@ -1,8 +1,8 @@
 #include "runtime/containers/container_engine.h"
 
 #include "base/error.h"
+#include "base/stop_fd.h"
 #include "runtime/containers/resolve.h"
-#include "runtime/containers/stop_fd.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

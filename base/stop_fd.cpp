@@ -1,4 +1,4 @@
-#include "runtime/containers/stop_fd.h"
+#include "base/stop_fd.h"
 
 #include "base/error.h"
 
@@ -7,7 +7,7 @@
 
 #include <cstdint>
 
-namespace kedge::runtime {
+namespace kedge {
 
 namespace {
 
@@ -26,4 +26,4 @@ void StopFd::Write::operator()() const {
     (void)!::write(fd, &one, sizeof one);  // an eventfd takes it
 }
 
-}  // namespace kedge::runtime
+}  // namespace kedge

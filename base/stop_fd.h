@@ -4,7 +4,7 @@
 
 #include <stop_token>
 
-namespace kedge::runtime {
+namespace kedge {
 
 /// A descriptor that becomes readable when a stop is requested: a stop_token for poll(2).
 class StopFd {
@@ -24,4 +24,4 @@ private:
     std::stop_callback<Write> callback_;
 };
 
-}  // namespace kedge::runtime
+}  // namespace kedge
