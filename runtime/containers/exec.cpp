@@ -28,8 +28,13 @@ int reap(const Launcher::Exec& process) {
     return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
+/// The shim kills and reaps the process inside. One that does not die (it waits in the kernel for a disk or a server) is left to
+/// the host's init: nobody else waits for it.
 void end(const Launcher::Exec& process) {
-    (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);  // it may have ended
+    constexpr int kPatience = 1000;  // milliseconds
+    pollfd ended{process.pidfd.get(), POLLIN, 0};
+    (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGTERM, nullptr, 0);  // it may have ended
+    if (::poll(&ended, 1, kPatience) == 0) (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);
 }
 
 std::string joined(const std::vector<std::string>& arguments) {

@@ -80,7 +80,7 @@ public:
     };
     /// A further process inside a running container: same namespaces, cgroup, capabilities and seccomp filter. Its pid (a pidfd is in `pidfd`);
     /// it is a child of an exec shim that ends with the same exit code, whose pid this is: wait for it with waitid(P_PIDFD).
-    /// When that shim is killed the process inside dies with it.
+    /// When that shim is killed the process inside dies with it; at SIGTERM the shim kills and reaps it first.
     struct Exec {
         Fd pidfd;
         int pid = 0;

@@ -6,7 +6,9 @@
 #include <linux/close_range.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <signal.h>
+#include <sys/signalfd.h>
 #include <sys/wait.h>
 
 namespace kedge::shim {
@@ -24,7 +26,20 @@ namespace {
     execute(start);
 }
 
+/// Until the process ends. SIGTERM means that it is to be ended: it has to be reaped here, as one that is left to the host's init
+/// keeps its container's process namespace alive until that finds the time. (When this process is killed, so is it.)
 int wait_for(int pidfd) {
+    const uint64_t terminate = uint64_t{1} << (SIGTERM - 1);
+    (void)sys(__NR_rt_sigprocmask, SIG_BLOCK, &terminate, nullptr, 8);
+    int told = static_cast<int>(sys(__NR_signalfd4, -1, &terminate, 8, SFD_CLOEXEC));
+    if (told < 0) (void)sys(__NR_rt_sigprocmask, SIG_UNBLOCK, &terminate, nullptr, 8);
+    pollfd fds[2] = {{pidfd, POLLIN, 0}, {told, POLLIN, 0}};
+    while (fds[0].revents == 0) {
+        (void)sys(__NR_ppoll, fds, 2, nullptr, nullptr, 8);
+        if (fds[1].revents == 0) continue;
+        (void)sys(__NR_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
+        fds[1].fd = -1;
+    }
     siginfo_t info{};
     while (sys(__NR_waitid, P_PIDFD, pidfd, &info, WEXITED, nullptr) == -EINTR) {
     }

@@ -96,6 +96,16 @@ TEST_F(ExecTest, AKilledExecTakesTheProcessInsideWithIt) {
     EXPECT_EQ(exec("k", command({"sh", "-c", "ps | grep -c '[4]242'"})).output, "0\n");
 }
 
+TEST_F(ExecTest, AnExecThatIsToldToEndLeavesNoZombieThatHoldsUpTheContainer) {
+    Launched launched = start(request("t", {"sleep", "1000"}));
+    Launcher::Exec process = launcher_->exec(run_folder("t"), {}, command({"sh", "-c", "trap '' TERM; sleep 1000"}));
+    ASSERT_EQ(::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGTERM, nullptr, 0), 0);
+    int status = 0;
+    ASSERT_EQ(::waitpid(process.pid, &status, 0), process.pid);
+    EXPECT_EQ(WEXITSTATUS(status), 137);
+    EXPECT_EQ(exec("t", command({"sh", "-c", "cat /proc/[0-9]*/stat | grep -c ') Z '"})).output, "0\n");
+}
+
 TEST_F(ExecTest, TheEndOfTheContainerEndsIt) {
     Launched launched = start(request("z", {"sleep", "1000"}));
     Launcher::Exec process = launcher_->exec(run_folder("z"), {}, command({"sleep", "1000"}));
