@@ -112,6 +112,7 @@ struct ExecResult {
     int exit_code = 0;  ///< 126 and 127 as Docker's; 128 + signal if killed
     bool timed_out = false;
     std::string output;  ///< standard output and error together, cut at output_limit
+    std::string error;  ///< why nothing was executed, in Docker's words; empty if something was
 };
 
 /// Containers on this machine. Thread-safe. Everywhere `id` may be the full id, a unique prefix of it, or the name;
@@ -153,6 +154,7 @@ public:
                             std::stop_token stop = {}) = 0;
 
     /// The same with the caller's own descriptors as standard streams (any may be -1: /dev/null); returns the exit code.
+    /// Why nothing could be executed is written to `err`.
     virtual int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop = {}) = 0;
 
     /// What a health monitor found; publishes `health_status: ...` when the status changed. Kept in memory and in the store.

@@ -37,6 +37,16 @@ void end(const Launcher::Exec& process) {
     if (::poll(&ended, 1, kPatience) == 0) (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);
 }
 
+/// Why nothing was executed, to the one who waits for output.
+void tell(int fd, const std::string& error) {
+    if (fd < 0) return;
+    try {
+        write_all(fd, error + "\n");
+    } catch (const Error&) {
+        // Nobody listens any more; the exit code says it too.
+    }
+}
+
 std::string joined(const std::vector<std::string>& arguments) {
     return fmt::format("{}", fmt::join(arguments, " "));
 }
@@ -127,6 +137,7 @@ ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Na
     // What its children may still write is not waited for: they can go on for ever.
     if (open) (void)output.take();
     result.output = std::move(output.text);
+    result.error = process.error;
     publish(*record, "exec_die", {{"execID", exec_id}, {"exitCode", std::to_string(result.exit_code)}});
     if (cancelled) throw Error(Code::cancelled, "exec in container " + record->info.name + " was cancelled");
     return result;
@@ -142,6 +153,7 @@ int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int 
     publish(*record, "exec_create: " + command, {{"execID", exec_id}});
     Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
     publish(*record, "exec_start: " + command, {{"execID", exec_id}});
+    if (!process.error.empty()) tell(err >= 0 ? err : out, process.error);
     StopFd stopped(stop);
     pollfd fds[2] = {{process.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
     while (::poll(fds, 2, -1) < 0 && errno == EINTR) {}

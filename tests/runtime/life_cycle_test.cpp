@@ -53,3 +53,17 @@ TEST_F(LifeCycle, AStoppedContainerStartsAgainWithItsFiles) {
     EXPECT_EQ(containers().wait(id), 0);
     EXPECT_EQ(log_of(id), "kept\n");
 }
+
+TEST_F(LifeCycle, WhyACommandCouldNotBeExecutedIsToldToTheOneWhoAsked) {
+    std::string id = run(shell("sleep 1000"));
+    ExecSpec spec;
+    spec.arguments = {"nosuch"};
+    std::string words = "exec: \"nosuch\": executable file not found in $PATH";
+    ExecResult result = containers().exec(id, spec, std::chrono::seconds(10), 100);
+    EXPECT_EQ(result.exit_code, 127);
+    EXPECT_EQ(result.error, words);
+    Fd err = test::memory_file("");
+    EXPECT_EQ(containers().exec_with(id, spec, -1, -1, err.get()), 127);
+    ASSERT_EQ(::lseek(err.get(), 0, SEEK_SET), 0);
+    EXPECT_EQ(read_all(err.get(), 1000), words + "\n");
+}
