@@ -115,6 +115,10 @@ struct ExecResult {
     std::string error;  ///< why nothing was executed, in Docker's words; empty if something was
 };
 
+/// A container with this label is probed from outside by whoever watches health: it has a health, first `starting`, even without a
+/// healthcheck. What the label says is theirs.
+inline constexpr const char* kProbeLabel = "io.kedge.probe";
+
 /// Containers on this machine. Thread-safe. Everywhere `id` may be the full id, a unique prefix of it, or the name;
 /// `no such container: x` is Error not_found, an ambiguous prefix is invalid_argument.
 class Containers {
@@ -157,8 +161,11 @@ public:
     /// Why nothing could be executed is written to `err`.
     virtual int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop = {}) = 0;
 
-    /// What a health monitor found; publishes `health_status: ...` when the status changed. Kept in memory and in the store.
-    virtual void set_health(const std::string& id, const Health& health) = 0;
+    /// What a health monitor found; publishes `health_status: ...` when the status changed. Kept in memory; in the store with every
+    /// change of the status, and of the failing streak while that still decides something.
+    /// `run`: the ContainerInfo::started that it was found of. When that run is over, or its first process is ending (which
+    /// fails probes that say nothing of the container), nothing is changed. False: not taken.
+    virtual bool set_health(const std::string& id, const Health& health, std::optional<WallTime> run = {}) = 0;
 
     /// Moves every published port of `from` to the running container `to`, whose spec publishes the same ones, in
     /// one nftables transaction: at no instant is a port without a container behind it.

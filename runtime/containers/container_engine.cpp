@@ -10,6 +10,8 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
+
 namespace kedge::runtime {
 
 ContainerEngine::ContainerEngine(Options options, ContainerStore& store, Images& images, BridgeNetworks& networks,
@@ -105,14 +107,54 @@ void ContainerEngine::rename(const std::string& id, const std::string& new_name)
     publish(*record, "rename", {{"oldName", "/" + old_name}});
 }
 
-void ContainerEngine::set_health(const std::string& id, const Health& health) {
+/// Whether the container's first process is gone, or is on its way out: from then on the kernel ends what else is in its
+/// namespaces and lets nothing new in, while its end is only seen once all that is done.
+bool ContainerEngine::is_ending(const std::string& id) const {
+    constexpr unsigned kExiting = 4;  // PF_EXITING, see proc(5), /proc/pid/stat, "flags"
+    auto run = run_of(id);
+    if (!run) return true;
+    std::string stat;
+    try {
+        stat = read_file_at(AT_FDCWD, fmt::format("/proc/{}/stat", run->init.pid), 4096);
+    } catch (const Error&) {
+        return true;
+    }
+    size_t state = stat.rfind(')');  // the name before it may have blanks
+    const char* fields = state == std::string::npos ? "" : stat.c_str() + state + 1;
+    unsigned flags = 0;
+    if (std::sscanf(fields, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1) return false;
+    // Looked at last: the file read was of another process only if this one has ended.
+    pollfd ended{run->init_pidfd.get(), POLLIN, 0};
+    return ::poll(&ended, 1, 0) != 0 || (flags & kExiting) != 0;
+}
+
+bool ContainerEngine::set_health(const std::string& id, const Health& health, std::optional<WallTime> run) {
     Snapshot before = store_.find(id);
-    // Only a change of status is worth a write; every probe's result stays in memory.
-    bool changed = before->info.health.status != health.status;
-    Snapshot after = store_.change(before->info.id, changed ? Keep::process : Keep::memory, [&](ContainerRecord& record) {
-        record.info.health = health;
-    });
-    if (changed) publish(*after, "health_status: " + std::string(to_string(health.status)));
+    if (run && is_ending(before->info.id)) return false;
+    const Health& old = before->info.health;
+    bool other_status = old.status != health.status;
+    bool counts = old.status != Health::Status::unhealthy && old.failing_streak != health.failing_streak;
+    bool taken = false, changed = false;
+    auto edit = [&](ContainerRecord& r) {
+        bool up = r.info.status == Status::running || r.info.status == Status::paused;
+        taken = !run || (r.info.started == *run && up && !r.ended);
+        changed = taken && r.info.health.status != health.status;
+        if (taken) r.info.health = health;
+    };
+    auto tell = [&](const ContainerRecord& r) {
+        if (changed) publish(r, "health_status: " + std::string(to_string(health.status)));
+    };
+    if (other_status || counts) {
+        try {
+            (void)store_.change(before->info.id, Keep::process, edit, tell);
+            return taken;
+        } catch (const Error& e) {
+            if (e.code() == Code::not_found) throw;
+            // A full disk doesn't make a container less well: the next agent finds out for itself.
+        }
+    }
+    (void)store_.change(before->info.id, Keep::memory, edit, tell);
+    return taken;
 }
 
 Fd ContainerEngine::network_namespace(const std::string& id) const {

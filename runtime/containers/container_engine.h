@@ -49,7 +49,7 @@ public:
     ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                     std::stop_token stop = {}) override;
     int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop = {}) override;
-    void set_health(const std::string& id, const Health& health) override;
+    bool set_health(const std::string& id, const Health& health, std::optional<WallTime> run = {}) override;
     void take_over_ports(const std::string& from, const std::string& to) override;
     Fd network_namespace(const std::string& id) const override;
 
@@ -69,6 +69,7 @@ private:
     std::shared_ptr<const Launched> run_of(const std::string& id) const;
     void set_run(const std::string& id, std::shared_ptr<const Launched> run);
     Snapshot running(const std::string& id) const;
+    bool is_ending(const std::string& id) const;
     std::string folder_of(const std::string& id) const { return options_.root + "/containers/" + id; }
     std::string run_folder_of(const std::string& id) const { return options_.run + "/containers/" + id; }
     void publish(const ContainerRecord& record, const std::string& action, std::map<std::string, std::string> more = {});

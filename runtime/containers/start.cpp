@@ -114,7 +114,8 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
             r.info.started = wall_now();
             r.info.finished = {};
             r.info.health = {};
-            if (r.info.healthcheck) r.info.health.status = Health::Status::starting;
+            bool probed = r.info.healthcheck || r.info.spec.labels.contains(kProbeLabel);
+            if (probed) r.info.health.status = Health::Status::starting;
             if (!r.ports_published) r.info.ports.clear();
         });
         fault_point("container.start.after_record");
