@@ -163,9 +163,7 @@ WaitResult check_wait(const WaitFor& wait, const Observed& observed) {
 }
 
 bool is_probed(const runtime::ContainerInfo& info) {
-    if (info.spec.labels.contains(health::kProbeLabel)) return true;
-    if (!info.healthcheck) return false;
-    return info.healthcheck->test.empty() || info.healthcheck->test.front() != "NONE";
+    return health::is_probed(info);
 }
 
 }  // namespace kedge::reconciler
