@@ -1,6 +1,7 @@
 #include "runtime/containers/container_check.h"
 
 #include "base/error.h"
+#include "runtime/containers/launch_build.h"
 #include "runtime/containers/resolve.h"
 #include "runtime/containers/signals.h"
 #include "runtime/volumes/volume_store.h"
@@ -225,6 +226,7 @@ void check_spec(const ContainerSpec& spec) {
     check_mode("PID", spec.pid_mode);
     check_mode("IPC", spec.ipc_mode);
     if (spec.healthcheck) check_health(*spec.healthcheck);
+    check_launch(spec);
 }
 
 }  // namespace kedge::runtime

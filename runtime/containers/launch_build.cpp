@@ -6,6 +6,7 @@
 #include "runtime/containers/launch_mounts.h"
 #include "runtime/containers/launch_process.h"
 #include "runtime/containers/launch_user.h"
+#include "runtime/containers/seccomp_policy.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -171,6 +172,18 @@ LaunchSpec build_launch(const LaunchRequest& request, const Cgroups& cgroups, co
     plan_root(request, spec);
     plan_mounts(request, cgroups, shim, spec);
     return spec;
+}
+
+void check_launch(const ContainerSpec& container) {
+    LaunchSpec spec;
+    SecurityOptions security = parse_security(container, spec.warnings);
+    CapabilityMask capabilities = wanted_capabilities(container, container.privileged, spec.warnings);
+    if (!security.profile.empty()) (void)parse_seccomp_profile(security.profile, capabilities);
+    plan_limits(container, spec);
+    LaunchRequest request;
+    request.spec = container;
+    request.new_network_namespace = container.network_mode != "host";
+    plan_sysctls(request, spec);
 }
 
 LaunchSpec build_exec(const ContainerSpec& container, const Launcher::ExecRequest& request, int init_pid, SeccompFilters& filters) {

@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -72,7 +73,8 @@ inline std::string busybox_tar(const std::function<void(TarWriter&)>& more = {})
     tar.file("bin/busybox", busybox, 0755);
     for (const char* name : {"sh", "cat", "echo", "sleep", "true", "false", "ls", "id", "ip", "kill", "touch", "stat", "nc",
                              "env", "printf", "trap", "hostname", "wget", "httpd", "nslookup", "test", "head", "ps", "yes",
-                             "chown", "chmod", "mkdir", "dd", "seq", "pwd", "rm", "ping", "mount", "grep", "date"}) {
+                             "chown", "chmod", "mkdir", "dd", "seq", "pwd", "rm", "ping", "mount", "grep", "date", "tr",
+                             "readlink", "mknod", "unshare", "wc", "cut", "sort", "ln", "mkfifo", "umount"}) {
         tar.link(std::string("bin/") + name, "busybox");
     }
     tar.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n");
@@ -109,6 +111,7 @@ public:
             EXPECT_NO_THROW(engine->containers().remove(info.id, {.force = true, .volumes = true}));
         }
         for (const auto& network : engine->networks().list()) EXPECT_NO_THROW(engine->networks().remove(network.id));
+        for (const auto& left : engine->volumes().list()) EXPECT_NO_THROW(engine->volumes().remove(left.spec.name));
         close_engine();
         check_nothing_is_left();
         remove_tree(AT_FDCWD, folder);
@@ -140,6 +143,17 @@ public:
         return spec;
     }
 
+    static runtime::ExecSpec command(std::vector<std::string> arguments) {
+        runtime::ExecSpec spec;
+        spec.arguments = std::move(arguments);
+        return spec;
+    }
+
+    /// Runs this in `sh -c` inside a running container, for at most ten seconds.
+    runtime::ExecResult exec(const std::string& id, const std::string& script) {
+        return containers().exec(id, command({"sh", "-c", script}), std::chrono::seconds(10), 1 << 20);
+    }
+
     /// Creates and starts; the id.
     std::string run(const runtime::ContainerSpec& spec) {
         std::string id = containers().create(spec);
@@ -153,6 +167,54 @@ public:
         int code = containers().wait(id);
         if (output) *output = log_of(id);
         return code;
+    }
+
+    /// What the Error that `step` ends with says; fails the test if there is none.
+    static std::string refusal(const std::function<void()>& step, Code* code = nullptr) {
+        try {
+            step();
+        } catch (const Error& e) {
+            if (code) *code = e.code();
+            return e.what();
+        }
+        ADD_FAILURE() << "it was not refused";
+        return {};
+    }
+
+    static Code code_of(const std::function<void()>& step) {
+        Code code = Code::internal;
+        (void)refusal(step, &code);
+        return code;
+    }
+
+    static runtime::Mount bind(const std::string& source, const std::string& target, bool read_only = false) {
+        runtime::Mount mount;
+        mount.type = runtime::Mount::Type::bind;
+        mount.source = source;
+        mount.target = target;
+        mount.read_only = read_only;
+        return mount;
+    }
+
+    static runtime::Mount volume(const std::string& name, const std::string& target) {
+        runtime::Mount mount;
+        mount.source = name;
+        mount.target = target;
+        return mount;
+    }
+
+    static runtime::NetworkAttachment on(const std::string& network, std::vector<std::string> aliases = {}) {
+        runtime::NetworkAttachment attachment;
+        attachment.network = network;
+        attachment.aliases = std::move(aliases);
+        return attachment;
+    }
+
+    /// A network of this name; its id.
+    std::string make_network(const std::string& name) {
+        runtime::NetworkSpec spec;
+        spec.name = name;
+        return engine->networks().create(spec);
     }
 
     /// Everything it wrote so far.
@@ -186,16 +248,29 @@ public:
         return found;
     }
 
-    /// Blocks until the container's state is so, woken by the engine's events; false after the deadline.
+    /// Blocks until the container's state is so, woken by the engine's events; false after the deadline. Not every change has
+    /// an event (a restart that fails has none), so it also looks by itself now and then.
     bool wait_until(const std::string& id, const std::function<bool(const runtime::ContainerInfo&)>& ready,
                     std::chrono::milliseconds patience = std::chrono::seconds(15)) {
         auto deadline = std::chrono::steady_clock::now() + patience;
         uint64_t from = engine->events().next();
         while (!ready(containers().inspect(id))) {
             if (std::chrono::steady_clock::now() >= deadline) return false;
-            from = engine->events().read(from, [](const runtime::Event&) {}, {}, deadline);
+            auto soon = std::min(deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds(20));
+            from = engine->events().read(from, [](const runtime::Event&) {}, {}, soon);
         }
         return true;
+    }
+
+    /// Blocks until the container is gone; false after ten seconds.
+    bool wait_until_gone(const std::string& id) {
+        auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+        for (uint64_t from = 0; std::chrono::steady_clock::now() < deadline;) {
+            auto all = containers().list();
+            if (std::none_of(all.begin(), all.end(), [&](auto& i) { return i.id == id || i.name == id; })) return true;
+            from = engine->events().read(from, [](const runtime::Event&) {}, {}, deadline);
+        }
+        return false;
     }
 
     /// Requests a stop after this time unless the returned thread ends before.
@@ -214,6 +289,8 @@ public:
         EXPECT_EQ(entries(options.run + "/containers"), std::vector<std::string>{}) << "run folders are left";
         EXPECT_EQ(entries(options.root + "/containers"), std::vector<std::string>{}) << "container folders are left";
         EXPECT_EQ(wait_for_no_links(), std::vector<std::string>{}) << "links are left";
+        EXPECT_EQ(children(), std::vector<std::string>{}) << "processes are left";
+        EXPECT_EQ(entries(options.root + "/volumes"), std::vector<std::string>{}) << "volumes are left";
         remove_cgroups("/sys/fs/cgroup", 0);
     }
 
@@ -227,6 +304,22 @@ public:
         }
         (void)::closedir(dir);
         return names;
+    }
+
+    /// This process' children that have not ended (what has is its next start's to reap).
+    static std::vector<std::string> children() {
+        std::vector<std::string> found;
+        for (const auto& pid : entries("/proc")) {
+            if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+            try {
+                std::string stat = read_file_at(AT_FDCWD, "/proc/" + pid + "/stat");
+                std::string rest = stat.substr(stat.rfind(')') + 2);
+                if (rest[0] != 'Z' && std::stoi(rest.substr(2)) == ::getpid()) found.push_back(stat);
+            } catch (const Error&) {
+                // it has ended meanwhile
+            }
+        }
+        return found;
     }
 
     /// Links but lo in this network namespace. They die some time after their container's namespace does, so this waits
