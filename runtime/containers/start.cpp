@@ -1,5 +1,6 @@
 #include "runtime/containers/container_engine.h"
 
+#include "base/durable.h"
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/log.h"
@@ -220,6 +221,8 @@ LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const P
     request.cgroup_parent = options_.instance;
     request.mounts = info.mounts;
     for (Mount& mount : request.mounts) {
+        // Made by create() already, but one below /run is gone after a reboot.
+        if (mount.type == Mount::Type::bind && mount.create_host_path) make_folders(AT_FDCWD, mount.source, 0755);
         if (mount.type != Mount::Type::volume) continue;
         mount.source = volumes_.inspect(mount.source).mountpoint;
         mount.type = Mount::Type::bind;
