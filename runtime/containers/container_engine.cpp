@@ -2,6 +2,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "runtime/containers/container_check.h"
 
 #include <fcntl.h>
@@ -65,6 +66,18 @@ ContainerEngine::Snapshot ContainerEngine::running(const std::string& id) const 
         throw Error(Code::conflict, fmt::format("Container {} is not running", record->info.id));
     }
     return record;
+}
+
+ContainerEngine::Snapshot ContainerEngine::change_at_any_rate(const std::string& id, Keep keep,
+                                                              const std::function<void(ContainerRecord&)>& edit,
+                                                              const std::function<void(const ContainerRecord&)>& tell) {
+    try {
+        return store_.change(id, keep, edit, tell);
+    } catch (const Error& e) {
+        if (e.code() == Code::not_found) throw;
+        log(LogLevel::warning, fmt::format("container {}: its state is not on disk: {}", id.substr(0, 12), e.what()));
+        return store_.change(id, Keep::memory, edit, tell);
+    }
 }
 
 void ContainerEngine::publish(const ContainerRecord& record, const std::string& action,

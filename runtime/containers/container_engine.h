@@ -62,6 +62,7 @@ private:
         std::mutex operation;  ///< held while it is started, removed, or its policy is decided
         std::shared_ptr<const Launched> run;  ///< guarded by live_mutex_; null when it doesn't run
         std::chrono::milliseconds back_off{0};  ///< guarded by live_mutex_
+        int restarts = 0;  ///< restarts by hand in progress, which keep what removes itself; guarded by live_mutex_
     };
 
     // container_engine.cpp
@@ -70,6 +71,9 @@ private:
     void set_run(const std::string& id, std::shared_ptr<const Launched> run);
     Snapshot running(const std::string& id) const;
     bool is_ending(const std::string& id) const;
+    /// store_.change; what can't be written down (a full disk) is at least known to this agent.
+    Snapshot change_at_any_rate(const std::string& id, Keep keep, const std::function<void(ContainerRecord&)>& edit,
+                                const std::function<void(const ContainerRecord&)>& tell = {});
     std::string folder_of(const std::string& id) const { return options_.root + "/containers/" + id; }
     std::string run_folder_of(const std::string& id) const { return options_.run + "/containers/" + id; }
     void publish(const ContainerRecord& record, const std::string& action, std::map<std::string, std::string> more = {});
@@ -93,12 +97,14 @@ private:
     void stop_run(const Snapshot& record, int signal, std::optional<int> grace);
     void kill_and_wait(const Snapshot& record);
     bool cancel_restart(const Snapshot& record);
+    void stop_and_start(const Snapshot& record, std::optional<int> timeout_seconds);
 
     // exits.cpp
     void on_exit(const std::string& id);
     void finish_run(const std::string& id);
     void restart_due(const std::string& id);
     void schedule_restart(const std::string& id, Nanoseconds ran);
+    void remove_ended(const std::string& id);
 
     // remove.cpp
     void remove_locked(const Snapshot& record, bool with_volumes);

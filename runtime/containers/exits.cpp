@@ -23,7 +23,7 @@ void ContainerEngine::on_exit(const std::string& id) {
             if (run) end_process(*run);  // only the shim died
         }
         // Written down before the run folder goes, so that the exit code is not lost with it.
-        Snapshot record = store_.change(id, Keep::process, [&](ContainerRecord& r) {
+        (void)change_at_any_rate(id, Keep::process, [&](ContainerRecord& r) {
             r.ended = true;
             r.info.exit_code = exit.exit_code;
             r.info.oom_killed = exit.oom_killed;
@@ -60,18 +60,28 @@ void ContainerEngine::finish_run(const std::string& id) {
         if (again) ++r.info.restart_count;
         if (r.info.status != Status::removing) r.info.status = again ? Status::restarting : Status::exited;
     };
-    Snapshot record = store_.change(id, Keep::process, edit, [&](const ContainerRecord& r) {
+    Snapshot record = change_at_any_rate(id, Keep::process, edit, [&](const ContainerRecord& r) {
         if (r.info.oom_killed) publish(r, "oom");
         publish(r, "die", {{"exitCode", std::to_string(r.info.exit_code)}});
     });
     if (again) schedule_restart(id, record->info.finished - record->info.started);
-    if (!remove) return;
-    workers_->post([this, id] {
+    if (remove) workers_->post([this, id] { remove_ended(id); });
+}
+
+/// The end of a container that removes itself, unless somebody is about to start it again.
+void ContainerEngine::remove_ended(const std::string& id) {
+    try {
         auto entry = live(id);
         std::lock_guard lock(entry->operation);
+        {
+            std::lock_guard live_lock(live_mutex_);
+            if (entry->restarts > 0) return;
+        }
         Snapshot now = store_.get(id);
         if (now && now->info.status == Status::exited) remove_locked(now, true);
-    });
+    } catch (const Error& e) {
+        log(LogLevel::warning, fmt::format("container {}: remove: {}", id.substr(0, 12), e.what()));
+    }
 }
 
 void ContainerEngine::schedule_restart(const std::string& id, Nanoseconds ran) {
@@ -99,7 +109,7 @@ void ContainerEngine::restart_due(const std::string& id) {
             // What keeps it from starting (a port in use, a disk that is not there yet) may pass.
             log(LogLevel::warning, fmt::format("container {}: restart: {}", record->info.name, e.what()));
             bool again = false;
-            (void)store_.change(id, Keep::process, [&](ContainerRecord& r) {
+            (void)change_at_any_rate(id, Keep::process, [&](ContainerRecord& r) {
                 again = should_restart(r.info);
                 if (again) ++r.info.restart_count;
                 r.info.status = again ? Status::restarting : Status::exited;

@@ -26,7 +26,7 @@ void ContainerEngine::remove(const std::string& id, const RemoveOptions& options
         }
         supervisor_->cancel(record->info.id);
         // From here on its policy doesn't start it again.
-        record = store_.change(record->info.id, Keep::process, [](ContainerRecord& r) {
+        record = change_at_any_rate(record->info.id, Keep::process, [](ContainerRecord& r) {
             r.info.stopped_by_hand = true;
             if (r.info.status == Status::restarting) r.info.status = Status::exited;
         });
@@ -42,7 +42,7 @@ void ContainerEngine::remove_locked(const Snapshot& record, bool with_volumes) {
     const std::string id = record->info.id;
     fault_point("container.remove.before_record");
     // What was decided is finished by the next start if this one doesn't get there.
-    Snapshot removing = store_.change(id, Keep::power, [&](ContainerRecord& r) {
+    Snapshot removing = change_at_any_rate(id, Keep::power, [&](ContainerRecord& r) {
         r.info.status = Status::removing;
         r.remove_volumes = with_volumes;
     });

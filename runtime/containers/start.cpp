@@ -152,14 +152,10 @@ void ContainerEngine::start_failed(const Snapshot& record, bool by_policy, int e
         r.info.pid = 0;
         for (NetworkEndpoint& endpoint : r.info.endpoints) endpoint.ip.clear();
         r.info.ports.clear();
-        if (r.info.started != WallTime{}) r.info.status = Status::exited;
+        // By its policy it goes on restarting until the caller has decided; nobody who waits for its end may wake up before.
+        if (r.info.started != WallTime{} && !by_policy) r.info.status = Status::exited;
     };
-    Snapshot failed;
-    try {
-        failed = store_.change(id, Keep::process, edit);
-    } catch (const Error&) {
-        failed = store_.change(id, Keep::memory, edit);  // a full disk must not hide what went wrong first
-    }
+    Snapshot failed = change_at_any_rate(id, Keep::process, edit);
     if (by_policy) return;  // the caller tries again
     if (!failed->info.spec.auto_remove) return;
     publish(*failed, "die", {{"exitCode", std::to_string(exit_code)}});

@@ -53,7 +53,7 @@ bool ContainerEngine::cancel_restart(const Snapshot& record) {
     Snapshot now = store_.get(id);
     if (!now || now->info.status != Status::restarting) return false;
     supervisor_->cancel(id);
-    (void)store_.change(id, Keep::power, [](ContainerRecord& r) {
+    (void)change_at_any_rate(id, Keep::power, [](ContainerRecord& r) {
         r.info.status = Status::exited;
         r.info.stopped_by_hand = true;
     });
@@ -72,7 +72,7 @@ void ContainerEngine::stop(const std::string& id, std::optional<int> timeout_sec
         record = store_.find(record->info.id);
         if (!is_up(*record)) throw Error(Code::not_modified, fmt::format("container {} is already stopped", record->info.name));
         fault_point("container.stop.before_record");
-        record = store_.change(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
+        record = change_at_any_rate(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
         fault_point("container.stop.after_record");
     }
     int grace = timeout_seconds.value_or(record->info.spec.stop_timeout.value_or(kDefaultGrace));
@@ -118,7 +118,7 @@ void ContainerEngine::kill(const std::string& id, const std::string& signal) {
         throw Error(Code::conflict, fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
     }
     if (ends) {
-        record = store_.change(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
+        record = change_at_any_rate(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
     }
     if (!send(*run, number)) {
         throw Error(Code::conflict, fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
@@ -128,15 +128,36 @@ void ContainerEngine::kill(const std::string& id, const std::string& signal) {
 
 void ContainerEngine::restart(const std::string& id, std::optional<int> timeout_seconds) {
     Snapshot record = store_.find(id);
+    const std::string& whole_id = record->info.id;
+    auto entry = live(whole_id);
+    auto count = [&](int by) {
+        std::lock_guard lock(live_mutex_);
+        entry->restarts += by;
+    };
+    count(1);
     try {
-        stop(record->info.id, timeout_seconds);
-    } catch (const Error& e) {
-        if (e.code() != Code::not_modified) throw;
+        stop_and_start(record, timeout_seconds);
+    } catch (...) {
+        count(-1);
+        throw;
     }
+    count(-1);
+    if (Snapshot now = store_.get(whole_id)) publish(*now, "restart");
+    if (record->info.spec.auto_remove) remove_ended(whole_id);  // it may have ended again while it was kept
+}
+
+void ContainerEngine::stop_and_start(const Snapshot& record, std::optional<int> timeout_seconds) {
+    auto unless_done = [](auto&& step) {
+        try {
+            step();
+        } catch (const Error& e) {
+            if (e.code() != Code::not_modified) throw;
+        }
+    };
+    unless_done([&] { stop(record->info.id, timeout_seconds); });
     StartOptions options;
     options.publish_ports = record->ports_published;
-    start(record->info.id, options);
-    publish(*store_.find(record->info.id), "restart");
+    unless_done([&] { start(record->info.id, options); });  // by somebody else who restarts it
 }
 
 int ContainerEngine::wait(const std::string& id, std::stop_token stop) {
