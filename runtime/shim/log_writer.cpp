@@ -13,10 +13,14 @@ int LogWriter::open(const char* folder, const char* name, uint64_t max_size, uin
     max_files_ = max_files;
     folder_ = open_file(AT_FDCWD, folder, O_PATH | O_DIRECTORY);
     if (folder_ < 0) return folder_;
-    fd_ = open_file(folder_, name_, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
+    fd_ = open_file(folder_, name_, O_RDWR | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
     if (fd_ < 0) return fd_;
     struct statx info {};
     if (sys(__NR_statx, fd_, "", AT_EMPTY_PATH, STATX_SIZE, &info) == 0) size_ = whole_ = info.stx_size;
+    char last = '\n';
+    if (size_ > 0) (void)sys(__NR_pread64, fd_, &last, 1, size_ - 1);
+    if (last != '\n') put("\n", 1);  // half a line that a power cut left must not spoil the next one
+    line_ends_ = used_;
     return 0;
 }
 

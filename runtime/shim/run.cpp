@@ -18,6 +18,7 @@ namespace kedge::shim {
 namespace {
 
 constexpr size_t kLongestLine = 16384;  // longer ones are logged in parts, as Docker does
+constexpr size_t kTurn = 262144;        // bytes read from one stream before the other and the container's end are looked at
 
 /// One stream of the container on its way into the log.
 struct Stream {
@@ -34,6 +35,17 @@ LogWriter log_file;
 int terminal = -1;   ///< where the container's side of the terminal comes from
 int keep_open = -1;  ///< writing end of an open standard input that nobody is attached to
 
+/// How much of a text that was cut anywhere ends with a whole UTF-8 character; what is no UTF-8 at all counts as whole.
+size_t whole_characters(const char* text, size_t size) {
+    for (size_t back = 1; back <= 3 && back <= size; back++) {
+        unsigned char c = static_cast<unsigned char>(text[size - back]);
+        if ((c & 0xc0) == 0x80) continue;
+        size_t need = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+        return need > back ? size - back : size;
+    }
+    return size;
+}
+
 void log_lines(Stream& stream, bool at_end) {
     size_t begin = 0;
     for (size_t i = 0; i < stream.used; i++) {
@@ -43,21 +55,25 @@ void log_lines(Stream& stream, bool at_end) {
     }
     bool full = begin == 0 && stream.used == kLongestLine;
     if ((full || at_end) && begin < stream.used) {
-        log_file.write(stream.text + begin, stream.used - begin, stream.error_stream);
-        begin = stream.used;
+        size_t end = at_end ? stream.used : begin + whole_characters(stream.text + begin, stream.used - begin);
+        log_file.write(stream.text + begin, end - begin, stream.error_stream);
+        begin = end;
     }
     memmove(stream.text, stream.text + begin, stream.used - begin);
     stream.used -= begin;
 }
 
-/// Reads until nothing is there for the moment.
-void drain(Stream& stream) {
-    while (stream.fd >= 0) {
+/// Reads until nothing is there for the moment, or `most` bytes: a writer may be faster than this.
+void drain(Stream& stream, size_t most) {
+    for (size_t taken = 0; stream.fd >= 0 && taken < most;) {
         long n = sys(__NR_read, stream.fd, stream.text + stream.used, kLongestLine - stream.used);
         if (n == -EINTR) continue;
         if (n == -EAGAIN) break;
         bool ended = n <= 0;
-        if (!ended) stream.used += static_cast<size_t>(n);
+        if (!ended) {
+            stream.used += static_cast<size_t>(n);
+            taken += static_cast<size_t>(n);
+        }
         if (stream.discard) stream.used = 0;
         else log_lines(stream, ended);
         if (!ended) continue;
@@ -65,6 +81,14 @@ void drain(Stream& stream) {
         stream.fd = -1;
     }
     if (log_file.is_open()) log_file.flush();
+}
+
+/// Reads what is there by now, and no more: what is left behind in a shared pid namespace may go on writing.
+void drain_rest(Stream& stream) {
+    int there = 0;
+    if (stream.fd >= 0) (void)sys(__NR_ioctl, stream.fd, FIONREAD, &there);
+    // One byte more sees the end of the stream.
+    drain(stream, static_cast<size_t>(there) + 1);
 }
 
 struct Kept {
@@ -111,7 +135,8 @@ void watch(const Kept& kept) {
         // The streams come first, so that what was written before the end is in the log before the end is known.
         bool ended = watched[0].revents != 0;
         for (int i = 0; i < 2; i++) {
-            if (watched[i + 1].revents || ended) drain(streams[i]);
+            if (ended) drain_rest(streams[i]);
+            else if (watched[i + 1].revents) drain(streams[i], kTurn);
             watched[i + 1].fd = streams[i].fd;
         }
         if (!ended) continue;
