@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 
@@ -12,71 +13,95 @@ namespace kedge::api {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-Connection::Connection(int socket, const ClientLimits& limits) : socket_(socket), limits_(limits) {}
+namespace {
 
-bool Connection::wait(short events, Time deadline) const {
-    pollfd entry{socket_, events, 0};
+constexpr std::chrono::seconds kLastWrites{2};
+constexpr std::chrono::seconds kLinger{1};
+
+int timeout_until(steady_clock::time_point deadline) {
+    if (deadline == steady_clock::time_point::max()) return -1;
+    auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+    return static_cast<int>(std::clamp<int64_t>(left.count(), 0, 1 << 30));
+}
+
+}  // namespace
+
+bool Connection::wait_for_input(Time deadline) const {
     while (true) {
-        int timeout = -1;
-        if (deadline != Time::max()) {
-            auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
-            timeout = static_cast<int>(std::clamp<int64_t>(left.count(), 0, 1 << 30));
-        }
-        int ready = ::poll(&entry, 1, timeout);
-        if (ready > 0) return true;
-        if (ready == 0 || errno != EINTR) return false;
+        pollfd entries[] = {{socket_, POLLIN, 0}, {end_, POLLIN, 0}};
+        int ready = ::poll(entries, 2, timeout_until(deadline));
+        if (ready < 0 && errno == EINTR) continue;
+        return ready > 0 && !entries[1].revents;
     }
 }
 
+bool Connection::wait_for_room(Time deadline) {
+    while (true) {
+        bool ended = last_write_ != Time::max();
+        pollfd entries[] = {{socket_, POLLOUT, 0}, {ended ? -1 : end_, POLLIN, 0}};
+        int ready = ::poll(entries, 2, timeout_until(std::min(deadline, last_write_)));
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready <= 0) return false;
+        if (!entries[1].revents) return true;
+        last_write_ = steady_clock::now() + kLastWrites;
+    }
+}
+
+/// Positive: so many bytes came in; 0: the client sends no more; negative: not in time.
 ssize_t Connection::fill(Time deadline) {
     buffer_.resize(16384);
     taken_ = 0;
     ssize_t n = -1;
     do {
-        if (!wait(POLLIN, deadline)) break;
+        if (!wait_for_input(deadline)) break;
         n = ::recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
     } while (n < 0 && (errno == EINTR || errno == EAGAIN));
     buffer_.resize(n > 0 ? static_cast<size_t>(n) : 0);
     return n;
 }
 
-bool Connection::await_request() {
-    in_head_ = true;
-    head_left_ = limits_.head_size;
-    if (taken_ == buffer_.size() && fill(steady_clock::now() + limits_.idle) <= 0) return false;
-    deadline_ = steady_clock::now() + limits_.head;
-    return true;
+Connection::Head Connection::read_head(std::string& head) {
+    head.clear();
+    if (taken_ == buffer_.size() && fill(steady_clock::now() + limits_.idle) <= 0) return Head::none;
+    Time deadline = steady_clock::now() + limits_.head;
+    size_t skipped = 0;
+    while (true) {
+        while (taken_ < buffer_.size()) {
+            char c = buffer_[taken_++];
+            if (head.empty() && (c == '\r' || c == '\n')) {  // empty lines before a request (RFC 9112, 2.2)
+                if (++skipped > 4) return Head::malformed;
+                continue;
+            }
+            bool lone = (c == '\n') != (!head.empty() && head.back() == '\r');
+            if (lone) return Head::malformed;
+            head += c;
+            if (head.ends_with("\r\n\r\n")) return Head::whole;
+            if (head.size() >= limits_.head_size) return Head::too_large;
+        }
+        ssize_t n = fill(deadline);
+        if (n == 0 || (n < 0 && head.empty())) return Head::none;
+        if (n < 0) return Head::late;
+    }
 }
 
 void Connection::begin_body() {
-    in_head_ = false;
     deadline_ = limits_.body.count() > 0 ? steady_clock::now() + limits_.body : Time::max();
 }
 
+void Connection::hurry(milliseconds time) {
+    deadline_ = std::min(deadline_, steady_clock::now() + time);
+}
+
 void Connection::take_over() {
-    taken_over_ = true;
-    in_head_ = false;
+    deadline_ = Time::max();
+    stall_ = milliseconds::max();
 }
 
-ssize_t Connection::read(char* data, size_t size) {
-    if (taken_over_) return 0;
-    if (in_head_) {
-        if (head_left_ == 0) return -1;
-        size = std::min(size, head_left_);
-    }
+size_t Connection::read(char* data, size_t size) {
     if (taken_ == buffer_.size()) {
-        Time stalled = steady_clock::now() + limits_.stall;
-        if (ssize_t n = fill(std::min(deadline_, stalled)); n <= 0) return n;
+        Time stalled = stall_ == milliseconds::max() ? Time::max() : steady_clock::now() + stall_;
+        if (fill(std::min(deadline_, stalled)) <= 0) return 0;
     }
-    size = std::min(size, buffer_.size() - taken_);
-    std::memcpy(data, buffer_.data() + taken_, size);
-    taken_ += size;
-    if (in_head_) head_left_ -= size;
-    return static_cast<ssize_t>(size);
-}
-
-size_t Connection::receive(char* data, size_t size) {
-    if (taken_ == buffer_.size() && fill(Time::max()) <= 0) return 0;
     size = std::min(size, buffer_.size() - taken_);
     std::memcpy(data, buffer_.data() + taken_, size);
     taken_ += size;
@@ -89,7 +114,7 @@ bool Connection::send(std::string_view data) {
         if (n > 0) {
             data.remove_prefix(static_cast<size_t>(n));
         } else if (n < 0 && errno == EAGAIN) {
-            if (!wait(POLLOUT, steady_clock::now() + limits_.stall)) return false;
+            if (!wait_for_room(steady_clock::now() + limits_.stall)) return false;
         } else if (n == 0 || errno != EINTR) {
             return false;
         }
@@ -97,28 +122,15 @@ bool Connection::send(std::string_view data) {
     return true;
 }
 
-ssize_t Connection::write(const char* data, size_t size) {
-    if (taken_over_) return static_cast<ssize_t>(size);
-    return send({data, size}) ? static_cast<ssize_t>(size) : -1;
-}
-
-bool Connection::is_readable() const {
-    return taken_ < buffer_.size() || wait(POLLIN, std::min(deadline_, steady_clock::now() + limits_.stall));
-}
-
-bool Connection::is_writable() const {
-    pollfd entry{socket_, POLLOUT, 0};
-    return ::poll(&entry, 1, 0) > 0 && (entry.revents & (POLLERR | POLLHUP)) == 0;
-}
-
-void Connection::get_remote_ip_and_port(std::string& ip, int& port) const {
-    ip.clear();
-    port = 0;
-}
-
-void Connection::get_local_ip_and_port(std::string& ip, int& port) const {
-    ip.clear();
-    port = 0;
+void Connection::linger() {
+    if (::shutdown(socket_, SHUT_WR) != 0) return;  // the client is gone
+    taken_ = buffer_.size();
+    Time deadline = steady_clock::now() + kLinger;
+    for (size_t left = size_t{1} << 20; left > 0;) {
+        ssize_t n = fill(deadline);
+        if (n <= 0) return;
+        left -= std::min(left, static_cast<size_t>(n));
+    }
 }
 
 void TakenOver::end_reading() {

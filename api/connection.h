@@ -1,8 +1,7 @@
 #pragma once
 
+#include "api/client_limits.h"
 #include "api/http.h"
-
-#include <httplib.h>
 
 #include <chrono>
 #include <string>
@@ -10,54 +9,49 @@
 
 namespace kedge::api {
 
-/// How long and how much a client may take.
-struct ClientLimits {
-    std::chrono::milliseconds idle{15'000};    ///< between requests
-    std::chrono::milliseconds head{15'000};    ///< from a request's first byte to the end of its head
-    std::chrono::milliseconds body{0};         ///< from the end of the head to the end of the body; 0: no limit
-    std::chrono::milliseconds stall{300'000};  ///< without a byte coming in or going out
-    size_t head_size = 64u << 10;              ///< bytes of request line and headers together
-};
-
-/// One accepted socket as the stream that httplib reads requests from and writes responses to, with deadlines for the whole
-/// head and body instead of for single reads, and a way out of HTTP for connections that are taken over.
-class Connection : public httplib::Stream {
+/// One accepted socket, with deadlines for whole heads and bodies instead of for single reads. Once `end` is readable,
+/// nothing is read any more, and what is still to be written has two seconds.
+class Connection {
 public:
-    Connection(int socket, const ClientLimits& limits);
+    /// The sockets stay the caller's. `end`: the server's eventfd. One thread may read while another writes.
+    Connection(int socket, int end, const ClientLimits& limits) : socket_(socket), end_(end), limits_(limits) {}
+    Connection(const Connection&) = delete;
+    Connection& operator=(const Connection&) = delete;
 
-    /// Waits for the first byte of a request; false when there will be none in time.
-    bool await_request();
+    enum class Head { whole, none, too_large, late, malformed };
+    /// Waits for a request's head and puts all of it, with the empty line at its end, into `head`.
+    Head read_head(std::string& head);
     /// The head is read: from here the limits of a body hold.
     void begin_body();
-    /// From now on what httplib writes goes nowhere, and reads wait without a deadline.
+    /// Leaves this much time for all that is still to be read.
+    void hurry(std::chrono::milliseconds time);
+    /// From now on reads wait without a deadline.
     void take_over();
-    bool taken_over() const { return taken_over_; }
 
-    /// Past httplib, also when taken over; false once the client is gone.
+    /// Up to `size` bytes; 0 when there are none in time, or no more.
+    size_t read(char* data, size_t size);
+    /// False once the client is gone or takes nothing.
     bool send(std::string_view data);
-    size_t receive(char* data, size_t size);
+    /// Before closing with input unread: says that no more is written, and reads on for a moment; else the kernel
+    /// resets the connection and the client may lose the answer.
+    void linger();
 
-    bool is_readable() const override;
-    bool is_writable() const override;
-    ssize_t read(char* data, size_t size) override;
-    ssize_t write(const char* data, size_t size) override;
-    void get_remote_ip_and_port(std::string& ip, int& port) const override;
-    void get_local_ip_and_port(std::string& ip, int& port) const override;
-    socket_t socket() const override { return socket_; }
+    int socket() const { return socket_; }
 
 private:
     using Time = std::chrono::steady_clock::time_point;
-    bool wait(short events, Time deadline) const;
+    bool wait_for_input(Time deadline) const;
+    bool wait_for_room(Time deadline);
     ssize_t fill(Time deadline);
 
-    int socket_;
+    const int socket_;
+    const int end_;
     const ClientLimits& limits_;
     std::string buffer_;  ///< what came in and is not read yet: from taken_ on
     size_t taken_ = 0;
-    size_t head_left_ = 0;
-    bool in_head_ = true;
-    bool taken_over_ = false;
-    Time deadline_ = Time::max();
+    std::chrono::milliseconds stall_ = limits_.stall;
+    Time deadline_ = Time::max();    ///< of reads
+    Time last_write_ = Time::max();  ///< of writes once the server ends
 };
 
 /// The taken over connection as routes see it.
@@ -65,7 +59,7 @@ class TakenOver : public Duplex {
 public:
     explicit TakenOver(Connection& connection) : connection_(connection) {}
     bool write(std::string_view data) override { return connection_.send(data); }
-    size_t read(char* data, size_t size) override { return connection_.receive(data, size); }
+    size_t read(char* data, size_t size) override { return connection_.read(data, size); }
     void end_reading() override;
 
 private:

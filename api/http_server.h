@@ -1,10 +1,12 @@
 #pragma once
 
+#include "api/client_limits.h"
 #include "api/http.h"
 #include "base/fd.h"
 
-#include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace kedge::api {
@@ -12,8 +14,8 @@ namespace kedge::api {
 /// A socket that listens: where requests come in.
 class Listener {
 public:
-    /// A Unix socket with this mode and group (empty: unchanged), put in place of an abandoned one in one step. Error conflict when somebody
-    /// answers there already.
+    /// A Unix socket with this mode and group (empty: unchanged), put in place of an abandoned one in one step. Error
+    /// conflict when somebody answers there already.
     static Listener on_unix(const std::string& path, unsigned mode, const std::string& group);
     /// `host:port`, `:port`, `[v6]:port`; port 0 takes a free one.
     static Listener on_tcp(const std::string& host_port);
@@ -34,16 +36,17 @@ private:
 };
 
 struct ServerOptions {
-    int threads = 64;  ///< requests at a time; more are told 503
+    int threads = 64;        ///< requests at a time; more are told 503
     bool untrusted = false;  ///< the Internet is on the other side: short deadlines, one request a connection
+    std::optional<ClientLimits> limits = {};  ///< in place of those that fit
 };
 
-/// Serves HTTP on listeners by one handler until it is destroyed. Threads are made when requests come and end when idle.
-/// What the handler throws becomes Docker's error body.
+/// Serves HTTP/1.1 on listeners by one handler until it is destroyed. Threads are made when requests come and end when
+/// idle. What the handler throws becomes Docker's error body.
 class HttpServer {
 public:
     HttpServer(ServerOptions options, Handler handler);
-    /// Ends streams, lets running requests finish.
+    /// Ends streams, lets running requests finish; clients that take no answer are given up after two seconds.
     ~HttpServer();
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <vector>
@@ -24,8 +25,8 @@ sockaddr_un unix_address(const std::string& path) {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     if (path.empty() || path.size() >= sizeof address.sun_path) {
-        throw Error(Code::invalid_argument, path + ": a socket's path has 1 to " +
-                                                std::to_string(sizeof address.sun_path - 1) + " bytes");
+        throw Error(Code::invalid_argument,
+                    path + ": a socket's path has 1 to " + std::to_string(sizeof address.sun_path - 1) + " bytes");
     }
     std::memcpy(address.sun_path, path.c_str(), path.size());
     return address;
@@ -35,10 +36,14 @@ const sockaddr* generic(const sockaddr_un& address) {
     return reinterpret_cast<const sockaddr*>(&address);
 }
 
-void refuse_if_somebody_answers(const std::string& path) {
-    Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+void refuse_if_taken(const std::string& path) {
+    struct stat status {};
+    if (::lstat(path.c_str(), &status) != 0) return;
+    if (!S_ISSOCK(status.st_mode)) throw Error(Code::conflict, path + ": is there already, and is not a socket");
+    Fd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     sockaddr_un address = unix_address(path);
-    if (probe && ::connect(probe.get(), generic(address), sizeof address) == 0) {
+    // EAGAIN: somebody listens, and has much to do.
+    if (probe && (::connect(probe.get(), generic(address), sizeof address) == 0 || errno == EAGAIN)) {
         throw Error(Code::conflict, path + ": another process listens there already");
     }
 }
@@ -54,7 +59,7 @@ void give_to_group(const std::string& path, const std::string& group) {
 }
 
 uint64_t inode_of(const std::string& path) {
-    struct stat status{};
+    struct stat status {};
     return ::lstat(path.c_str(), &status) == 0 ? status.st_ino : 0;
 }
 
@@ -65,27 +70,40 @@ std::pair<std::string, std::string> split_host_port(const std::string& text) {
     }
     std::string host = text.substr(0, colon);
     if (host.size() >= 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    return {host, text.substr(colon + 1)};
+    std::string port = text.substr(colon + 1);
+    uint16_t number = 0;  // getaddrinfo would take 65537 for 1
+    auto [end, failure] = std::from_chars(port.data(), port.data() + port.size(), number);
+    if (failure != std::errc() || end != port.data() + port.size()) {
+        throw Error(Code::invalid_argument, "\"" + text + "\": \"" + port + "\" is not a port");
+    }
+    return {host, port};
 }
 
 }  // namespace
 
 Listener Listener::on_unix(const std::string& path, unsigned mode, const std::string& group) {
-    refuse_if_somebody_answers(path);
+    unix_address(path);  // checks its length
+    refuse_if_taken(path);
     // Made under another name, so that nobody meets it before mode and group are right.
     std::string temporary = path + "~";
     sockaddr_un address = unix_address(temporary);
     Listener listener;
-    listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    listener.fd_.reset(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!listener.fd_) throw_errno("socket");
     if (::unlink(temporary.c_str()) != 0 && errno != ENOENT) throw_errno("remove " + temporary);
     if (::bind(listener.fd(), generic(address), sizeof address) != 0) throw_errno("listen on " + path);
-    if (::chmod(temporary.c_str(), mode) != 0) throw_errno("chmod " + temporary);
-    if (!group.empty()) give_to_group(temporary, group);
-    if (::listen(listener.fd(), kBacklog) != 0) throw_errno("listen on " + path);
-    if (::rename(temporary.c_str(), path.c_str()) != 0) throw_errno("listen on " + path);
+    listener.path_ = temporary;
+    listener.inode_ = inode_of(temporary);
+    try {
+        if (::chmod(temporary.c_str(), mode) != 0) throw_errno("chmod " + temporary);
+        if (!group.empty()) give_to_group(temporary, group);
+        if (::listen(listener.fd(), kBacklog) != 0 || ::rename(temporary.c_str(), path.c_str()) != 0)
+            throw_errno("listen on " + path);
+    } catch (const Error&) {
+        listener.remove_file();
+        throw;
+    }
     listener.path_ = path;
-    listener.inode_ = inode_of(path);
     return listener;
 }
 
@@ -99,11 +117,12 @@ Listener Listener::on_tcp(const std::string& host_port) {
     if (failure != 0) throw Error(Code::invalid_argument, host_port + ": " + ::gai_strerror(failure));
     std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
     Listener listener;
-    listener.fd_.reset(::socket(addresses->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    listener.fd_.reset(::socket(addresses->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!listener.fd_) throw_errno("socket");
     int on = 1;
     (void)::setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // only shortens a restart
-    if (::bind(listener.fd(), addresses->ai_addr, addresses->ai_addrlen) != 0 || ::listen(listener.fd(), kBacklog) != 0) {
+    if (::bind(listener.fd(), addresses->ai_addr, addresses->ai_addrlen) != 0 ||
+        ::listen(listener.fd(), kBacklog) != 0) {
         throw_errno("listen on " + host_port);
     }
     return listener;
