@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::chrono::seconds kThreadIdle{5};
 constexpr size_t kRefusedKept = 16;
+constexpr std::chrono::milliseconds kPatience{500};  ///< for a thread to become free
 
 ClientLimits limits_for(bool untrusted) {
     ClientLimits limits;
@@ -48,6 +49,8 @@ void tell_busy(const Fd& socket) {
 }  // namespace
 
 struct HttpServer::State {
+    using Time = std::chrono::steady_clock::time_point;
+
     State(ServerOptions given, Handler handler_)
         : options(given),
           limits(given.limits.value_or(limits_for(given.untrusted))),
@@ -56,11 +59,12 @@ struct HttpServer::State {
         if (!end) throw_errno("eventfd");
     }
 
-    void accept_from(const Listener& listener);
+    void accept_from(const std::shared_ptr<State>& self, int listener);
     void hand_over(const std::shared_ptr<State>& self, Fd socket);
     void work();
     void serve(int socket);
     bool begin_thread(const std::shared_ptr<State>& self);
+    int refuse_late();
 
     const ServerOptions options;
     const ClientLimits limits;
@@ -70,8 +74,12 @@ struct HttpServer::State {
 
     std::mutex mutex;
     std::condition_variable changed;
-    std::deque<Fd> waiting;
-    std::deque<Fd> refused;  ///< the latest
+    struct Waiting {
+        Fd socket;
+        Time since;
+    };
+    std::deque<Waiting> waiting;  ///< oldest first
+    std::deque<Fd> refused;       ///< the latest
     int threads = 0;
     int idle = 0;
     bool ending = false;
@@ -95,15 +103,27 @@ bool HttpServer::State::begin_thread(const std::shared_ptr<State>& self) {
 void HttpServer::State::hand_over(const std::shared_ptr<State>& self, Fd socket) {
     std::lock_guard lock(mutex);
     if (ending) return;
-    if (idle <= static_cast<int>(waiting.size()) && !begin_thread(self)) {
-        tell_busy(socket);
-        // Closed at once, it would be reset under a client that still sends its request and has not read the answer.
-        refused.push_back(std::move(socket));
-        if (refused.size() > kRefusedKept) refused.pop_front();
-        return;
-    }
-    waiting.push_back(std::move(socket));
+    // Without a thread for it, it waits: those that have just answered are free in a moment.
+    if (idle <= static_cast<int>(waiting.size())) (void)begin_thread(self);
+    waiting.push_back({std::move(socket), std::chrono::steady_clock::now()});
     changed.notify_one();
+}
+
+/// Tells those that waited for a thread too long; milliseconds until it is another's turn, -1: nobody waits.
+int HttpServer::State::refuse_late() {
+    std::lock_guard lock(mutex);
+    while (!waiting.empty()) {
+        auto left = std::chrono::ceil<std::chrono::milliseconds>(waiting.front().since + kPatience -
+                                                                 std::chrono::steady_clock::now());
+        if (left.count() > 0 && waiting.size() <= static_cast<size_t>(options.threads))
+            return static_cast<int>(left.count());
+        tell_busy(waiting.front().socket);
+        // Closed at once, it would be reset under a client that still sends its request and has not read the answer.
+        refused.push_back(std::move(waiting.front().socket));
+        waiting.pop_front();
+        if (refused.size() > kRefusedKept) refused.pop_front();
+    }
+    return -1;
 }
 
 void HttpServer::State::work() {
@@ -113,7 +133,7 @@ void HttpServer::State::work() {
         changed.wait_for(lock, kThreadIdle, [&] { return ending || !waiting.empty(); });
         --idle;
         if (waiting.empty() || ending) break;
-        Fd socket = std::move(waiting.front());
+        Fd socket = std::move(waiting.front().socket);
         waiting.pop_front();
         lock.unlock();
         serve(socket.get());
@@ -134,24 +154,26 @@ void HttpServer::State::serve(int socket) {
     }
 }
 
-void HttpServer::serve(Listener listener) {
-    auto& listeners = state_->listeners;
-    listeners.push_back(std::move(listener));
-    int fd = listeners.back().fd();
-    state_->acceptors.emplace_back([state = state_, fd] {
-        pollfd entries[] = {{fd, POLLIN, 0}, {state->end.get(), POLLIN, 0}};
-        while (true) {
-            int ready = ::poll(entries, 2, -1);
-            if (ready < 0 && errno == EINTR) continue;
-            if (ready < 0 || entries[1].revents) return;
-            Fd socket(::accept4(fd, nullptr, nullptr, SOCK_CLOEXEC));
-            if (socket) {
-                state->hand_over(state, std::move(socket));
-            } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
-                ::poll(entries + 1, 1, 50);  // until some connection ends; the client waits in the backlog
-            }
+void HttpServer::State::accept_from(const std::shared_ptr<State>& self, int listener) {
+    pollfd entries[] = {{listener, POLLIN, 0}, {end.get(), POLLIN, 0}};
+    while (true) {
+        int ready = ::poll(entries, 2, refuse_late());
+        if (ready < 0 && errno == EINTR) continue;
+        if (ready < 0 || entries[1].revents) return;
+        if (ready == 0) continue;
+        Fd socket(::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+        if (socket) {
+            hand_over(self, std::move(socket));
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) {
+            ::poll(entries + 1, 1, 50);  // until some connection ends; the client waits in the backlog
         }
-    });
+    }
+}
+
+void HttpServer::serve(Listener listener) {
+    int fd = listener.fd();
+    state_->listeners.push_back(std::move(listener));
+    state_->acceptors.emplace_back([state = state_, fd] { state->accept_from(state, fd); });
 }
 
 HttpServer::HttpServer(ServerOptions options, Handler handler)
