@@ -153,6 +153,12 @@ public:
     virtual void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
                       std::stop_token stop = {}) = 0;
 
+    /// For somebody who attaches before the start: the log is opened now, and what comes back hands over what is written from now on (with
+    /// `options.tail`, after so many lines of before), until the end of the run in progress or, if there is none, of the next one. Nothing is
+    /// missed, even if the container is removed at once. Call it once; it throws as logs() does.
+    using AttachedOutput = std::function<void(const std::function<bool(const LogLine&)>& sink, std::stop_token stop)>;
+    virtual AttachedOutput attach(const std::string& id, const LogOptions& options) = 0;
+
     /// Runs a command inside the running container and waits for it. Past `timeout` it is killed.
     virtual ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                             std::stop_token stop = {}) = 0;

@@ -46,6 +46,7 @@ public:
     std::vector<ContainerInfo> list() const override;
     void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
               std::stop_token stop = {}) override;
+    AttachedOutput attach(const std::string& id, const LogOptions& options) override;
     ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                     std::stop_token stop = {}) override;
     int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop = {}) override;
@@ -105,6 +106,9 @@ private:
     void restart_due(const std::string& id);
     void schedule_restart(const std::string& id, Nanoseconds ran);
     void remove_ended(const std::string& id);
+
+    // logs.cpp
+    Snapshot with_log(const std::string& id) const;
 
     // remove.cpp
     void remove_locked(const Snapshot& record, bool with_volumes);

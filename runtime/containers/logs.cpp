@@ -4,6 +4,7 @@
 #include "base/stop_fd.h"
 #include "runtime/containers/log_reader.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -39,19 +40,32 @@ int milliseconds_until(WallTime until) {
     return static_cast<int>(std::clamp<int64_t>(rest.count(), 0, 1 << 30));
 }
 
+std::string log_name(const std::string& id) {
+    return id + "-json.log";
+}
+
+Error cancelled(const ContainerRecord& record) {
+    return Error(Code::cancelled, "logs of " + record.info.name + " were cancelled");
+}
+
 }  // namespace
 
-void ContainerEngine::logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
-                           std::stop_token stop) {
+ContainerEngine::Snapshot ContainerEngine::with_log(const std::string& id) const {
     Snapshot record = store_.find(id);
-    const std::string& whole_id = record->info.id;
     if (record->info.spec.log.driver == "none") {
         throw Error(Code::invalid_argument, "configured logging driver does not support reading");
     }
+    return record;
+}
+
+void ContainerEngine::logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
+                           std::stop_token stop) {
+    Snapshot record = with_log(id);
+    const std::string& whole_id = record->info.id;
     std::string folder = folder_of(whole_id);
     std::optional<FolderWatch> watch;
     if (options.follow) watch.emplace(folder);  // before the first read, so that nothing is missed between
-    LogReader reader(folder, whole_id + "-json.log");
+    LogReader reader(folder, log_name(whole_id));
     reader.seek_tail(options.tail);
     if (!reader.drain(options, sink) || !options.follow) return;
 
@@ -70,21 +84,51 @@ void ContainerEngine::logs(const std::string& id, const LogOptions& options, con
         bool runs = run && now->info.status == Status::running;
         if (!runs) {  // between two runs nothing is written
             auto settled = [&](const ContainerRecord& r) { return !goes_on(r) || run_of(whole_id); };
-            if (!store_.wait(now, settled, stop)) throw Error(Code::cancelled, "logs of " + now->info.name + " were cancelled");
+            if (!store_.wait(now, settled, stop)) throw cancelled(*now);
             continue;
         }
         pollfd fds[3] = {{watch->get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {run->shim_pidfd.get(), POLLIN, 0}};
         int ready = ::poll(fds, 3, milliseconds_until(options.until));
         if (ready < 0 && errno != EINTR) throw_errno("follow log");
-        if (fds[1].revents) throw Error(Code::cancelled, "logs of " + now->info.name + " were cancelled");
+        if (fds[1].revents) throw cancelled(*now);
         watch->clear();
         if (!reader.drain(options, sink) || ready == 0) return;
         if (!fds[2].revents) continue;
         // The shim is gone and all of its log was read. What follows is known once its end is dealt with.
         if (!store_.wait(now, [&](const ContainerRecord& r) { return !goes_on(r) || run_of(whole_id) != run; }, stop)) {
-            throw Error(Code::cancelled, "logs of " + now->info.name + " were cancelled");
+            throw cancelled(*now);
         }
     }
+}
+
+Containers::AttachedOutput ContainerEngine::attach(const std::string& id, const LogOptions& options) {
+    struct Opened {
+        FolderWatch watch;
+        LogReader reader;
+    };
+    Snapshot record = with_log(id);
+    const std::string folder = folder_of(record->info.id), name = log_name(record->info.id);
+    // Made before the shim does, so that the reader holds the file whatever becomes of the container.
+    (void)open_at(AT_FDCWD, folder + "/" + name, O_WRONLY | O_CREAT | O_NOFOLLOW, 0640);
+    auto opened = std::make_shared<Opened>(Opened{FolderWatch(folder), LogReader(folder, name)});
+    opened->reader.seek_tail(options.tail);
+    return [this, record, opened, options](const std::function<bool(const LogLine&)>& sink, std::stop_token stop) {
+        auto& [watch, reader] = *opened;
+        if (!reader.drain(options, sink)) return;
+        Status status = record->info.status;
+        auto begun = [&](const ContainerRecord& r) { return r.info.started != record->info.started; };
+        if (status != Status::running && status != Status::paused && !store_.wait(record, begun, stop)) throw cancelled(*record);
+        StopFd stopped(stop);
+        for (auto run = run_of(record->info.id); run;) {
+            pollfd fds[3] = {{watch.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {run->shim_pidfd.get(), POLLIN, 0}};
+            if (::poll(fds, 3, -1) < 0 && errno != EINTR) throw_errno("follow log");
+            if (fds[1].revents) throw cancelled(*record);
+            watch.clear();
+            if (!reader.drain(options, sink)) return;
+            if (fds[2].revents) return;  // the shim is gone, so that was all
+        }
+        (void)reader.drain(options, sink);  // it was over before anybody looked
+    };
 }
 
 }  // namespace kedge::runtime
