@@ -49,8 +49,10 @@ void read_networks(const Fields& body, ContainerSpec& spec) {
         }
         attachment->aliases = endpoint.texts("Aliases");
         attachment->ip = endpoint.object("IPAMConfig").text("IPv4Address");
-        endpoint.refuse({"Links", "DriverOpts"});
-        endpoint.object("IPAMConfig").refuse({"IPv6Address", "LinkLocalIPs"});
+        // But for the first two this is what Docker tells of an endpoint; tools that make a container anew send it back.
+        endpoint.refuse_others({"Aliases", "IPAMConfig", "NetworkID", "EndpointID", "Gateway", "IPAddress", "IPPrefixLen",
+                                "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "DNSNames"});
+        endpoint.object("IPAMConfig").refuse_others({"IPv4Address"});
     }
 }
 
@@ -60,6 +62,7 @@ void read_ports(const Fields& body, const Fields& host, ContainerSpec& spec) {
             runtime::PortBinding port = container_port(key, "HostConfig.PortBindings");
             port.host_ip = binding.text("HostIp");
             std::string host_port = binding.text("HostPort");
+            binding.refuse_others({"HostIp", "HostPort"});
             if (!host_port.empty()) port.host_port = port_number(host_port, "HostConfig.PortBindings." + key);
             spec.ports.push_back(port);
         }
@@ -84,6 +87,7 @@ runtime::Healthcheck read_healthcheck(const Fields& check) {
     result.timeout = Nanoseconds(check.number("Timeout"));
     result.start_period = Nanoseconds(check.number("StartPeriod"));
     result.start_interval = Nanoseconds(check.number("StartInterval"));
+    check.refuse_others({"Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"});
     int64_t retries = check.number("Retries");
     if (retries < 0 || retries > 1'000'000) throw invalid(check.path_of("Retries") + ": must be 0 or more");
     result.retries = static_cast<int>(retries);
@@ -95,7 +99,6 @@ ContainerSpec container_spec(const Fields& body) {
     spec.image = body.text("Image");
     if (spec.image.empty()) throw invalid("no image specified");
     spec.entrypoint = body.texts_if_any("Entrypoint");
-    if (spec.entrypoint && spec.entrypoint->empty()) spec.entrypoint.reset();
     spec.command = body.texts_if_any("Cmd");
     if (spec.command && spec.command->empty()) spec.command.reset();
     spec.environment = body.texts("Env");
@@ -109,7 +112,11 @@ ContainerSpec container_spec(const Fields& body) {
     spec.tty = body.flag("Tty");
     spec.open_stdin = body.flag("OpenStdin");
     if (body.has("Healthcheck")) spec.healthcheck = read_healthcheck(body.object("Healthcheck"));
-    body.refuse({"MacAddress", "NetworkDisabled", "OnBuild", "Shell"});
+    body.refuse_others({"Image", "Entrypoint", "Cmd", "Env", "Labels", "User", "WorkingDir", "Hostname", "Domainname", "StopSignal",
+                        "StopTimeout", "Tty", "OpenStdin", "Healthcheck", "Volumes", "HostConfig", "NetworkingConfig", "ExposedPorts",
+                        // how the client will attach, and how the arguments of other systems are quoted
+                        "AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce", "ArgsEscaped"});
+    body.object("NetworkingConfig").refuse_others({"EndpointsConfig"});
     for (const std::string& target : body.object("Volumes").keys()) {
         runtime::Mount mount;
         mount.target = target;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <set>
 #include <sstream>
 
 namespace kedge::api {
@@ -78,11 +79,16 @@ void read_mount(const Fields& from, ContainerSpec& spec) {
     mount.create_host_path = from.object("BindOptions").flag("CreateMountpoint");
     mount.no_copy = from.object("VolumeOptions").flag("NoCopy");
     mount.tmpfs_size = from.object("TmpfsOptions").number("SizeBytes");
-    if (int64_t mode = from.object("TmpfsOptions").number("Mode"); mode > 0 && mode <= 07777) {
-        mount.tmpfs_mode = static_cast<uint32_t>(mode);
-    }
-    from.object("BindOptions").refuse({"NonRecursive"});
-    from.object("VolumeOptions").refuse({"Labels", "DriverConfig"});
+    int64_t mode = from.object("TmpfsOptions").number("Mode");
+    if (mode < 0 || mode > 07777) throw invalid(from.path_of("TmpfsOptions.Mode") + ": must be at most 07777");
+    if (mode > 0) mount.tmpfs_mode = static_cast<uint32_t>(mode);
+    Fields driver = from.object("VolumeOptions").object("DriverConfig");
+    if (!driver.text("Name").empty() && driver.text("Name") != "local") throw invalid(driver.path_of("Name") + ": must be local");
+    driver.refuse_others({"Name"});
+    from.refuse_others({"Type", "Source", "Target", "ReadOnly", "BindOptions", "VolumeOptions", "TmpfsOptions", "Consistency"});
+    from.object("BindOptions").refuse_others({"Propagation", "CreateMountpoint"});
+    from.object("VolumeOptions").refuse_others({"NoCopy", "DriverConfig"});
+    from.object("TmpfsOptions").refuse_others({"SizeBytes", "Mode"});
     spec.mounts.push_back(mount);
 }
 
@@ -121,6 +127,7 @@ void read_restart(const Fields& from, runtime::RestartPolicy& restart) {
     else if (name == "on-failure") restart.name = Name::on_failure;
     else if (name == "unless-stopped") restart.name = Name::unless_stopped;
     else throw invalid("invalid restart policy '" + name + "'");
+    from.refuse_others({"Name", "MaximumRetryCount"});
     int64_t retries = from.number("MaximumRetryCount");
     if (retries < 0 || retries > INT32_MAX) throw invalid("maximum retry count cannot be negative");
     if (retries > 0 && restart.name != Name::on_failure) {
@@ -129,23 +136,60 @@ void read_restart(const Fields& from, runtime::RestartPolicy& restart) {
     restart.maximum_retries = static_cast<int>(retries);
 }
 
+void read_devices(const Fields& host, ContainerSpec& spec) {
+    for (const Fields& device : host.objects("Devices")) {
+        runtime::Device made{device.text("PathOnHost"), device.text("PathInContainer"), device.text("CgroupPermissions")};
+        if (made.container_path.empty()) made.container_path = made.host_path;
+        if (made.permissions.empty()) made.permissions = "rwm";
+        spec.devices.push_back(made);
+    }
+}
+
+/// Modes that kedge has only one of, by the names of that one.
+void expect_only(const Fields& host, const char* key, const std::set<std::string>& names) {
+    std::string value = host.text(key);
+    if (value.empty() || names.contains(value)) return;
+    throw invalid(host.path_of(key) + ": \"" + value + "\" is not supported by kedge");
+}
+
+void refuse_the_rest(const Fields& host) {
+    expect_only(host, "CgroupnsMode", {"private"});
+    expect_only(host, "UsernsMode", {"host"});
+    expect_only(host, "Isolation", {"default"});
+    expect_only(host, "Runtime", {"kedge"});
+    expect_only(host, "VolumeDriver", {"local"});
+    for (const char* key : {"MaskedPaths", "ReadonlyPaths"}) {  // here an empty list is not the default: it masks nothing
+        if (host.has(key)) throw invalid(host.path_of(key) + ": is not supported by kedge");
+    }
+    host.refuse_others({"Binds", "Mounts", "Tmpfs", "NetworkMode", "PortBindings", "RestartPolicy", "AutoRemove", "PublishAllPorts", "Init",
+                        "ReadonlyRootfs", "Privileged", "CapAdd", "CapDrop", "SecurityOpt", "GroupAdd", "ExtraHosts", "Dns", "DnsSearch",
+                        "Sysctls", "PidMode", "IpcMode", "ShmSize", "OomScoreAdj", "Devices", "Ulimits", "LogConfig", "Memory", "MemorySwap",
+                        "MemoryReservation", "NanoCpus", "CpuShares", "CpusetCpus", "PidsLimit", "CpuQuota", "CpuPeriod", "CgroupnsMode",
+                        "UsernsMode", "Isolation", "Runtime", "VolumeDriver",
+                        // of the client's terminal and files
+                        "ConsoleSize", "ContainerIDFile"});
+}
+
 }  // namespace
 
 void read_bind(const std::string& text, ContainerSpec& spec) {
+    static const std::set<std::string> propagations = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
+    // SELinux labels, and hints for machines that reach the files over a network: nothing to do here.
+    static const std::set<std::string> without_effect = {"rw", "z", "Z", "consistent", "cached", "delegated"};
     std::vector<std::string> parts = split(text, ':');
-    if (parts.size() < 2 || parts.size() > 3 || parts[0].empty() || parts[1].empty()) {
+    if (parts.empty() || parts.size() > 3 || std::find(parts.begin(), parts.end(), "") != parts.end() || text.ends_with(":")) {
         throw invalid("invalid volume specification: '" + text + "'");
     }
     Mount mount;
-    mount.type = parts[0].front() == '/' ? Mount::Type::bind : Mount::Type::volume;
-    mount.source = parts[0];
-    mount.target = parts[1];
+    mount.target = parts.size() == 1 ? parts[0] : parts[1];
+    if (parts.size() > 1) mount.source = parts[0];  // else the volume has no name
+    mount.type = mount.source.starts_with("/") ? Mount::Type::bind : Mount::Type::volume;
     mount.create_host_path = mount.type == Mount::Type::bind;
     for (const std::string& option : parts.size() == 3 ? split(parts[2], ',') : std::vector<std::string>{}) {
         if (option == "ro") mount.read_only = true;
         else if (option == "nocopy") mount.no_copy = true;
-        else if (option.ends_with("private") || option.ends_with("shared") || option.ends_with("slave")) mount.propagation = option;
-        else if (option != "rw" && option != "z" && option != "Z") throw invalid("invalid mode: " + option);
+        else if (propagations.contains(option)) mount.propagation = option;
+        else if (!without_effect.contains(option)) throw invalid("invalid mode: " + option);
     }
     spec.mounts.push_back(mount);
 }
@@ -173,26 +217,16 @@ void read_host_config(const Fields& host, ContainerSpec& spec) {
     spec.pid_mode = host.text("PidMode");
     if (std::string ipc = host.text("IpcMode"); ipc != "private" && ipc != "shareable") spec.ipc_mode = ipc;
     spec.shm_size = host.number("ShmSize");
-    spec.oom_score_adj = static_cast<int>(std::clamp<int64_t>(host.number("OomScoreAdj"), -1000, 1000));
-    for (const Fields& device : host.objects("Devices")) {
-        runtime::Device made{device.text("PathOnHost"), device.text("PathInContainer"), device.text("CgroupPermissions")};
-        if (made.container_path.empty()) made.container_path = made.host_path;
-        if (made.permissions.empty()) made.permissions = "rwm";
-        spec.devices.push_back(made);
-    }
+    spec.oom_score_adj = static_cast<int>(std::clamp<int64_t>(host.number("OomScoreAdj"), -1001, 1001));  // the engine refuses the outermost
+    read_devices(host, spec);
     for (const Fields& limit : host.objects("Ulimits")) {
         spec.ulimits.push_back({limit.text("Name"), limit.number("Soft"), limit.number("Hard")});
     }
     Fields log = host.object("LogConfig");
     if (std::string driver = log.text("Type"); !driver.empty()) spec.log.driver = driver;
     spec.log.options = log.text_map("Config");
-    if (std::string mode = host.text("CgroupnsMode"); !mode.empty() && mode != "private") {
-        throw invalid("HostConfig.CgroupnsMode: \"" + mode + "\" is not supported by kedge");
-    }
-    host.refuse({"Links", "VolumesFrom", "CgroupParent", "UTSMode", "UsernsMode", "StorageOpt", "DeviceRequests", "DeviceCgroupRules",
-                 "BlkioWeight", "BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps",
-                 "BlkioDeviceWriteIOps", "CpuRealtimePeriod", "CpuRealtimeRuntime", "CpusetMems", "KernelMemory", "MemorySwappiness",
-                 "OomKillDisable", "DnsOptions", "Cgroup", "Runtime", "VolumeDriver", "Annotations", "CpuPercent", "CpuCount"});
+    log.refuse_others({"Type", "Config"});
+    refuse_the_rest(host);
 }
 
 }  // namespace kedge::api

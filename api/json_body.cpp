@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 
+#include <algorithm>
+
 namespace kedge::api {
 
 using nlohmann::json;
@@ -10,6 +12,14 @@ namespace {
 
 constexpr int kDepth = 64;
 const json kEmptyObject = json::object();
+
+bool asks_nothing(const json& value) {
+    if (value.is_array()) {
+        return std::all_of(value.begin(), value.end(), [](const json& item) { return !item.is_structured() && asks_nothing(item); });
+    }
+    if (value.is_object()) return value.empty();
+    return value.is_null() || value == false || value == 0 || value == -1 || value == "";
+}
 
 }  // namespace
 
@@ -20,8 +30,11 @@ json parse_json(const std::string& text) {
             return true;
         };
         return json::parse(text, limit_depth);
-    } catch (const json::exception& e) {
-        throw Error(Code::invalid_argument, std::string("JSON: ") + e.what());
+    } catch (const json::parse_error& e) {
+        // The library's own words show what it read, which may be a secret.
+        throw Error(Code::invalid_argument, "JSON: malformed at byte " + std::to_string(e.byte));
+    } catch (const json::exception&) {
+        throw Error(Code::invalid_argument, "JSON: a number is too large");
     }
 }
 
@@ -135,12 +148,10 @@ std::vector<std::string> Fields::keys() const {
     return result;
 }
 
-void Fields::refuse(std::initializer_list<const char*> keys) const {
-    for (const char* key : keys) {
-        const json* value = find(key);
-        bool plain = !value || *value == false || *value == 0 || *value == -1 || *value == "";
-        if (plain || ((value->is_array() || value->is_object()) && value->empty())) continue;
-        throw Error(Code::invalid_argument, path_of(key) + ": is not supported by kedge");
+void Fields::refuse_others(std::initializer_list<const char*> known) const {
+    for (const auto& [name, value] : object_->items()) {
+        if (std::find(known.begin(), known.end(), name) != known.end() || asks_nothing(value)) continue;
+        throw Error(Code::invalid_argument, path_of(name.c_str()) + ": is not supported by kedge");
     }
 }
 

@@ -38,8 +38,9 @@ public:
 
     bool has(const char* key) const { return find(key) != nullptr; }
     const nlohmann::json* find(const char* key) const;  ///< nullptr if absent or null
-    /// Refuses members that ask for something kedge has not: those whose value isn't null, false, 0, "", [], {} or `-1`.
-    void refuse(std::initializer_list<const char*> keys) const;
+    /// Refuses members that ask for something kedge has not: all but `known` whose value isn't null, false, 0, -1, "", {} or [] or
+    /// a list of these. What clients of newer versions send without being asked to is so accepted, and nothing is ignored.
+    void refuse_others(std::initializer_list<const char*> known) const;
     std::string path_of(const char* key) const;
 
 private:

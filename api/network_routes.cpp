@@ -25,6 +25,13 @@ Response list_networks(const Request& request, runtime::Networks& networks) {
     return json_reply(result);
 }
 
+void expect_local_scope(const Fields& body) {
+    if (std::string scope = body.text("Scope"); !scope.empty() && scope != "local") {
+        throw Error(Code::invalid_argument, "Scope: \"" + scope + "\" is not supported by kedge");
+    }
+    if (body.has("EnableIPv4") && !body.flag("EnableIPv4")) throw Error(Code::invalid_argument, "EnableIPv4: networks without IPv4 are not supported by kedge");
+}
+
 Response create(const Request& request, runtime::Networks& networks) {
     json text = json_body(request);
     Fields body(text, "");
@@ -39,12 +46,15 @@ Response create(const Request& request, runtime::Networks& networks) {
     if (!configs.empty()) {
         spec.subnet = configs.front().text("Subnet");
         spec.gateway = configs.front().text("Gateway");
-        configs.front().refuse({"IPRange", "AuxiliaryAddresses"});
+        configs.front().refuse_others({"Subnet", "Gateway"});
     }
     if (std::string driver = body.object("IPAM").text("Driver"); !driver.empty() && driver != "default") {
         throw Error(Code::invalid_argument, "IPAM.Driver: \"" + driver + "\" is not supported by kedge");
     }
-    body.refuse({"EnableIPv6", "Ingress", "ConfigOnly"});
+    body.object("IPAM").refuse_others({"Driver", "Config"});
+    expect_local_scope(body);
+    // `Attachable` is about clusters, `CheckDuplicate` is always so, `EnableIPv4` can't be otherwise.
+    body.refuse_others({"Name", "Driver", "Internal", "Labels", "Options", "IPAM", "Attachable", "CheckDuplicate", "EnableIPv4", "Scope"});
     return json_reply({{"Id", networks.create(spec)}, {"Warning", ""}}, 201);
 }
 

@@ -47,7 +47,7 @@ Response create(const Request& request, runtime::Volumes& volumes) {
     if (std::string driver = body.text("Driver"); !driver.empty()) spec.driver = driver;
     spec.labels = body.text_map("Labels");
     spec.options = body.text_map("DriverOpts");
-    body.refuse({"ClusterVolumeSpec"});
+    body.refuse_others({"Name", "Driver", "Labels", "DriverOpts"});
     return json_reply(volume_json(volumes.create(spec)), 201);
 }
 

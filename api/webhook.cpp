@@ -25,13 +25,8 @@ std::string printable(const std::string& text) {
 Handler make_webhook(WebhookSettings settings, std::function<std::vector<std::string>(const std::vector<std::string>&)> wake) {
     return [settings = std::move(settings), wake = std::move(wake)](const Request& request) {
         if (request.method != "POST" || request.path != settings.path) return error_reply(404, "not found");
-        std::string body;
         try {
-            body = request.body(sources::kWebhookBodyLimit);
-        } catch (const Error&) {
-            return error_reply(413, "too large");
-        }
-        try {
+            std::string body = request.body(sources::kWebhookBodyLimit);
             sources::PushEvent event = sources::verify_webhook(request.headers, body, settings.secret);
             std::vector<std::string> woken = event.ping ? std::vector<std::string>{} : wake(event.urls);
             log(LogLevel::info, "webhook: " + event.forge + " delivery " + printable(event.delivery) + " for " +

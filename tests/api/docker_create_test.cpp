@@ -1,0 +1,243 @@
+#include "api/docker_json.h"
+#include "api/json_body.h"
+#include "base/error.h"
+#include "runtime/container_spec.h"
+
+#include <gtest/gtest.h>
+
+namespace kedge::api {
+namespace {
+
+using nlohmann::json;
+using runtime::ContainerSpec;
+using runtime::Mount;
+
+ContainerSpec spec_of(json body) {
+    if (!body.contains("Image")) body["Image"] = "busybox";
+    return container_spec(Fields(body, ""));
+}
+
+ContainerSpec host(const json& config) {
+    return spec_of({{"HostConfig", config}});
+}
+
+std::string refusal(const json& body) {
+    try {
+        spec_of(body);
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code(), Code::invalid_argument) << error.what();
+        return error.what();
+    }
+    ADD_FAILURE() << "was taken: " << body;
+    return {};
+}
+
+/// What `docker run busybox` (28) and docker-py (5 and 7) send without being asked for anything.
+const char* const kDockerRun =
+    R"({"Hostname":"","Domainname":"","User":"","AttachStdin":false,"AttachStdout":true,"AttachStderr":true,"Tty":false,
+"OpenStdin":false,"StdinOnce":false,"Env":null,"Cmd":null,"Image":"busybox","Volumes":{},"WorkingDir":"","Entrypoint":null,"OnBuild":null,
+"Labels":{},"HostConfig":{"Binds":null,"ContainerIDFile":"","LogConfig":{"Type":"","Config":{}},"NetworkMode":"bridge","PortBindings":{},
+"RestartPolicy":{"Name":"no","MaximumRetryCount":0},"AutoRemove":false,"VolumeDriver":"","VolumesFrom":null,"ConsoleSize":[24,80],
+"CapAdd":null,"CapDrop":null,"CgroupnsMode":"","Dns":[],"DnsOptions":[],"DnsSearch":[],"ExtraHosts":null,"GroupAdd":null,"IpcMode":"",
+"Cgroup":"","Links":null,"OomScoreAdj":0,"PidMode":"","Privileged":false,"PublishAllPorts":false,"ReadonlyRootfs":false,"SecurityOpt":null,
+"UTSMode":"","UsernsMode":"","ShmSize":0,"Isolation":"","CpuShares":0,"Memory":0,"NanoCpus":0,"CgroupParent":"","BlkioWeight":0,
+"BlkioWeightDevice":[],"BlkioDeviceReadBps":[],"BlkioDeviceWriteBps":[],"BlkioDeviceReadIOps":[],"BlkioDeviceWriteIOps":[],"CpuPeriod":0,
+"CpuQuota":0,"CpuRealtimePeriod":0,"CpuRealtimeRuntime":0,"CpusetCpus":"","CpusetMems":"","Devices":[],"DeviceCgroupRules":null,
+"DeviceRequests":null,"MemoryReservation":0,"MemorySwap":0,"MemorySwappiness":-1,"OomKillDisable":false,"PidsLimit":0,"Ulimits":[],
+"CpuCount":0,"CpuPercent":0,"IOMaximumIOps":0,"IOMaximumBandwidth":0,"MaskedPaths":null,"ReadonlyPaths":null},
+"NetworkingConfig":{"EndpointsConfig":{"bridge":{"IPAMConfig":null,"Links":null,"Aliases":null,"MacAddress":"","DriverOpts":null,"NetworkID":"",
+"EndpointID":"","Gateway":"","IPAddress":"","IPPrefixLen":0,"IPv6Gateway":"","GlobalIPv6Address":"","GlobalIPv6PrefixLen":0,"DNSNames":null}}}})";
+
+TEST(DockerCreate, WhatClientsSendByDefaultIsTheDefault) {
+    ContainerSpec plain;
+    plain.image = "busybox";
+    plain.networks = {{"bridge", {}, {}}};
+    EXPECT_EQ(spec_of(json::parse(kDockerRun)), plain);
+    EXPECT_EQ(spec_of(json::object()), plain);
+    EXPECT_EQ(spec_of({{"HostConfig", nullptr},
+                       {"NetworkingConfig", nullptr},
+                       {"NetworkDisabled", false},
+                       {"Healthcheck", nullptr},
+                       {"MacAddress", nullptr},
+                       {"StopSignal", nullptr},
+                       {"Shell", nullptr},
+                       {"Env", json::array()}}),
+              plain);
+}
+
+TEST(DockerCreate, ReadsWhatPeopleAskFor) {
+    ContainerSpec spec = spec_of(json::parse(
+        R"({"Image":"i","Cmd":["a","b"],"Entrypoint":"e","Env":["A=1"],"Labels":{"l":"v"},"User":"u","WorkingDir":"/w",
+        "Hostname":"h","StopSignal":"INT","StopTimeout":3,"Tty":true,"OpenStdin":true,"Volumes":{"/v":{}},
+        "Healthcheck":{"Test":["CMD","x"],"Interval":1000000000,"Retries":2},"HostConfig":{"Memory":8388608,"NanoCpus":500000000,"PidsLimit":-1,
+        "RestartPolicy":{"Name":"on-failure","MaximumRetryCount":3},"CapAdd":["NET_ADMIN"],"Privileged":true,"ReadonlyRootfs":true,"Init":true,
+        "PortBindings":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"8080"},{}],"53/udp":null},"NetworkMode":"front","Tmpfs":{"/t":"size=1m,mode=700,ro"},
+        "Ulimits":[{"Name":"nofile","Soft":1,"Hard":2}],"Devices":[{"PathOnHost":"/dev/null"}],"LogConfig":{"Type":"json-file","Config":{"max-size":"1m"}},
+        "UsernsMode":"host","Runtime":"kedge","CgroupnsMode":"private","IpcMode":"private","Isolation":"default"},
+        "NetworkingConfig":{"EndpointsConfig":{"front":{"Aliases":["web"],"IPAMConfig":{"IPv4Address":"10.0.0.9"}},"back":null}}})"));
+    EXPECT_EQ(spec.command, (std::vector<std::string>{"a", "b"}));
+    EXPECT_EQ(spec.entrypoint, std::vector<std::string>{"e"});
+    EXPECT_EQ(spec.stop_timeout, 3);
+    EXPECT_EQ(spec.healthcheck->interval, std::chrono::seconds(1));
+    EXPECT_EQ(spec.resources.nano_cpus, 500'000'000);
+    EXPECT_EQ(spec.resources.pids_limit, 0);
+    EXPECT_EQ(spec.restart.maximum_retries, 3);
+    ASSERT_EQ(spec.ports.size(), 2u);
+    EXPECT_EQ(spec.ports[0], (runtime::PortBinding{"127.0.0.1", 8080, 80, runtime::Protocol::tcp}));
+    EXPECT_EQ(spec.ports[1].host_port, 0) << "any port";
+    ASSERT_EQ(spec.networks.size(), 2u);
+    EXPECT_EQ(spec.networks[0], (runtime::NetworkAttachment{"front", {"web"}, "10.0.0.9"}));
+    ASSERT_EQ(spec.mounts.size(), 2u);
+    EXPECT_EQ(spec.mounts[1].tmpfs_size, 1 << 20);
+    EXPECT_EQ(spec.mounts[1].tmpfs_mode, 0700u);
+    EXPECT_EQ(spec.devices[0].container_path, "/dev/null");
+    EXPECT_EQ(spec.devices[0].permissions, "rwm");
+}
+
+TEST(DockerCreate, AnEmptyEntrypointTakesTheImagesAway) {
+    EXPECT_FALSE(spec_of({{"Entrypoint", nullptr}}).entrypoint);
+    EXPECT_EQ(spec_of({{"Entrypoint", json::array()}}).entrypoint, std::vector<std::string>{});
+    EXPECT_EQ(spec_of({{"Entrypoint", {""}}}).entrypoint, std::vector<std::string>{""});
+}
+
+TEST(DockerCreate, BindsAreReadInAllTheirForms) {
+    Mount bind = host({{"Binds", {"/a:/b:ro,rshared"}}}).mounts.at(0);
+    EXPECT_EQ(bind.type, Mount::Type::bind);
+    EXPECT_TRUE(bind.read_only && bind.create_host_path);
+    EXPECT_EQ(bind.propagation, "rshared");
+    Mount volume = host({{"Binds", {"data:/b:nocopy,Z"}}}).mounts.at(0);
+    EXPECT_EQ(volume.type, Mount::Type::volume);
+    EXPECT_EQ(volume.source, "data");
+    EXPECT_TRUE(volume.no_copy && !volume.create_host_path);
+    Mount anonymous = host({{"Binds", {"/data"}}}).mounts.at(0);
+    EXPECT_EQ(anonymous.type, Mount::Type::volume);
+    EXPECT_EQ(anonymous.source + ">" + anonymous.target, ">/data");
+    for (const char* bad : {"", ":", "a:", ":/b", "/a:/b:", "/a:/b:ro:x", "/a:/b:maybe", "/a:/b:,", "/a::ro",
+                            "/a:/b:xprivate"}) {
+        EXPECT_FALSE(refusal({{"HostConfig", {{"Binds", {bad}}}}}).empty()) << bad;
+    }
+}
+
+TEST(DockerCreate, MountsAreReadInAllTheirForms) {
+    auto mount = [](const json& value) { return host({{"Mounts", json::array({value})}}).mounts.at(0); };
+    EXPECT_FALSE(
+        mount({{"Type", "bind"}, {"Source", "/a"}, {"Target", "/b"}, {"Consistency", "cached"}}).create_host_path);
+    EXPECT_TRUE(
+        mount({{"Type", "bind"}, {"Source", "/a"}, {"Target", "/b"}, {"BindOptions", {{"CreateMountpoint", true}}}})
+            .create_host_path);
+    EXPECT_TRUE(mount({{"Type", "volume"},
+                       {"Target", "/b"},
+                       {"VolumeOptions", {{"NoCopy", true}, {"DriverConfig", {{"Name", "local"}}}}}})
+                    .no_copy);
+    EXPECT_EQ(
+        mount({{"Type", "tmpfs"}, {"Target", "/b"}, {"TmpfsOptions", {{"SizeBytes", 5}, {"Mode", 0700}}}}).tmpfs_mode,
+        0700u);
+    for (const json& bad : json{json{{"Type", "npipe"}}, json{{"Target", "/b"}},
+                                json{{"Type", "tmpfs"}, {"TmpfsOptions", {{"Mode", 010000}}}},
+                                json{{"Type", "tmpfs"}, {"TmpfsOptions", {{"Mode", -1}}}},
+                                json{{"Type", "volume"}, {"VolumeOptions", {{"Labels", {{"a", "b"}}}}}},
+                                json{{"Type", "volume"}, {"VolumeOptions", {{"Subpath", "x"}}}},
+                                json{{"Type", "volume"}, {"VolumeOptions", {{"DriverConfig", {{"Name", "nfs"}}}}}},
+                                json{{"Type", "bind"}, {"BindOptions", {{"NonRecursive", true}}}},
+                                json{{"Type", "bind"}, {"New", "x"}}}) {
+        EXPECT_FALSE(refusal({{"HostConfig", {{"Mounts", json::array({bad})}}}}).empty()) << bad;
+    }
+}
+
+TEST(DockerCreate, WhatKedgeHasNotIsRefusedByName) {
+    const json asked = {{"Links", {"a:b"}},
+                        {"VolumesFrom", {"c"}},
+                        {"CgroupParent", "/x"},
+                        {"UTSMode", "host"},
+                        {"UsernsMode", "remap"},
+                        {"StorageOpt", {{"size", "1g"}}},
+                        {"DeviceRequests", json::array({json{{"Count", -1}}})},
+                        {"DeviceCgroupRules", {"c 1:3 mr"}},
+                        {"BlkioWeight", 100},
+                        {"BlkioDeviceReadBps", json::array({json{{"Path", "/dev/sda"}, {"Rate", 1}}})},
+                        {"CpuRealtimePeriod", 1000},
+                        {"CpusetMems", "0"},
+                        {"KernelMemory", 1 << 20},
+                        {"MemorySwappiness", 60},
+                        {"OomKillDisable", true},
+                        {"DnsOptions", {"ndots:1"}},
+                        {"Runtime", "runsc"},
+                        {"VolumeDriver", "nfs"},
+                        {"Annotations", {{"a", "b"}}},
+                        {"CpuPercent", 5},
+                        {"CgroupnsMode", "host"},
+                        {"Isolation", "hyperv"},
+                        {"MaskedPaths", json::array()},
+                        {"ReadonlyPaths", {"/proc/sys"}},
+                        {"IOMaximumIOps", 5},
+                        {"SomethingOfTomorrow", true}};
+    for (const auto& [key, value] : asked.items()) {
+        EXPECT_NE(refusal({{"HostConfig", {{key, value}}}}).find("HostConfig." + key), std::string::npos) << key;
+    }
+    const json top = {{"MacAddress", "02:00:00:00:00:01"},
+                      {"NetworkDisabled", true},
+                      {"OnBuild", {"RUN x"}},
+                      {"Shell", {"sh"}},
+                      {"New", 1}};
+    for (const auto& [key, value] : top.items()) {
+        EXPECT_NE(refusal({{key, value}}).find(key), std::string::npos);
+    }
+    for (const json& endpoint :
+         json{json{{"Links", {"a"}}}, json{{"DriverOpts", {{"a", "b"}}}}, json{{"MacAddress", "02:00:00:00:00:01"}},
+              json{{"IPAMConfig", {{"IPv6Address", "fd00::1"}}}}}) {
+        EXPECT_FALSE(refusal({{"NetworkingConfig", {{"EndpointsConfig", {{"front", endpoint}}}}}}).empty()) << endpoint;
+    }
+}
+
+TEST(DockerCreate, EveryMemberOfAnotherTypeIsRefusedNotMisread) {
+    json whole = json::parse(kDockerRun);
+    whole["StopSignal"] = "";
+    whole["StopTimeout"] = whole["MacAddress"] = nullptr;
+    whole["Healthcheck"] = {{"Test", nullptr},  {"Interval", 0},      {"Timeout", 0},
+                            {"StartPeriod", 0}, {"StartInterval", 0}, {"Retries", 0}};
+    // An object with something in it is right nowhere but where maps of anything are.
+    const json wrong = {{"wrong", {{"deep", 1}}}};
+    auto try_all = [&](json::json_pointer at) {
+        for (const auto& [key, value] : whole[at].items()) {
+            bool ignored = key == "AttachStdin" || key == "AttachStdout" || key == "AttachStderr" ||
+                           key == "StdinOnce" || key == "ConsoleSize" || key == "ContainerIDFile" || key == "Volumes" ||
+                           key == "ExposedPorts";
+            if (ignored) continue;
+            json body = whole;
+            body[at / key] = wrong;
+            EXPECT_FALSE(refusal(body).empty()) << key;
+        }
+    };
+    for (const char* at : {"", "/HostConfig", "/HostConfig/RestartPolicy", "/HostConfig/LogConfig", "/Healthcheck"})
+        try_all(json::json_pointer(at));
+}
+
+TEST(DockerCreate, OddValuesAreRefused) {
+    for (const json& body :
+         json{json{{"Image", ""}},
+              json{{"Cmd", {1}}},
+              json{{"Env", json{{"A", "b"}}}},
+              json{{"Healthcheck", {{"Retries", -1}}}},
+              json{{"Healthcheck", {{"Retries", 1e9}}}},
+              json{{"HostConfig", {{"PortBindings", {{"80/sctp", json::array({json::object()})}}}}}},
+              json{{"HostConfig", {{"PortBindings", {{"x", json::array({json::object()})}}}}}},
+              json{{"HostConfig", {{"PortBindings", {{"80", json::array({json{{"HostPort", "70000"}}})}}}}}},
+              json{{"HostConfig", {{"PortBindings", {{"80", json::array({json{{"HostPort", "1-2"}}})}}}}}},
+              json{{"HostConfig", {{"PortBindings", {{"80", json::array({json{{"HostPort", 80}}})}}}}}},
+              json{{"HostConfig", {{"RestartPolicy", {{"Name", "sometimes"}}}}}},
+              json{{"HostConfig", {{"RestartPolicy", {{"Name", "always"}, {"MaximumRetryCount", 1}}}}}},
+              json{{"HostConfig", {{"CpuPeriod", 1000}}}},
+              json{{"HostConfig", {{"CpuQuota", 1000}, {"NanoCpus", 1}}}},
+              json{{"HostConfig", {{"Memory", 1.5}}}},
+              json{{"HostConfig", {{"Memory", uint64_t{1} << 63}}}},
+              json{{"HostConfig", {{"Tmpfs", {{"/t", "size=x"}}}}}},
+              json{{"HostConfig", {{"Tmpfs", {{"/t", "mode=999"}}}}}},
+              json{{"HostConfig", {{"Tmpfs", {{"/t", "uid=1"}}}}}},
+              json{{"HostConfig", {{"Tmpfs", {{"/t", "size=99999999999999999999g"}}}}}}}) {
+        EXPECT_FALSE(refusal(body).empty()) << body;
+    }
+    EXPECT_EQ(host({{"OomScoreAdj", 999'999}}).oom_score_adj, 1001) << "left to the engine to refuse";
+}
+
+}  // namespace
+}  // namespace kedge::api
