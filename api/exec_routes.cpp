@@ -20,6 +20,9 @@ runtime::ExecSpec read_spec(const Fields& body) {
     spec.user = body.text("User");
     spec.working_dir = body.text("WorkingDir");
     spec.privileged = body.flag("Privileged");
+    body.refuse_others({"Cmd", "Env", "User", "WorkingDir", "Privileged", "AttachStdin", "AttachStdout", "AttachStderr", "Tty",
+                        // of the client's terminal
+                        "DetachKeys", "ConsoleSize"});
     return spec;
 }
 
@@ -69,7 +72,7 @@ Response start(const Request& request, runtime::Containers& containers, const st
     }
     std::stop_token stop = request.watch_connection();
     Response response;
-    response.content_type = "application/vnd.docker.raw-stream";
+    response.content_type = "application/vnd.docker.multiplexed-stream";
     response.take_over = [=, &containers](Duplex& duplex) {
         execs->finish(exec.id, run_and_tell(containers, exec.container, exec.spec, duplex, exec.attach_in ? &duplex : nullptr, stop));
     };

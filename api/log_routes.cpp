@@ -55,35 +55,10 @@ Response logs(const Request& request, const Services& services) {
     return response;
 }
 
-/// Docker's attach, as far as output goes: clients attach before they start a container, and miss nothing.
-Response attach(const Request& request, const Services& services) {
-    if (request.flag("stdin")) throw Error(Code::invalid_argument, "attaching standard input is not supported by kedge", "leave out -i");
-    if (!request.flag("stream")) throw Error(Code::invalid_argument, "attaching without stream=1 is not supported by kedge", "ask for the logs");
-    runtime::LogOptions options;
-    options.out = request.flag("stdout");
-    options.err = request.flag("stderr");
-    options.tail = request.flag("logs") ? -1 : 0;
-    runtime::ContainerInfo info = services.engine.containers().inspect(request.captures.at("id"));
-    bool raw = info.spec.tty;
-    runtime::Containers::AttachedOutput output = services.engine.containers().attach(info.id, options);  // before the client hears that it is attached
-    std::stop_token stop = request.watch_connection();
-    Response response;
-    response.content_type = raw ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
-    response.take_over = [=, id = info.id](Duplex& duplex) {
-        try {
-            output([&](const runtime::LogLine& line) { return duplex.write(render(line, false, raw)); }, stop);
-        } catch (const Error& error) {
-            if (error.code() != Code::cancelled) log(LogLevel::warning, "attached to " + id + ": " + error.what());
-        }
-    };
-    return response;
-}
-
 }  // namespace
 
 void add_log_routes(Router& router, const Services& services) {
     router.add("GET", "/containers/{id}/logs", [&services](const Request& request) { return logs(request, services); });
-    router.add("POST", "/containers/{id}/attach", [&services](const Request& request) { return attach(request, services); });
 }
 
 }  // namespace kedge::api
