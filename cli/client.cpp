@@ -64,21 +64,6 @@ Code code_of(int status) {
     }
 }
 
-Error error_of(int status, const std::string& body) {
-    json reply = json::parse(body, nullptr, false);
-    if (!reply.is_object() || !reply.contains("message")) {
-        return Error(code_of(status), body.empty() ? "the agent answered with status " + std::to_string(status) : body);
-    }
-    return Error(code_of(status), reply.value("message", ""), reply.value("hint", ""));
-}
-
-[[noreturn]] void throw_unreachable(const std::string& socket, httplib::Error error) {
-    if (error == httplib::Error::Connection) {
-        throw Error(Code::unavailable, "cannot connect to the agent at unix://" + socket,
-                    "is kedged running, and may you use its socket? (systemctl status kedged)");
-    }
-    throw Error(Code::unavailable, "the connection to the agent broke off (" + httplib::to_string(error) + ")");
-}
 
 void send_from(const Client::Source& source, httplib::Request& request) {
     request.set_header("Transfer-Encoding", "chunked");
@@ -93,8 +78,21 @@ void send_from(const Client::Source& source, httplib::Request& request) {
 
 }  // namespace
 
+Error error_of_reply(int status, const std::string& body) {
+    json reply = json::parse(body, nullptr, false);
+    if (!reply.is_object() || !reply.contains("message")) {
+        return Error(code_of(status), body.empty() ? "the agent answered with status " + std::to_string(status) : body);
+    }
+    return Error(code_of(status), reply.value("message", ""), reply.value("hint", ""));
+}
+
+Error unreachable(const std::string& socket) {
+    return Error(Code::unavailable, "cannot connect to the agent at unix://" + socket,
+                 "is kedged running, and may you use its socket? (systemctl status kedged)");
+}
+
 std::string Client::request(const std::string& method, const std::string& path, const std::string& body, const Source* source,
-                            const Receiver* receiver) const {
+                            const Receiver* receiver, const std::function<void()>& began) const {
     httplib::ClientImpl client(socket_, 80, "", "");
     client.set_address_family(AF_UNIX);
     client.set_read_timeout(std::chrono::hours(24 * 365));  // an answer may take as long as a rollout does
@@ -111,6 +109,7 @@ std::string Client::request(const std::string& method, const std::string& path, 
     std::string kept;
     request.response_handler = [&](const httplib::Response& response) {
         status = response.status;
+        if (began) began();
         return true;
     };
     request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
@@ -122,8 +121,9 @@ std::string Client::request(const std::string& method, const std::string& path, 
     httplib::Error failure = httplib::Error::Success;
     bool answered = client.send(request, response, failure);
     if (status == 0) status = response.status;
-    if (status >= 400 || status == 304) throw error_of(status, kept);
-    if (!answered) throw_unreachable(socket_, failure);
+    if (status >= 400 || status == 304) throw error_of_reply(status, kept);
+    if (!answered && failure == httplib::Error::Connection) throw unreachable(socket_);
+    if (!answered) throw Error(Code::unavailable, "the connection to the agent broke off (" + httplib::to_string(failure) + ")");
     return kept;
 }
 
@@ -158,8 +158,9 @@ json Client::remove(const std::string& path) const {
     return parse_reply(request("DELETE", path, {}, nullptr, nullptr));
 }
 
-void Client::stream(const std::string& method, const std::string& path, const std::string& body, const Receiver& receiver) const {
-    request(method, path, body, nullptr, &receiver);
+void Client::stream(const std::string& method, const std::string& path, const std::string& body, const Receiver& receiver,
+                    const std::function<void()>& began) const {
+    request(method, path, body, nullptr, &receiver, began);
 }
 
 void Client::upload(const std::string& path, const Source& source, const Receiver& receiver) const {

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include "base/error.h"
+
 #include <functional>
 #include <map>
 #include <string>
@@ -25,6 +27,7 @@ public:
     using Source = std::function<std::string_view()>;
 
     explicit Client(std::string socket) : socket_(std::move(socket)) {}
+    const std::string& socket() const { return socket_; }
 
     nlohmann::json get(const std::string& path) const;
     std::string get_text(const std::string& path) const;
@@ -33,15 +36,21 @@ public:
     nlohmann::json post(const std::string& path) const;
     nlohmann::json remove(const std::string& path) const;
 
-    /// Hands over the reply as it arrives, however long it takes.
-    void stream(const std::string& method, const std::string& path, const std::string& body, const Receiver& receiver) const;
+    /// Hands over the reply as it arrives, however long it takes; `began` is called once its head is there.
+    void stream(const std::string& method, const std::string& path, const std::string& body, const Receiver& receiver,
+                const std::function<void()>& began = {}) const;
     void upload(const std::string& path, const Source& source, const Receiver& receiver) const;
 
 private:
     std::string request(const std::string& method, const std::string& path, const std::string& body, const Source* source,
-                        const Receiver* receiver) const;
+                        const Receiver* receiver, const std::function<void()>& began = {}) const;
     std::string socket_;
 };
+
+/// What an error reply says.
+Error error_of_reply(int status, const std::string& body);
+/// Nobody answers at that socket.
+Error unreachable(const std::string& socket);
 
 /// Cuts a stream of bytes into lines.
 class Lines {

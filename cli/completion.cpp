@@ -10,13 +10,14 @@ namespace kedge::cli {
 namespace {
 
 std::vector<const CLI::App*> commands_of(const CLI::App& app) {
-    return app.get_subcommands([](const CLI::App* sub) { return !sub->get_name().empty(); });
+    return app.get_subcommands([](const CLI::App* sub) { return !sub->get_name().empty() && !sub->get_group().empty(); });
 }
 
 /// Every long and short option, separated by spaces.
 std::string options_of(const CLI::App& app) {
     std::string words;
     for (const CLI::Option* option : app.get_options()) {
+        if (option->get_group().empty()) continue;
         for (const std::string& name : option->get_lnames()) words += "--" + name + " ";
         for (const std::string& name : option->get_snames()) words += "-" + name + " ";
     }
@@ -39,8 +40,10 @@ std::string names_for(const std::string& command) {
         {"create", "images"},    {"rmi", "images"},        {"tag", "images"},         {"pull", "images"},
         {"status", "projects"},  {"diff", "projects"},     {"sync", "projects"},      {"history", "projects"},
         {"rollback", "projects"}, {"hold", "projects"},    {"resume", "projects"},    {"retry", "projects"},
-        {"volume rm", "volumes"}, {"volume inspect", "volumes"}, {"network rm", "networks"}, {"network inspect", "networks"}};
-    auto kind = kKinds.find(command);
+        {"volume rm", "volumes"}, {"volume inspect", "volumes"}, {"network rm", "networks"}, {"network inspect", "networks"},
+        {"image rm", "images"},  {"image tag", "images"},  {"image inspect", "images"}, {"image history", "images"}, {"image pull", "images"}};
+    constexpr std::string_view kGroup = "container ";
+    auto kind = kKinds.find(command.starts_with(kGroup) ? command.substr(kGroup.size()) : command);
     return kind == kKinds.end() ? std::string() : kSources.at(kind->second);
 }
 
@@ -97,6 +100,7 @@ std::string fish_quoted(const std::string& text) {
 
 void fish_options(const CLI::App& app, const std::string& condition, std::string& script) {
     for (const CLI::Option* option : app.get_options()) {
+        if (option->get_group().empty()) continue;
         std::string line = "complete -c kedge -n " + fish_quoted(condition);
         for (const std::string& name : option->get_lnames()) line += " -l " + name;
         for (const std::string& name : option->get_snames()) line += " -s " + name;

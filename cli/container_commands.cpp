@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "cli/attached_run.h"
 #include "cli/format.h"
 #include "cli/session.h"
 
@@ -17,7 +18,7 @@ struct Options {
     std::vector<std::string> names;
     std::optional<int> seconds;
     std::string signal;
-    bool force = false, volumes = false;
+    bool force = false, volumes = false, attach = false;
 };
 
 std::string container_path(const std::string& name, const std::string& rest) {
@@ -43,13 +44,31 @@ std::shared_ptr<Options> with_names(CLI::App& app) {
     return options;
 }
 
+void start_attached(Session& session, const std::vector<std::string>& names) {
+    if (names.size() > 1) throw Error(Code::invalid_argument, "you cannot start and attach multiple containers at once");
+    Client client = session.client();
+    json info = client.get(container_path(names.front(), "/json"));
+    if (info["State"].value("Running", false)) throw Error(Code::conflict, "container " + names.front() + " is already running", "kedge logs -f");
+    if (info["Config"].value("Tty", false)) throw Error(Code::invalid_argument, "attaching to a container with a terminal is not supported yet");
+    AttachedRun attached;
+    attached.out = attached.err = true;
+    attached.remove = info["HostConfig"].value("AutoRemove", false);
+    session.exit_code = attached.run(client, text_of(info, "Id"));
+}
+
 void set_up_start(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto options = with_names(app);
-    app.callback([=] { act(*session, options->names, "/start"); });
+    app.add_flag("-a,--attach", options->attach, "Show its output, and end with its exit code");
+    refuse_options(app, {"-i,--interactive", "--detach-keys"});
+    app.callback([=] {
+        if (options->attach) start_attached(*session, options->names);
+        else act(*session, options->names, "/start");
+    });
 }
 
 void set_up_stopping(CLI::App& app, const std::shared_ptr<Session>& session, const std::string& action) {
     auto options = with_names(app);
+    refuse_options(app, {"-s,--signal"});
     app.add_option("-t,--time", options->seconds, "Seconds before it is killed (the container's own, or 10)");
     app.callback([=] {
         act(*session, options->names, "/" + action + query({{"t", options->seconds ? std::to_string(*options->seconds) : ""}}));
@@ -66,6 +85,7 @@ void set_up_rm(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto options = with_names(app);
     app.add_flag("-f,--force", options->force, "Kill it first if it runs");
     app.add_flag("-v,--volumes", options->volumes, "Also its anonymous volumes");
+    refuse_options(app, {"-l,--link"});
     app.callback([=] {
         Client client = session->client();
         for_each_name(options->names, *session, [&](const std::string& name) {
@@ -102,13 +122,13 @@ void set_up_rename(CLI::App& app, const std::shared_ptr<Session>& session) {
 }  // namespace
 
 std::vector<Command> container_commands() {
-    return {{"start", "Start containers", "  kedge start web", set_up_start},
+    return {{"start", "Start containers", "  kedge start web\n  kedge start -a job", set_up_start},
             {"stop", "Stop containers: the stop signal, then SIGKILL", "  kedge stop -t 30 web",
              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_stopping(app, session, "stop"); }},
             {"restart", "Stop and start containers", "  kedge restart web",
              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_stopping(app, session, "restart"); }},
             {"kill", "Send a signal to containers", "  kedge kill -s HUP web", set_up_kill},
-            {"rm", "Remove containers", "  kedge rm -f web", set_up_rm},
+            {"rm", "Remove containers", "  kedge rm -f web", set_up_rm, {}, "remove"},
             {"wait", "Wait until containers have exited, and print their exit codes", "  kedge wait job", set_up_wait},
             {"rename", "Give a container another name", "  kedge rename web web-old", set_up_rename}};
 }

@@ -2,7 +2,6 @@
 #include "base/error.h"
 #include "cli/format.h"
 #include "cli/session.h"
-#include "cli/template.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -30,18 +29,13 @@ std::string names_text(const json& container) {
     return text;
 }
 
-std::string labels_text(const json& labels) {
-    std::string text;
-    for (const auto& [name, value] : labels.items()) text += (text.empty() ? "" : ",") + name + "=" + value.get<std::string>();
-    return text;
-}
-
 /// The members that Docker's `ps --format` knows.
 json row_of(const json& container, bool no_trunc) {
     std::string id = text_of(container, "Id"), command = text_of(container, "Command");
     WallTime created{std::chrono::seconds(number_of(container, "Created"))};
     std::string networks;
-    for (const auto& [name, endpoint] : container["NetworkSettings"].value("Networks", json::object()).items()) {
+    json joined_networks = container["NetworkSettings"].value("Networks", json::object());
+    for (const auto& [name, endpoint] : joined_networks.items()) {
         networks += (networks.empty() ? "" : ",") + name;
     }
     json mounts = container.value("Mounts", json::array());
@@ -82,49 +76,12 @@ void list_containers(const Session& session, const PsOptions& options) {
 void set_up_ps(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<PsOptions>();
     add_list_options(app, options->style);
+    refuse_options(app, {"-s,--size"});
     app.add_flag("-a,--all", options->all, "Also those that don't run");
     app.add_flag("-l,--latest", options->latest, "The newest one, running or not");
     app.add_option("-n,--last", options->last, "The newest ones, running or not");
-    app.add_option("-f,--filter", options->filters, "name=value: id, name, status, label, ancestor, health, network, volume, ...")->expected(1)->take_all();
+    app.add_option("-f,--filter", options->filters, "name=value: id, name, status, label, ancestor, health, network, volume, ...")->allow_extra_args(false);
     app.callback([=] { list_containers(*session, *options); });
-}
-
-struct InspectOptions {
-    std::vector<std::string> names;
-    std::string format, type;
-};
-
-/// A container, else an image, a network or a volume of that name, as Docker looks for it.
-json find_object(const Client& client, const std::string& name, const std::string& type) {
-    const std::pair<const char*, std::string> places[] = {{"container", "/containers/" + escape(name) + "/json"},
-                                                          {"image", "/images/" + escape(name) + "/json"},
-                                                          {"network", "/networks/" + escape(name)},
-                                                          {"volume", "/volumes/" + escape(name)}};
-    for (const auto& [kind, path] : places) {
-        if (!type.empty() && type != kind) continue;
-        try {
-            return client.get(path);
-        } catch (const Error& error) {
-            if (error.code() != Code::not_found || type == kind) throw;
-        }
-    }
-    throw Error(Code::not_found, "no such object: " + name);
-}
-
-void inspect(Session& session, const InspectOptions& options) {
-    Client client = session.client();
-    json found = json::array();
-    for_each_name(options.names, session, [&](const std::string& name) { found.push_back(find_object(client, name, options.type)); });
-    if (options.format.empty() || options.format == "json") return print_json(found);
-    for (const json& object : found) print(render_template(options.format, object) + "\n");
-}
-
-void set_up_inspect(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = std::make_shared<InspectOptions>();
-    app.add_option("names", options->names, "Names or ids of containers, images, networks or volumes")->required();
-    app.add_option("-f,--format", options->format, "json, or a template such as '{{.State.Status}}'");
-    app.add_option("--type", options->type, "Only this kind")->check(CLI::IsMember({"container", "image", "network", "volume"}));
-    app.callback([=] { inspect(*session, *options); });
 }
 
 void set_up_port(CLI::App& app, const std::shared_ptr<Session>& session) {
@@ -136,7 +93,8 @@ void set_up_port(CLI::App& app, const std::shared_ptr<Session>& session) {
         json info = session->client().get("/containers/" + escape(*container) + "/json");
         std::string wanted = port->empty() || port->find('/') != std::string::npos ? *port : *port + "/tcp";
         bool any = false;
-        for (const auto& [inside, bindings] : info["NetworkSettings"].value("Ports", json::object()).items()) {
+        json ports = info["NetworkSettings"].value("Ports", json::object());
+        for (const auto& [inside, bindings] : ports.items()) {
             if (!wanted.empty() && inside != wanted) continue;
             for (const json& binding : bindings) {
                 any = true;
@@ -152,8 +110,6 @@ void set_up_port(CLI::App& app, const std::shared_ptr<Session>& session) {
 
 std::vector<Command> container_list_commands() {
     return {{"ps", "List containers", "  kedge ps\n  kedge ps -a --filter status=exited\n  kedge ps --format '{{.Names}} {{.Status}}'", set_up_ps},
-            {"inspect", "Everything about containers, images, networks or volumes, as JSON",
-             "  kedge inspect web\n  kedge inspect -f '{{.State.Status}}' web", set_up_inspect},
             {"port", "Published ports of a container", "  kedge port web\n  kedge port web 80/tcp", set_up_port}};
 }
 

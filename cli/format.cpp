@@ -5,7 +5,10 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <array>
+#include <ctime>
+#include <optional>
 #include <set>
 
 namespace kedge::cli {
@@ -16,7 +19,7 @@ std::string human_size(int64_t bytes) {
     constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
     auto size = static_cast<double>(bytes);
     size_t unit = 0;
-    while (size >= 1000 && unit + 1 < kUnits.size()) {
+    while (size >= 999.5 && unit + 1 < kUnits.size()) {  // what would be rounded to 1000
         size /= 1000;
         ++unit;
     }
@@ -73,6 +76,13 @@ int64_t number_of(const json& object, const char* key) {
     return found != object.end() && found->is_number() ? found->get<int64_t>() : 0;
 }
 
+std::string labels_text(const json& labels) {
+    std::string text;
+    if (!labels.is_object()) return text;
+    for (const auto& [name, value] : labels.items()) text += (text.empty() ? "" : ",") + name + "=" + value.get<std::string>();
+    return text;
+}
+
 int64_t parse_size(const std::string& text) {
     size_t used = 0;
     double value = -1;
@@ -91,6 +101,60 @@ int64_t parse_size(const std::string& text) {
         throw Error(Code::invalid_argument, "invalid size: '" + text + "'", "write it as 512m or 1g");
     }
     return static_cast<int64_t>(bytes);
+}
+
+namespace {
+
+Error not_a_time(const std::string& text) {
+    return Error(Code::invalid_argument, "\"" + text + "\" is neither a time nor a duration", "write it as 10m, 2026-01-02T15:04:05Z or seconds since 1970");
+}
+
+/// Local date and time whose end may be missing; nullopt if it is none.
+std::optional<WallTime> local_date(const std::string& text) {
+    for (const char* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H", "%Y-%m-%d"}) {
+        std::tm parts{};
+        const char* rest = ::strptime(text.c_str(), format, &parts);
+        if (!rest || (*rest != '\0' && *rest != '.')) continue;
+        parts.tm_isdst = -1;
+        std::time_t seconds = std::mktime(&parts);
+        int64_t fraction = 0, unit = 100'000'000;
+        if (*rest == '.') ++rest;
+        for (; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) fraction += (*rest - '0') * unit;
+        if (*rest == '\0') return WallTime(std::chrono::seconds(seconds) + Nanoseconds(fraction));
+    }
+    return std::nullopt;
+}
+
+bool are_seconds(const std::string& text) {
+    return text.find_first_not_of("0123456789.") == std::string::npos && std::count(text.begin(), text.end(), '.') <= 1 && text.front() != '.';
+}
+
+}  // namespace
+
+std::string time_parameter(const std::string& text, WallTime now) {
+    if (text.empty() || are_seconds(text)) return text;
+    WallTime time;
+    try {
+        if (std::optional<WallTime> date = local_date(text)) time = *date;
+        else if (text.find(':') != std::string::npos || text.find('-', 1) != std::string::npos) time = parse_time(text);
+        else time = now - parse_duration(text);
+    } catch (const Error&) {
+        throw not_a_time(text);
+    }
+    int64_t nanoseconds = std::max<int64_t>(time.time_since_epoch().count(), 0);
+    return fmt::format("{}.{:09}", nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000);
+}
+
+std::string local_time(int64_t nanoseconds) {
+    std::time_t seconds = nanoseconds / 1'000'000'000;
+    std::tm parts{};
+    (void)::localtime_r(&seconds, &parts);  // fails only for years beyond all int
+    char date[32], zone[8];
+    (void)std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
+    (void)std::strftime(zone, sizeof zone, "%z", &parts);
+    std::string offset = zone;
+    offset = offset == "+0000" ? "Z" : offset.substr(0, 3) + ":" + offset.substr(3);
+    return fmt::format("{}.{:09}{}", date, nanoseconds % 1'000'000'000, offset);
 }
 
 }  // namespace kedge::cli

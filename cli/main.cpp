@@ -1,70 +1,115 @@
 #include "base/error.h"
+#include "cli/arguments.h"
 #include "cli/completion.h"
 #include "cli/session.h"
 
 #include <CLI/CLI.hpp>
 
-#include <cstring>
-#include <optional>
+#include <algorithm>
+#include <csignal>
 
 namespace kedge::cli {
 
 namespace {
 
-/// The words that lead to the called command: `volume ls` of `kedge -H x volume ls --quiet`.
-std::string called_command(int argc, char** argv) {
-    for (int i = 1; i < argc; ++i) {
-        if (std::strcmp(argv[i], "-H") == 0 || std::strcmp(argv[i], "--host") == 0) ++i;
-        else if (argv[i][0] != '-') return argv[i];
+/// Says what follows the options of run, create and exec, whose words CLI11 does not know.
+class HelpFormat : public CLI::Formatter {
+public:
+    HelpFormat() { column_width(34); }
+    std::string make_usage(const CLI::App* app, std::string name) const override {
+        std::string usage = CLI::Formatter::make_usage(app, name);
+        if (!app->get_prefix_command()) return usage;
+        std::string words = app->get_name() == "exec" ? " CONTAINER COMMAND [ARG...]" : " IMAGE [COMMAND] [ARG...]";
+        return usage.insert(std::min(usage.find('\n'), usage.size()), words);
     }
-    return {};
-}
+};
 
 std::vector<Command> all_commands() {
     std::vector<Command> commands;
-    for (auto part : {project_commands, release_commands, container_list_commands, run_commands, container_commands, log_commands,
-                      image_commands, image_transfer_commands, resource_commands, system_commands}) {
-        for (const Command& command : part()) commands.push_back(command);
+    for (auto part : {project_commands, release_commands, container_list_commands, run_commands, container_commands,
+                      log_commands, image_commands, image_transfer_commands, resource_commands, group_commands,
+                      system_commands, unsupported_commands}) {
+        for (Command& command : part()) commands.push_back(std::move(command));
     }
     return commands;
 }
 
-void add_commands(CLI::App& app, const std::shared_ptr<Session>& session, const std::string& called) {
-    for (const Command& command : all_commands()) {
-        CLI::App* sub = app.add_subcommand(command.name, command.description);
-        if (called != command.name && called != "completion") continue;  // the options of what isn't called cost time
-        if (*command.examples) sub->footer(std::string("Examples:\n") + command.examples);
-        command.set_up(*sub, session);
+/// Which commands are called: their options, and the commands below them, are set up; those of others cost time.
+struct Called {
+    std::vector<std::string> words;
+    bool everything = false;  ///< the completion script knows all of them
+    bool names(const Command& command, size_t depth) const {
+        return everything || (depth < words.size() &&
+                              (words[depth] == command.name || (command.alias && words[depth] == command.alias)));
     }
+};
+
+void add_commands(CLI::App& app, const std::vector<Command>& commands, const std::shared_ptr<Session>& session,
+                  const Called& called, size_t depth) {
+    app.require_subcommand(1);
+    for (const Command& command : commands) {
+        CLI::App* sub = app.add_subcommand(command.name, command.description);
+        if (command.alias) sub->alias(command.alias);
+        if (command.hidden) sub->group("");
+        if (!called.names(command, depth)) continue;
+        if (*command.examples) sub->footer(std::string("Examples:\n") + command.examples);
+        if (command.set_up)
+            command.set_up(*sub, session);
+        else
+            add_commands(*sub, command.commands, session, called, depth + 1);
+    }
+}
+
+void add_completion(CLI::App& app, bool called) {
     CLI::App* completion = app.add_subcommand("completion", "Print a completion script for bash, zsh or fish");
-    if (called != "completion") return;
+    if (!called) return;
     auto shell = std::make_shared<std::string>();
-    completion->add_option("shell", *shell, "bash, zsh or fish")->required()->check(CLI::IsMember({"bash", "zsh", "fish"}));
+    completion->add_option("shell", *shell, "bash, zsh or fish")
+        ->required()
+        ->check(CLI::IsMember({"bash", "zsh", "fish"}));
     completion->footer("Examples:\n  kedge completion bash > /etc/bash_completion.d/kedge");
     completion->callback([&app, shell] { print(completion_script(app, *shell)); });
 }
 
-int run(int argc, char** argv) {
+/// A group called without a command shows what there is.
+bool only_names_a_group(const CLI::App& app) {
+    std::vector<const CLI::App*> subs = app.get_subcommands([](const CLI::App* sub) { return sub->parsed(); });
+    if (!subs.empty()) return only_names_a_group(*subs.front());
+    return !app.get_subcommands([](const CLI::App*) { return true; }).empty();
+}
+
+int usage_failed(const CLI::App& app, const Session& session, const std::string& message) {
+    std::string path;
+    for (const CLI::App* at = &app; at;) {
+        path += path.empty() ? "kedge" : " " + at->get_name();
+        std::vector<const CLI::App*> subs = at->get_subcommands([](const CLI::App* sub) { return sub->parsed(); });
+        at = subs.empty() ? nullptr : subs.front();
+    }
+    print("kedge: " + message + "\nhint: " + path + " --help\n", 2);
+    return session.exit_code != 0 ? session.exit_code : 1;
+}
+
+int run(const std::vector<std::string>& arguments) {
     auto session = std::make_shared<Session>();
     CLI::App app("kedge: containers from Git, and the containers themselves", "kedge");
     app.set_version_flag("--version", "kedge " KEDGE_VERSION);
     app.add_option("-H,--host", session->host, "The agent's socket, unix:///run/kedge/kedge.sock (or KEDGE_HOST)");
-    app.require_subcommand(1);
-    app.get_formatter()->column_width(34);
-    add_commands(app, session, called_command(argc, argv));
+    app.formatter(std::make_shared<HelpFormat>());
+    Called called{called_words(arguments)};
+    called.everything = !called.words.empty() && called.words.front() == "completion";
+    add_commands(app, all_commands(), session, called, 0);
+    add_completion(app, called.everything);
     try {
-        app.parse(argc, argv);
+        std::vector<std::string> read = as_docker_reads(app, arguments);
+        std::reverse(read.begin(), read.end());  // CLI11 takes them from the end
+        app.parse(std::move(read));
     } catch (const CLI::Success& done) {
         return app.exit(done);  // --help and --version
+    } catch (const CLI::RequiredError& error) {
+        if (!only_names_a_group(app)) return usage_failed(app, *session, error.what());
+        print(app.help());
     } catch (const CLI::ParseError& error) {
-        if (argc == 1) {
-            print(app.help());
-            return 0;
-        }
-        std::string called = called_command(argc, argv);
-        bool runs = called == "run" || called == "exec" || called == "create";
-        std::fprintf(stderr, "kedge: %s\nhint: kedge %s%s--help\n", error.what(), called.c_str(), called.empty() ? "" : " ");
-        return runs ? 125 : 1;
+        return usage_failed(app, *session, error.what());
     } catch (const std::exception& error) {
         print_error(error);
         return session->exit_code != 0 ? session->exit_code : 1;
@@ -77,5 +122,6 @@ int run(int argc, char** argv) {
 }  // namespace kedge::cli
 
 int main(int argc, char** argv) {
-    return kedge::cli::run(argc, argv);
+    (void)std::signal(SIGPIPE, SIG_IGN);  // a connection or reader that is gone is seen where it is written to
+    return kedge::cli::run(std::vector<std::string>(argv + 1, argv + argc));
 }

@@ -7,6 +7,11 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
 #include <cstdio>
 
 namespace kedge::cli {
@@ -18,7 +23,7 @@ void add_format_option(CLI::App& app, std::string& format) {
 }
 
 void add_list_options(CLI::App& app, ListStyle& style) {
-    app.add_option("--format", style.format, "table, json or a template such as '{{.Names}}'")->capture_default_str()->check([](const std::string& text) {
+    app.add_option("--format", style.format, "table, json, or a template such as '{{.Names}}' or 'table {{.ID}}\\t{{.Names}}'")->capture_default_str()->check([](const std::string& text) {
         bool known = text == "table" || text == "json" || text.find("{{") != std::string::npos;
         return known ? std::string() : "\"" + text + "\" is not table, json or a template";
     });
@@ -39,10 +44,37 @@ std::string filters_parameter(const std::vector<std::string>& filters) {
     return result.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-void print(const std::string& text) {
-    if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-        throw errno_error("write to standard output", errno);
+CLI::Option* add_list(CLI::App& app, const std::string& names, std::vector<std::string>& values, const std::string& description) {
+    return app.add_option(names, values, description)->allow_extra_args(false);
+}
+
+void refuse_options(CLI::App& app, std::initializer_list<const char*> names, const std::string& hint) {
+    for (std::string name : names) {
+        std::string shown = name.substr(name.find("--"));
+        shown = shown.substr(0, shown.find(','));
+        auto refuse = [=](const CLI::results_t&) -> bool { throw Error(Code::invalid_argument, shown + " is not supported yet", hint); };
+        app.add_option(name, CLI::callback_t(refuse))->expected(0, 1)->group("");
     }
+}
+
+void print(std::string_view text, int fd) {
+    while (!text.empty()) {
+        ssize_t n = ::write(fd, text.data(), text.size());
+        if (n >= 0) {
+            text.remove_prefix(static_cast<size_t>(n));
+        } else if (errno == EPIPE) {
+            (void)::signal(SIGPIPE, SIG_DFL);
+            (void)::raise(SIGPIPE);
+        } else if (errno != EINTR) {
+            throw_errno(fd == STDERR_FILENO ? "write to standard error" : "write to standard output");
+        }
+    }
+}
+
+bool confirmed(const std::string& question) {
+    print(question + " [y/N] ");
+    char answer[64] = {};
+    return std::fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
 void print_json_lines(const json& list) {
@@ -55,24 +87,54 @@ void print_json(const json& value) {
     print(value.dump(4, ' ', false, json::error_handler_t::replace) + "\n");
 }
 
-void print_rows(const ListStyle& style, const std::vector<Column>& columns, const json& rows, const char* quiet_member) {
-    if (style.quiet || style.format.find("{{") != std::string::npos) {
-        std::string text;
-        for (const json& row : rows) {
-            text += (style.quiet ? row.at(quiet_member).get<std::string>() : render_template(style.format, row)) + "\n";
-        }
-        return print(text);
-    }
-    if (style.json()) return print_json_lines(rows);
+namespace {
+
+/// `table {{.Names}}\t{{.Status}}`: the template's parts between tabs are the columns.
+std::string render_own_table(const std::string& format, const std::vector<Column>& columns, const json& rows, bool colours) {
+    std::vector<std::string> parts = split_columns(format);
     std::vector<std::string> headings;
-    for (const Column& column : columns) headings.push_back(column.heading);
+    for (const std::string& part : parts) headings.push_back(template_heading(part, [&](const std::string& member) {
+        auto known = std::find_if(columns.begin(), columns.end(), [&](const Column& c) { return member == c.member; });
+        return known == columns.end() ? std::string() : std::string(known->heading);
+    }));
     Table table(headings);
     for (const json& row : rows) {
         std::vector<Cell> cells;
-        for (const Column& column : columns) cells.emplace_back(row.at(column.member).get<std::string>());
+        for (const std::string& part : parts) cells.emplace_back(render_template(part, row));
         table.add(std::move(cells));
     }
-    print(table);
+    return table.render(colours);
+}
+
+}  // namespace
+
+std::string render_rows(const ListStyle& style, const std::vector<Column>& columns, const json& rows, const char* quiet_member, bool colours) {
+    std::string text;
+    bool is_template = style.format.find("{{") != std::string::npos;
+    if (style.quiet) {
+        for (const json& row : rows) text += row.at(quiet_member).get<std::string>() + "\n";
+    } else if (is_template && style.format.starts_with("table ")) {
+        text = render_own_table(style.format.substr(6), columns, rows, colours);
+    } else if (is_template) {
+        for (const json& row : rows) text += render_template(style.format, row) + "\n";
+    } else if (style.json()) {
+        for (const json& row : rows) text += row.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+    } else {
+        std::vector<std::string> headings;
+        for (const Column& column : columns) headings.push_back(column.heading);
+        Table table(headings);
+        for (const json& row : rows) {
+            std::vector<Cell> cells;
+            for (const Column& column : columns) cells.emplace_back(row.at(column.member).get<std::string>());
+            table.add(std::move(cells));
+        }
+        text = table.render(colours);
+    }
+    return text;
+}
+
+void print_rows(const ListStyle& style, const std::vector<Column>& columns, const json& rows, const char* quiet_member) {
+    print(render_rows(style, columns, rows, quiet_member, colours_wanted()));
 }
 
 void print(const Table& table) {
@@ -80,9 +142,10 @@ void print(const Table& table) {
 }
 
 void print_error(const std::exception& error) {
-    std::fprintf(stderr, "kedge: %s\n", error.what());
+    std::string text = std::string("kedge: ") + error.what() + "\n";
     const auto* known = dynamic_cast<const Error*>(&error);
-    if (known && !known->hint().empty()) std::fprintf(stderr, "hint: %s\n", known->hint().c_str());
+    if (known && !known->hint().empty()) text += "hint: " + known->hint() + "\n";
+    (void)!::write(STDERR_FILENO, text.data(), text.size());  // there is nowhere else to say it
 }
 
 bool for_each_name(const std::vector<std::string>& names, Session& session, const std::function<void(const std::string&)>& work) {

@@ -7,10 +7,12 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace CLI {
 class App;
+class Option;
 }
 
 namespace kedge::cli {
@@ -30,6 +32,9 @@ struct Command {
     const char* description;
     const char* examples;
     void (*set_up)(CLI::App& app, const std::shared_ptr<Session>& session);
+    std::vector<Command> commands = {};  ///< of a group such as `volume`; it has no set_up of its own
+    const char* alias = nullptr;
+    bool hidden = false;  ///< not in the help
 };
 
 // The commands by topic, in a file of that name each.
@@ -38,13 +43,30 @@ std::vector<Command> release_commands();
 std::vector<Command> container_list_commands();
 std::vector<Command> container_commands();
 std::vector<Command> run_commands();
+Command exec_command();  ///< one of them
 std::vector<Command> log_commands();
 std::vector<Command> image_commands();
 std::vector<Command> image_transfer_commands();
 std::vector<Command> resource_commands();
 std::vector<Command> system_commands();
+std::vector<Command> prune_commands();  ///< named after what they clean up; they are reached through the groups
+/// `container`, `image` and `system`, which lead to the commands above, as Docker's do.
+std::vector<Command> group_commands();
+/// Docker's commands that kedge has not yet: they say so.
+std::vector<Command> unsupported_commands();
+Command unsupported_command(const char* name);
+/// `kedge image history`: `kedge history` is that of projects.
+Command image_history_command();
+/// `inspect` of this kind of object (container, image, network, volume), or of any (nullptr).
+void set_up_inspect(CLI::App& app, const std::shared_ptr<Session>& session, const char* kind);
 
-/// --format, --quiet and --no-trunc of lists.
+/// One option, given any number of times with one value each.
+CLI::Option* add_list(CLI::App& app, const std::string& names, std::vector<std::string>& values, const std::string& description);
+/// Docker's options that this command has not yet: they are errors that name them (`--tty is not supported yet`), and not in the help.
+void refuse_options(CLI::App& app, std::initializer_list<const char*> names, const std::string& hint = {});
+
+/// --format, --quiet and --no-trunc of lists. The format is `table`, `json`, a template for each row, or `table ` and a template whose
+/// columns are separated by `\t`.
 struct ListStyle {
     std::string format = "table";
     bool quiet = false;
@@ -58,6 +80,8 @@ struct Column {
     const char* member;
 };
 /// Rows of text members as the style says: a table, JSON lines, a template for each, or only `quiet_member`.
+std::string render_rows(const ListStyle& style, const std::vector<Column>& columns, const nlohmann::json& rows, const char* quiet_member,
+                        bool colours);
 void print_rows(const ListStyle& style, const std::vector<Column>& columns, const nlohmann::json& rows, const char* quiet_member);
 void add_list_options(CLI::App& app, ListStyle& style);
 void add_format_option(CLI::App& app, std::string& format);
@@ -65,7 +89,8 @@ void add_format_option(CLI::App& app, std::string& format);
 /// --filter name=value, as the agent's `filters` parameter wants it. Throws Error.
 std::string filters_parameter(const std::vector<std::string>& filters);
 
-void print(const std::string& text);
+/// Writes to standard output (or error: `fd` 2) at once. A reader that is gone ends the process quietly, as it ends other commands.
+void print(std::string_view text, int fd = 1);
 /// One object a line.
 void print_json_lines(const nlohmann::json& list);
 void print_json(const nlohmann::json& value);
@@ -76,5 +101,7 @@ bool for_each_name(const std::vector<std::string>& names, Session& session, cons
 
 /// `kedge: message`, with a hint on the next line.
 void print_error(const std::exception& error);
+/// Asks on the terminal; true if the answer begins with y.
+bool confirmed(const std::string& question);
 
 }  // namespace kedge::cli

@@ -1,8 +1,10 @@
 #include "cli/template.h"
 
 #include "base/error.h"
+#include "cli/template_functions.h"
+#include "cli/template_parser.h"
 
-#include <nlohmann/json.hpp>
+#include <map>
 
 namespace kedge::cli {
 
@@ -10,55 +12,129 @@ using nlohmann::json;
 
 namespace {
 
-std::string trimmed(const std::string& text) {
-    size_t from = text.find_first_not_of(' ');
-    return from == std::string::npos ? "" : text.substr(from, text.find_last_not_of(' ') - from + 1);
+class Renderer {
+public:
+    explicit Renderer(const json& whole) : variables_{{"", whole}} {}
+
+    std::string render(const std::vector<TemplateNode>& nodes, const json& dot) {
+        std::string text;
+        for (const TemplateNode& node : nodes) text += render(node, dot);
+        return text;
+    }
+
+private:
+    std::string render(const TemplateNode& node, const json& dot);
+    std::string render_range(const TemplateNode& node, const json& dot);
+    json value_of(const TemplatePipeline& pipeline, const json& dot);
+    json value_of(const TemplateTerm& term, const json& dot, const std::string& expression);
+
+    std::map<std::string, json> variables_;  ///< the empty name is the whole value
+    bool lenient_ = false;  ///< a condition asks for members that may be absent
+};
+
+std::string Renderer::render(const TemplateNode& node, const json& dot) {
+    switch (node.kind) {
+        case TemplateNode::Kind::text: return node.text;
+        case TemplateNode::Kind::print: return printed(value_of(node.pipeline, dot));
+        case TemplateNode::Kind::range: return render_range(node, dot);
+        case TemplateNode::Kind::condition:
+        case TemplateNode::Kind::with: break;
+    }
+    lenient_ = true;
+    json value = value_of(node.pipeline, dot);
+    lenient_ = false;
+    if (!is_true(value)) return render(node.otherwise, dot);
+    return render(node.body, node.kind == TemplateNode::Kind::with ? value : dot);
 }
 
-const json& look_up(const json& value, const std::string& path, const std::string& expression) {
-    const json* at = &value;
-    size_t from = 1;
-    while (from < path.size()) {
-        size_t dot = std::min(path.find('.', from), path.size());
-        std::string key = path.substr(from, dot - from);
-        if (!at->is_object() || !at->contains(key)) {
-            throw Error(Code::invalid_argument, "template: {{" + expression + "}}: there is no " + key);
+std::string Renderer::render_range(const TemplateNode& node, const json& dot) {
+    json list = value_of(node.pipeline, dot);
+    if (!list.is_array() && !list.is_object() && !list.is_null()) {
+        throw Error(Code::invalid_argument, "template: {{range" + node.pipeline.text + "}}: " + printed(list) + " has no parts");
+    }
+    if (list.empty()) return render(node.otherwise, dot);
+    std::string text;
+    int64_t position = 0;
+    for (const auto& item : list.items()) {
+        if (!node.variables.empty()) variables_[node.variables.back()] = item.value();
+        if (node.variables.size() == 2) variables_[node.variables.front()] = list.is_array() ? json(position++) : json(item.key());
+        text += render(node.body, item.value());
+    }
+    return text;
+}
+
+json Renderer::value_of(const TemplatePipeline& pipeline, const json& dot) {
+    json result;
+    for (size_t i = 0; i < pipeline.commands.size(); ++i) {
+        const std::vector<TemplateTerm>& terms = pipeline.commands[i];
+        bool calls = terms.front().kind == TemplateTerm::Kind::function;
+        if (!calls && i > 0) throw Error(Code::invalid_argument, "template: {{" + pipeline.text + "}}: only functions can stand after a |");
+        if (!calls) {
+            result = value_of(terms.front(), dot, pipeline.text);
+            continue;
         }
-        at = &(*at)[key];
-        from = dot + 1;
+        std::vector<json> arguments;
+        for (size_t a = 1; a < terms.size(); ++a) arguments.push_back(value_of(terms[a], dot, pipeline.text));
+        if (i > 0) arguments.push_back(result);
+        result = call_function(terms.front().name, arguments);
     }
-    return *at;
+    return result;
 }
 
-std::string evaluate(const std::string& expression, const json& value) {
-    std::string text = trimmed(expression);
-    bool as_json = text.starts_with("json ");
-    if (as_json) text = trimmed(text.substr(5));
-    if (!text.starts_with(".") || text.find_first_of(" |()\"'") != std::string::npos) {
-        throw Error(Code::invalid_argument, "template: {{" + expression + "}} is not supported", "kedge understands {{.Name}}, {{.A.B}} and {{json .A}}");
+json Renderer::value_of(const TemplateTerm& term, const json& dot, const std::string& expression) {
+    json value;
+    switch (term.kind) {
+        case TemplateTerm::Kind::member: value = dot; break;
+        case TemplateTerm::Kind::literal: value = term.literal; break;
+        case TemplateTerm::Kind::group: value = value_of(*term.group, dot); break;
+        case TemplateTerm::Kind::variable: {
+            auto found = variables_.find(term.name);
+            if (found == variables_.end()) throw Error(Code::invalid_argument, "template: {{" + expression + "}}: undefined variable \"$" + term.name + "\"");
+            value = found->second;
+            break;
+        }
+        case TemplateTerm::Kind::function: return call_function(term.name, {});
     }
-    const json& found = look_up(value, text, expression);
-    if (!as_json && found.is_string()) return found.get<std::string>();
-    return found.dump(-1, ' ', false, json::error_handler_t::replace);
+    for (const std::string& member : term.path) {
+        bool there = value.is_object() && value.contains(member);
+        if (!there && lenient_) return nullptr;
+        if (!there) throw Error(Code::invalid_argument, "template: {{" + expression + "}}: there is no " + member);
+        value = json(value[member]);
+    }
+    return value;
 }
 
 }  // namespace
 
 std::string render_template(const std::string& text, const json& value) {
-    std::string result;
+    return Renderer(value).render(parse_template(text), value);
+}
+
+std::vector<std::string> split_columns(const std::string& text) {
+    std::vector<std::string> parts(1);
     for (size_t i = 0; i < text.size(); ++i) {
-        if (text.compare(i, 2, "{{") == 0) {
-            size_t end = text.find("}}", i);
-            if (end == std::string::npos) throw Error(Code::invalid_argument, "template: \"" + text + "\" has no end of {{");
-            result += evaluate(text.substr(i + 2, end - i - 2), value);
-            i = end + 1;
-        } else if (text[i] == '\\' && i + 1 < text.size() && (text[i + 1] == 't' || text[i + 1] == 'n')) {
-            result += text[++i] == 't' ? '\t' : '\n';
-        } else {
-            result += text[i];
+        bool escaped = text.compare(i, 2, "\\t") == 0;
+        if (text[i] != '\t' && !escaped) {
+            parts.back() += text[i];
+            continue;
+        }
+        parts.emplace_back();
+        if (escaped) ++i;
+    }
+    return parts;
+}
+
+std::string template_heading(const std::string& text, const std::function<std::string(const std::string& member)>& heading_of) {
+    for (const TemplateNode& node : parse_template(text)) {
+        for (const auto& command : node.pipeline.commands) {
+            for (const TemplateTerm& term : command) {
+                if (term.path.empty()) continue;
+                std::string known = heading_of(term.path.front());
+                return known.empty() ? printed(call_function("upper", {term.path.back()})) : known;
+            }
         }
     }
-    return result;
+    return text;
 }
 
 }  // namespace kedge::cli

@@ -17,11 +17,14 @@ function(kedge_sanitize target)
     endif()
 endfunction()
 
-# kedge_room(name [USES rooms...] [LIBRARIES libraries...]): the static library kedge_<name> of the sources in the current
-# folder. USES names the rooms it may include; nothing else of kedge is linked, so a call into a room that isn't named fails to link.
+# kedge_room(name [USES rooms...] [LIBRARIES libraries...] [EXCEPT sources...]): the static library kedge_<name> of the sources in the current
+# folder, but for those named EXCEPT. USES names the rooms it may include; nothing else of kedge is linked, so a call into a room that isn't named fails to link.
 function(kedge_room name)
-    cmake_parse_arguments(arg "" "" "USES;LIBRARIES" ${ARGN})
+    cmake_parse_arguments(arg "" "" "USES;LIBRARIES;EXCEPT" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+    foreach(except IN LISTS arg_EXCEPT)
+        list(REMOVE_ITEM sources ${CMAKE_CURRENT_SOURCE_DIR}/${except})
+    endforeach()
     if(NOT sources)
         add_library(kedge_${name} INTERFACE)
         return()
@@ -32,10 +35,14 @@ function(kedge_room name)
     kedge_sanitize(kedge_${name})
 endfunction()
 
-# kedge_program(name destination USES rooms... [LIBRARIES ...]): the executable <name> of the sources in the current folder, installed into `destination`.
+# kedge_program(name destination USES rooms... [LIBRARIES ...] [SOURCES sources...]): the executable <name> of the named sources, or of all in
+# the current folder, installed into `destination`.
 function(kedge_program name destination)
-    cmake_parse_arguments(arg "" "" "USES;LIBRARIES" ${ARGN})
+    cmake_parse_arguments(arg "" "" "USES;LIBRARIES;SOURCES" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS *.cpp)
+    if(arg_SOURCES)
+        set(sources ${arg_SOURCES})
+    endif()
     if(NOT sources)
         return()
     endif()

@@ -1,0 +1,154 @@
+#include "base/error.h"
+#include "base/fd.h"
+#include "cli/flag_values.h"
+#include "cli/run_options.h"
+
+#include <nlohmann/json.hpp>
+
+#include <fcntl.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+namespace kedge::cli {
+
+using nlohmann::json;
+
+namespace {
+
+Error invalid(const std::string& message, const std::string& hint = {}) {
+    return Error(Code::invalid_argument, message, hint);
+}
+
+void put(json& object, const char* key, const std::string& text) {
+    if (!text.empty()) object[key] = text;
+}
+
+void put(json& object, const char* key, bool flag) {
+    if (flag) object[key] = true;
+}
+
+void put(json& object, const char* key, const std::vector<std::string>& list) {
+    if (!list.empty()) object[key] = list;
+}
+
+void check_modes(const RunOptions& o) {
+    auto is_container = [](const std::string& mode) { return mode.starts_with("container:") && mode.size() > 10; };
+    if (!o.pid.empty() && o.pid != "host" && !is_container(o.pid)) throw invalid("--pid: invalid PID mode");
+    if (o.ipc == "none") throw invalid("--ipc none is not supported yet");
+    if (!o.ipc.empty() && o.ipc != "host" && o.ipc != "private" && o.ipc != "shareable" && !is_container(o.ipc)) {
+        throw invalid("--ipc: invalid IPC mode");
+    }
+    if (o.cgroup_namespace == "host") throw invalid("--cgroupns host is not supported yet");
+    if (!o.cgroup_namespace.empty() && o.cgroup_namespace != "private")
+        throw invalid("--cgroupns: invalid CGROUP mode");
+}
+
+void put_process(const RunOptions& o, const Outside& outside, json& body) {
+    body["Image"] = o.image;
+    put(body, "Cmd", o.command);
+    if (o.entrypoint) body["Entrypoint"] = {*o.entrypoint};
+    put(body, "Env", read_variables(o.variable_files, o.variables, outside));
+    if (auto labels = read_labels(o.label_files, o.labels, outside); !labels.empty()) body["Labels"] = labels;
+    put(body, "User", o.user);
+    put(body, "WorkingDir", o.working_dir);
+    put(body, "Hostname", o.hostname);
+    put(body, "Domainname", o.domain_name);
+    put(body, "StopSignal", o.stop_signal);
+    if (o.stop_timeout) body["StopTimeout"] = *o.stop_timeout;
+    put(body, "Tty", o.tty);
+    put(body, "OpenStdin", o.interactive);
+    if (json check = read_health(o); !check.is_null()) body["Healthcheck"] = check;
+}
+
+void put_rights(const RunOptions& o, const Outside& outside, json& host) {
+    put(host, "CapAdd", o.cap_add);
+    put(host, "CapDrop", o.cap_drop);
+    for (const std::string& flag : o.security_opt) host["SecurityOpt"].push_back(read_security_option(flag, outside));
+    for (const std::string& flag : o.devices) host["Devices"].push_back(read_device(flag));
+    for (const std::string& flag : o.sysctls) {
+        auto [name, value] = key_and_value(flag, "--sysctl");
+        host["Sysctls"][name] = value;
+    }
+    put(host, "Privileged", o.privileged);
+    put(host, "PidMode", o.pid);
+    put(host, "IpcMode", o.ipc);
+    put(host, "GroupAdd", o.groups);
+}
+
+void put_log(const RunOptions& o, json& host) {
+    if (o.log_driver.empty() && o.log_options.empty()) return;
+    if (o.log_driver == "none" && !o.log_options.empty()) throw invalid("invalid logging opts for driver none");
+    host["LogConfig"]["Type"] = o.log_driver;
+    for (const std::string& flag : o.log_options) {
+        auto [name, value] = key_and_value(flag, "--log-opt");
+        host["LogConfig"]["Config"][name] = value;
+    }
+}
+
+}  // namespace
+
+Outside outside() {
+    Outside real;
+    real.variable = [](const std::string& name) -> std::optional<std::string> {
+        const char* value = std::getenv(name.c_str());
+        return value ? std::optional<std::string>(value) : std::nullopt;
+    };
+    real.file = [](const std::string& path) { return read_file_at(AT_FDCWD, path); };
+    std::error_code unknown;
+    real.folder = std::filesystem::current_path(unknown).string();
+    return real;
+}
+
+json container_body(const RunOptions& o, const Outside& outside) {
+    if (o.image.empty()) throw invalid("no image is named");
+    if (o.pull != "always" && o.pull != "missing" && o.pull != "never") {
+        throw invalid("invalid pull option: '" + o.pull + "': must be one of \"always\", \"missing\" or \"never\"");
+    }
+    check_modes(o);
+    json body = json::object();
+    json& host = body["HostConfig"] = json::object();
+    put_process(o, outside, body);
+    put_limits(o, host);
+    put_rights(o, outside, host);
+    put_log(o, host);
+    put(host, "AutoRemove", o.remove);
+    put(host, "Init", o.init);
+    put(host, "ReadonlyRootfs", o.read_only);
+    put(host, "PublishAllPorts", o.publish_all);
+    if (!o.restart.empty()) host["RestartPolicy"] = read_restart(o.restart);
+    if (o.remove && !o.restart.empty() && o.restart != "no")
+        throw invalid("conflicting options: cannot specify both --restart and --rm");
+    for (const std::string& flag : o.mounts) host["Mounts"].push_back(read_mount(flag, outside.folder));
+    for (const std::string& flag : o.tmpfs) {
+        auto [target, options] = read_tmpfs(flag);
+        host["Tmpfs"][target] = options;
+    }
+    for (const std::string& flag : o.extra_hosts) host["ExtraHosts"].push_back(read_extra_host(flag));
+    for (const std::string& flag : o.dns) host["Dns"].push_back(read_dns(flag));
+    put(host, "DnsSearch", o.dns_search);
+    put_volumes(o.volumes, outside.folder, body);
+    put_published_ports(o.publish, body);
+    put_exposed_ports(o.expose, body);
+    put_networks(o, body);
+    return body;
+}
+
+void check_run(const RunOptions& o) {
+    for (const std::string& stream : o.attach) {
+        if (stream == "stdin" || stream == "STDIN") throw invalid("--attach stdin is not supported yet");
+        if (stream != "stdout" && stream != "STDOUT" && stream != "stderr" && stream != "STDERR") {
+            throw invalid_flag(stream, "-a, --attach", "valid streams are STDIN, STDOUT and STDERR");
+        }
+    }
+    if (o.detach) {
+        if (!o.attach.empty()) throw invalid("conflicting options: cannot specify both --attach and --detach");
+        return;
+    }
+    if (o.tty) throw invalid("--tty is not supported yet", "it is with --detach");
+    if (o.interactive)
+        throw invalid("--interactive is not supported yet", "with --detach the standard input is kept open");
+    if (o.log_driver == "none") throw invalid("--log-driver none is not supported yet", "it is with --detach");
+}
+
+}  // namespace kedge::cli

@@ -1,0 +1,167 @@
+#include "cli/flag_values.h"
+#include "cli/format.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <charconv>
+#include <filesystem>
+#include <set>
+
+namespace kedge::cli {
+
+using nlohmann::json;
+
+namespace {
+
+/// `./data` and `.` start from the working directory, as a shell's paths do; other names are volumes.
+std::string absolute(const std::string& path, const std::string& folder) {
+    if (!path.starts_with(".")) return path;
+    std::string whole = (std::filesystem::path(folder) / path).lexically_normal().string();
+    while (whole.size() > 1 && whole.ends_with('/')) whole.pop_back();
+    return whole;
+}
+
+std::vector<std::string> split(const std::string& text, char separator) {
+    std::vector<std::string> parts(1);
+    for (char c : text) {
+        if (c == separator)
+            parts.emplace_back();
+        else
+            parts.back() += c;
+    }
+    return parts;
+}
+
+/// Fields of a line of comma-separated values; one that begins with a quote may have commas in it.
+std::vector<std::string> split_fields(const std::string& text) {
+    std::vector<std::string> fields(1);
+    bool quoted = false;
+    for (size_t i = 0; i < text.size(); ++i) {
+        char c = text[i];
+        if (c == '"' && !quoted && fields.back().empty())
+            quoted = true;
+        else if (c == '"' && quoted && i + 1 < text.size() && text[i + 1] == '"')
+            fields.back() += text[++i];
+        else if (c == '"' && quoted)
+            quoted = false;
+        else if (c == ',' && !quoted)
+            fields.emplace_back();
+        else
+            fields.back() += c;
+    }
+    return fields;
+}
+
+/// One --mount on its way into JSON.
+struct Mount {
+    json value = {{"Type", "volume"}};
+    std::set<std::string> kinds;  ///< which kind of mount the options are for
+
+    void set(const std::string& key, const std::string& text, const std::string& field, const std::string& folder);
+    void set_tmpfs(const std::string& key, const std::string& text);
+};
+
+bool read_flag(const std::string& key, const std::string& text) {
+    if (text == "true" || text == "1") return true;
+    if (text == "false" || text == "0") return false;
+    throw Error(Code::invalid_argument, fmt::format("invalid value for {}: {}", key, text));
+}
+
+void Mount::set_tmpfs(const std::string& key, const std::string& text) {
+    kinds.insert("tmpfs");
+    if (key == "tmpfs-size") {
+        value["TmpfsOptions"]["SizeBytes"] = parse_size(text);
+        return;
+    }
+    unsigned mode = 0;
+    auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), mode, 8);
+    if (failure != std::errc() || end != text.data() + text.size()) {
+        throw Error(Code::invalid_argument, fmt::format("invalid value for {}: {}", key, text));
+    }
+    value["TmpfsOptions"]["Mode"] = mode;
+}
+
+void Mount::set(const std::string& key, const std::string& text, const std::string& field, const std::string& folder) {
+    static const std::set<std::string> kNotYet = {"bind-nonrecursive", "bind-recursive", "volume-subpath",
+                                                  "volume-label",      "volume-driver",  "volume-opt",
+                                                  "consistency"};
+    if (key == "type") {
+        value["Type"] = text;
+    } else if (key == "source" || key == "src") {
+        value["Source"] = absolute(text, folder);
+    } else if (key == "target" || key == "dst" || key == "destination") {
+        value["Target"] = text;
+    } else if (key == "readonly" || key == "ro") {
+        value["ReadOnly"] = read_flag(key, text);
+    } else if (key == "bind-propagation") {
+        kinds.insert("bind");
+        value["BindOptions"]["Propagation"] = text;
+    } else if (key == "volume-nocopy") {
+        kinds.insert("volume");
+        value["VolumeOptions"]["NoCopy"] = read_flag(key, text);
+    } else if (key == "tmpfs-size" || key == "tmpfs-mode") {
+        set_tmpfs(key, text);
+    } else if (kNotYet.contains(key)) {
+        throw Error(Code::invalid_argument, key + " is not supported yet");
+    } else {
+        throw Error(Code::invalid_argument, fmt::format("unexpected key '{}' in '{}'", key, field));
+    }
+}
+
+json mount_of(const std::string& flag, const std::string& folder) {
+    Mount mount;
+    for (const std::string& field : split_fields(flag)) {
+        size_t equals = field.find('=');
+        std::string key = field.substr(0, equals);
+        bool may_stand_alone = key == "readonly" || key == "ro" || key == "volume-nocopy";
+        if (equals == std::string::npos && !may_stand_alone) {
+            throw Error(Code::invalid_argument, fmt::format("invalid field '{}' must be a key=value pair", field));
+        }
+        mount.set(key, equals == std::string::npos ? "true" : field.substr(equals + 1), field, folder);
+    }
+    std::string type = mount.value["Type"];
+    if (type != "bind" && type != "volume" && type != "tmpfs")
+        throw Error(Code::invalid_argument, "mount type " + type + " is not supported yet");
+    if (text_of(mount.value, "Target").empty()) throw Error(Code::invalid_argument, "target is required");
+    for (const std::string& kind : mount.kinds) {
+        if (kind != type)
+            throw Error(Code::invalid_argument,
+                        fmt::format("cannot mix '{}-*' options with mount type '{}'", kind, type));
+    }
+    return mount.value;
+}
+
+}  // namespace
+
+void put_volumes(const std::vector<std::string>& flags, const std::string& folder, json& body) {
+    for (const std::string& flag : flags) {
+        if (flag.empty()) throw Error(Code::invalid_argument, "invalid empty volume spec");
+        std::vector<std::string> parts = split(flag, ':');
+        for (const std::string& part : parts) {
+            if (part.empty())
+                throw Error(Code::invalid_argument, "invalid spec: " + flag + ": empty section between colons");
+        }
+        if (parts.size() > 3) throw Error(Code::invalid_argument, "invalid volume specification: '" + flag + "'");
+        if (parts.size() == 1) {
+            body["Volumes"][flag] = json::object();
+        } else {
+            body["HostConfig"]["Binds"].push_back(absolute(parts[0], folder) + flag.substr(parts[0].size()));
+        }
+    }
+}
+
+json read_mount(const std::string& flag, const std::string& folder) {
+    try {
+        return mount_of(flag, folder);
+    } catch (const Error& error) {
+        throw invalid_flag(flag, "--mount", error.what());
+    }
+}
+
+std::pair<std::string, std::string> read_tmpfs(const std::string& flag) {
+    size_t colon = flag.find(':');
+    return {flag.substr(0, colon), colon == std::string::npos ? "" : flag.substr(colon + 1)};
+}
+
+}  // namespace kedge::cli

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "base/fd.h"
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <string>
+#include <string_view>
+
+namespace kedge::cli {
+
+/// A request whose connection becomes a pipe in both directions, as Docker's attach and exec have it. Not for several
+/// threads.
+class Hijacked {
+public:
+    /// POSTs `body` (null: none) and returns once the head of the answer is there. Error replies are thrown as Error.
+    Hijacked(const std::string& socket, const std::string& path, const nlohmann::json& body);
+
+    /// For poll: readable when something came, or at the end.
+    int fd() const { return socket_.get(); }
+    /// What came, valid until the next call; empty at the end. Blocks.
+    std::string_view read();
+    /// False once the other side reads no more.
+    bool write(std::string_view data);
+    /// Tells the other side that no more will come.
+    void end_writing();
+
+private:
+    std::string read_head();
+
+    Fd socket_;
+    std::string buffer_;
+};
+
+}  // namespace kedge::cli

@@ -1,0 +1,62 @@
+#include "base/error.h"
+#include "cli/session.h"
+#include "cli/template.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+namespace kedge::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct InspectOptions {
+    std::vector<std::string> names;
+    std::string format, kind;
+};
+
+/// A container, else an image, a network or a volume of that name, as Docker looks for it.
+json find_object(const Client& client, const std::string& name, const std::string& kind) {
+    const std::pair<const char*, std::string> places[] = {{"container", "/containers/" + escape(name) + "/json"},
+                                                          {"image", "/images/" + escape(name) + "/json"},
+                                                          {"network", "/networks/" + escape(name)},
+                                                          {"volume", "/volumes/" + escape(name)}};
+    for (const auto& [its_kind, path] : places) {
+        if (!kind.empty() && kind != its_kind) continue;
+        try {
+            return client.get(path);
+        } catch (const Error& error) {
+            if (error.code() != Code::not_found || kind == its_kind) throw;
+        }
+    }
+    throw Error(Code::not_found, "no such object: " + name);
+}
+
+void inspect(Session& session, const InspectOptions& options) {
+    Client client = session.client();
+    json found = json::array();
+    for_each_name(options.names, session,
+                  [&](const std::string& name) { found.push_back(find_object(client, name, options.kind)); });
+    if (options.format.empty() || options.format == "json") return print_json(found);
+    for (const json& object : found) print(render_template(options.format, object) + "\n");
+}
+
+}  // namespace
+
+void set_up_inspect(CLI::App& app, const std::shared_ptr<Session>& session, const char* kind) {
+    auto options = std::make_shared<InspectOptions>();
+    app.add_option("names", options->names,
+                   kind ? "Names or ids" : "Names or ids of containers, images, networks or volumes")
+        ->required();
+    app.add_option("-f,--format", options->format, "json, or a template such as '{{.Name}}'");
+    refuse_options(app, {"-s,--size", "-v,--verbose", "--platform"});
+    if (kind)
+        options->kind = kind;
+    else
+        app.add_option("--type", options->kind, "Only this kind")
+            ->check(CLI::IsMember({"container", "image", "network", "volume"}));
+    app.callback([=] { inspect(*session, *options); });
+}
+
+}  // namespace kedge::cli

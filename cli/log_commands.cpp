@@ -1,0 +1,123 @@
+#include "base/clock.h"
+#include "base/error.h"
+#include "cli/format.h"
+#include "cli/frame_reader.h"
+#include "cli/session.h"
+#include "cli/template.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <unistd.h>
+
+namespace kedge::cli {
+
+using nlohmann::json;
+
+namespace {
+
+struct LogOptions {
+    std::string container, tail = "all", since, until;
+    bool follow = false, timestamps = false;
+};
+
+void logs(const Session& session, const LogOptions& options) {
+    Client client = session.client();
+    const std::string path = "/containers/" + escape(options.container);
+    WallTime now = wall_now();
+    auto flag = [](bool on) { return std::string(on ? "1" : ""); };
+    std::string parameters = query({{"stdout", "1"},
+                                    {"stderr", "1"},
+                                    {"follow", flag(options.follow)},
+                                    {"timestamps", flag(options.timestamps)},
+                                    {"tail", options.tail},
+                                    {"since", time_parameter(options.since, now)},
+                                    {"until", time_parameter(options.until, now)}});
+    bool raw =
+        client.get(path + "/json")["Config"].value("Tty", false);  // a terminal's output is one stream, without frames
+    FrameReader frames([](bool err, std::string_view data) { print(data, err ? STDERR_FILENO : STDOUT_FILENO); });
+    client.stream("GET", path + "/logs" + parameters, {}, [&](std::string_view data) {
+        if (raw)
+            print(data);
+        else
+            frames.take(data);
+    });
+}
+
+void set_up_logs(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = std::make_shared<LogOptions>();
+    app.add_option("container", options->container, "The container")->required();
+    app.add_flag("-f,--follow", options->follow, "Go on until the container has exited");
+    app.add_option("-n,--tail", options->tail, "Only so many lines of the end")->capture_default_str();
+    app.add_option("--since", options->since, "Only from then on: 10m, or a time");
+    app.add_option("--until", options->until, "Only until then");
+    app.add_flag("-t,--timestamps", options->timestamps, "With the time of each line");
+    refuse_options(app, {"--details"});
+    app.callback([=] { logs(*session, *options); });
+}
+
+/// `2026-01-02T15:04:05.000000006Z container start 4f66ad9ae5... (image=web:1, name=web)`
+std::string event_line(const json& event) {
+    json actor = event.value("Actor", json::object());
+    json known = actor.value("Attributes", json::object());
+    std::string attributes;
+    for (const auto& [name, value] : known.items()) {
+        attributes += (attributes.empty() ? "" : ", ") + name + "=" + value.get<std::string>();
+    }
+    std::string line = local_time(number_of(event, "timeNano")) + " " + text_of(event, "Type") + " " +
+                       text_of(event, "Action") + " " + text_of(actor, "ID");
+    return attributes.empty() ? line : line + " (" + attributes + ")";
+}
+
+/// With the names that Docker's templates use.
+json with_template_names(json event) {
+    const std::pair<const char*, const char*> names[] = {{"ID", "id"},     {"Status", "status"},
+                                                         {"From", "from"}, {"Scope", "scope"},
+                                                         {"Time", "time"}, {"TimeNano", "timeNano"}};
+    for (const auto& [shown, member] : names) event[shown] = event.contains(member) ? event[member] : json("");
+    return event;
+}
+
+struct EventOptions {
+    std::string since, until, format;
+    std::vector<std::string> filters;
+};
+
+void events(const Session& session, const EventOptions& options) {
+    WallTime now = wall_now();
+    std::string parameters = query({{"since", time_parameter(options.since, now)},
+                                    {"until", time_parameter(options.until, now)},
+                                    {"filters", filters_parameter(options.filters)}});
+    Lines lines([&](const std::string& line) {
+        json event = json::parse(line, nullptr, false);
+        if (!event.is_object()) return;
+        bool is_template = options.format.find("{{") != std::string::npos;
+        print((options.format == "json" ? line
+               : is_template            ? render_template(options.format, with_template_names(event))
+                                        : event_line(event)) +
+              "\n");
+    });
+    session.client().stream("GET", "/events" + parameters, {}, [&](std::string_view data) { lines.take(data); });
+}
+
+void set_up_events(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = std::make_shared<EventOptions>();
+    app.add_option("--since", options->since, "Also those since then: 10m, or a time");
+    app.add_option("--until", options->until, "Only until then");
+    add_list(app, "-f,--filter", options->filters,
+             "name=value: type, event, container, image, network, volume, label, project");
+    app.add_option("--format", options->format, "json, or a template such as '{{.Action}}'");
+    app.callback([=] { events(*session, *options); });
+}
+
+}  // namespace
+
+std::vector<Command> log_commands() {
+    return {{"logs", "Output of a container",
+             "  kedge logs web\n  kedge logs -f --tail 100 web\n  kedge logs --since 10m -t web 2>&1 | grep error",
+             set_up_logs},
+            {"events", "What happens, as it happens",
+             "  kedge events\n  kedge events --since 1h --filter type=container --filter event=die", set_up_events}};
+}
+
+}  // namespace kedge::cli

@@ -1,0 +1,222 @@
+#include "base/error.h"
+#include "cli/flag_values.h"
+#include "cli/format.h"
+#include "cli/session.h"
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+namespace kedge::cli {
+
+using nlohmann::json;
+
+namespace {
+
+/// NAME=value flags as an object; null if there are none.
+json pairs(const std::vector<std::string>& flags, const std::string& flag) {
+    json object;
+    for (const std::string& text : flags) {
+        auto [name, value] = key_and_value(text, flag);
+        object[name] = value;
+    }
+    return object;
+}
+
+json labels(const std::vector<std::string>& flags) {
+    return read_labels({}, flags, outside());
+}
+
+void set_up_rm(CLI::App& app, const std::shared_ptr<Session>& session, const std::string& kind) {
+    struct Options {
+        std::vector<std::string> names;
+        bool force = false;
+    };
+    auto options = std::make_shared<Options>();
+    app.add_option(kind + "s", options->names, "Names" + std::string(kind == "network" ? " or ids" : ""))->required();
+    app.add_flag("-f,--force", options->force, "What is not there is no failure");
+    app.callback([=] {
+        Client client = session->client();
+        for_each_name(options->names, *session, [&](const std::string& name) {
+            try {
+                (void)client.remove("/" + kind + "s/" + escape(name) + query({{"force", options->force ? "1" : ""}}));
+            } catch (const Error& error) {
+                if (!options->force || error.code() != Code::not_found) throw;
+            }
+            print(name + "\n");
+        });
+    });
+}
+
+// --- volumes
+
+void set_up_volume_create(CLI::App& app, const std::shared_ptr<Session>& session) {
+    struct Options {
+        std::string name, driver;
+        std::vector<std::string> labels, options;
+    };
+    auto options = std::make_shared<Options>();
+    app.add_option("name", options->name, "Its name; else one is made up");
+    app.add_option("-d,--driver", options->driver, "local");
+    add_list(app, "--label", options->labels, "NAME=value");
+    add_list(app, "-o,--opt", options->options, "NAME=value, for the driver");
+    refuse_options(app, {"--availability", "--group", "--limit-bytes", "--required-bytes", "--scope", "--secret",
+                         "--sharing", "--topology-preferred", "--topology-required", "--type"});
+    app.callback([=] {
+        json made = session->client().post("/volumes/create", {{"Name", options->name},
+                                                               {"Driver", options->driver},
+                                                               {"Labels", labels(options->labels)},
+                                                               {"DriverOpts", pairs(options->options, "-o, --opt")}});
+        print(text_of(made, "Name") + "\n");
+    });
+}
+
+struct ResourceListOptions {
+    ListStyle style;
+    std::vector<std::string> filters;
+};
+
+void set_up_volume_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = std::make_shared<ResourceListOptions>();
+    add_list_options(app, options->style);
+    add_list(app, "-f,--filter", options->filters, "name=value: name, driver, label, dangling");
+    refuse_options(app, {"--cluster"});
+    app.callback([=] {
+        json answer = session->client().get("/volumes" + query({{"filters", filters_parameter(options->filters)}}));
+        json rows = json::array();
+        for (const json& volume : answer.value("Volumes", json::array())) {
+            rows.push_back({{"Driver", text_of(volume, "Driver")},
+                            {"Name", text_of(volume, "Name")},
+                            {"Scope", text_of(volume, "Scope")},
+                            {"Mountpoint", text_of(volume, "Mountpoint")},
+                            {"Labels", labels_text(volume.value("Labels", json()))},
+                            {"Links", "N/A"},
+                            {"Size", "N/A"}});
+        }
+        print_rows(options->style, {{"DRIVER", "Driver"}, {"VOLUME NAME", "Name"}}, rows, "Name");
+    });
+}
+
+// --- networks
+
+struct NetworkOptions {
+    std::string name, driver, subnet, gateway;
+    std::vector<std::string> labels, options;
+    bool internal = false;
+};
+
+json network_body(const NetworkOptions& options) {
+    json body = {
+        {"Name", options.name},   {"Driver", options.driver},         {"Internal", options.internal},
+        {"CheckDuplicate", true}, {"Labels", labels(options.labels)}, {"Options", pairs(options.options, "-o, --opt")}};
+    if (!options.gateway.empty() && options.subnet.empty()) {
+        throw Error(Code::invalid_argument, "every ip-range or gateway must have a corresponding subnet");
+    }
+    if (!options.subnet.empty()) {
+        json config = {{"Subnet", options.subnet}};
+        if (!options.gateway.empty()) config["Gateway"] = options.gateway;
+        body["IPAM"]["Config"] = json::array({config});
+    }
+    return body;
+}
+
+void set_up_network_create(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = std::make_shared<NetworkOptions>();
+    app.add_option("name", options->name, "Its name")->required();
+    app.add_option("-d,--driver", options->driver, "bridge");
+    app.add_option("--subnet", options->subnet,
+                   "Its addresses, 10.5.0.0/24; else the next free ones of the agent's pools");
+    app.add_option("--gateway", options->gateway, "This machine's address in it; else the first one");
+    app.add_flag("--internal", options->internal, "No way out");
+    add_list(app, "--label", options->labels, "NAME=value");
+    add_list(app, "-o,--opt", options->options, "NAME=value, for the driver");
+    refuse_options(app, {"--attachable", "--aux-address", "--config-from", "--config-only", "--ingress", "--ip-range",
+                         "--ipam-driver", "--ipam-opt", "--ipv4", "--ipv6", "--scope"});
+    app.callback(
+        [=] { print(text_of(session->client().post("/networks/create", network_body(*options)), "Id") + "\n"); });
+}
+
+void set_up_network_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = std::make_shared<ResourceListOptions>();
+    add_list_options(app, options->style);
+    add_list(app, "-f,--filter", options->filters, "name=value: name, id, driver, label, scope, type, dangling");
+    app.callback([=] {
+        json rows = json::array();
+        for (const json& network :
+             session->client().get("/networks" + query({{"filters", filters_parameter(options->filters)}}))) {
+            std::string id = text_of(network, "Id");
+            rows.push_back({{"ID", options->style.no_trunc ? id : short_id(id)},
+                            {"Name", text_of(network, "Name")},
+                            {"Driver", text_of(network, "Driver")},
+                            {"Scope", text_of(network, "Scope")},
+                            {"IPv6", network.value("EnableIPv6", false) ? "true" : "false"},
+                            {"Internal", network.value("Internal", false) ? "true" : "false"},
+                            {"Labels", labels_text(network.value("Labels", json()))},
+                            {"CreatedAt", text_of(network, "Created")}});
+        }
+        print_rows(options->style, {{"NETWORK ID", "ID"}, {"NAME", "Name"}, {"DRIVER", "Driver"}, {"SCOPE", "Scope"}},
+                   rows, "ID");
+    });
+}
+
+Command prune_of(const char* kind) {
+    for (Command command : prune_commands()) {
+        if (std::string_view(command.name) != kind) continue;
+        command.name = "prune";
+        return command;
+    }
+    return unsupported_command("prune");
+}
+
+Command volume_group() {
+    return {"volume",
+            "Manage volumes",
+            "  kedge volume ls",
+            nullptr,
+            {{"create", "Create a volume", "  kedge volume create data", set_up_volume_create},
+             {"ls",
+              "List volumes",
+              "  kedge volume ls\n  kedge volume ls -q --filter dangling=true",
+              set_up_volume_ls,
+              {},
+              "list"},
+             {"inspect", "Everything about volumes, as JSON", "  kedge volume inspect -f '{{.Mountpoint}}' data",
+              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, "volume"); }},
+             {"rm",
+              "Remove volumes, with what is in them",
+              "  kedge volume rm data",
+              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_rm(app, session, "volume"); },
+              {},
+              "remove"},
+             prune_of("volume"),
+             unsupported_command("update")}};
+}
+
+Command network_group() {
+    return {"network",
+            "Manage networks",
+            "  kedge network ls",
+            nullptr,
+            {{"create", "Create a network",
+              "  kedge network create front\n  kedge network create --subnet 10.5.0.0/24 --internal back",
+              set_up_network_create},
+             {"ls", "List networks", "  kedge network ls", set_up_network_ls, {}, "list"},
+             {"inspect", "Everything about networks, as JSON", "  kedge network inspect front",
+              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, "network"); }},
+             {"rm",
+              "Remove networks",
+              "  kedge network rm front",
+              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_rm(app, session, "network"); },
+              {},
+              "remove"},
+             prune_of("network"),
+             unsupported_command("connect"),
+             unsupported_command("disconnect")}};
+}
+
+}  // namespace
+
+std::vector<Command> resource_commands() {
+    return {volume_group(), network_group()};
+}
+
+}  // namespace kedge::cli

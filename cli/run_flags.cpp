@@ -1,0 +1,148 @@
+#include "cli/run_options.h"
+#include "cli/session.h"
+
+#include <CLI/CLI.hpp>
+
+namespace kedge::cli {
+
+namespace {
+
+void add_process_flags(CLI::App& app, RunOptions& o) {
+    app.add_option("--entrypoint", o.entrypoint, "In place of the image's entrypoint; empty: none")->group("Process");
+    add_list(app, "-e,--env", o.variables, "NAME=value, or NAME for this shell's value")->group("Process");
+    add_list(app, "--env-file", o.variable_files, "A file of such lines")->group("Process");
+    app.add_option("-u,--user", o.user, "USER[:GROUP], names or numbers")->group("Process");
+    add_list(app, "--group-add", o.groups, "Another group")->group("Process");
+    app.add_option("-w,--workdir", o.working_dir, "The working directory")->group("Process");
+    app.add_flag("--init", o.init, "A small init as the first process, which reaps and forwards signals")
+        ->group("Process");
+    app.add_option("--stop-signal", o.stop_signal, "What stop sends")->group("Process");
+    app.add_option("--stop-timeout", o.stop_timeout, "Seconds from stop to kill")->group("Process");
+    app.add_flag("-i,--interactive", o.interactive, "Keep the standard input open")->group("Process");
+    app.add_flag("-t,--tty", o.tty, "A terminal")->group("Process");
+}
+
+void add_file_flags(CLI::App& app, RunOptions& o) {
+    add_list(app, "-v,--volume", o.volumes, "[VOLUME or /PATH:]TARGET[:ro,...]")->group("Files");
+    add_list(app, "--mount", o.mounts, "type=bind|volume|tmpfs,source=...,target=...[,readonly,...]")->group("Files");
+    add_list(app, "--tmpfs", o.tmpfs, "TARGET[:size=64m,mode=1777,...]")->group("Files");
+    app.add_flag("--read-only", o.read_only, "The root file system can't be written to")->group("Files");
+}
+
+void add_network_flags(CLI::App& app, RunOptions& o) {
+    add_list(app, "-p,--publish", o.publish, "[[IP:]HOST PORT:]PORT[/udp]")->group("Network");
+    app.add_flag("-P,--publish-all", o.publish_all, "Every exposed port, on a free port of the host")->group("Network");
+    add_list(app, "--expose", o.expose, "A port that -P publishes")->group("Network");
+    add_list(app, "--network,--net", o.networks, "A network, host, none or container:NAME")->group("Network");
+    add_list(app, "--network-alias,--net-alias", o.network_aliases, "Another name in the network")->group("Network");
+    app.add_option("--ip", o.ip, "A fixed address in the network")->group("Network");
+    app.add_option("-h,--hostname", o.hostname, "The host's name that the container sees")->group("Network");
+    app.add_option("--domainname", o.domain_name, "Its domain")->group("Network");
+    add_list(app, "--add-host", o.extra_hosts, "NAME:ADDRESS in /etc/hosts; host-gateway is this machine")
+        ->group("Network");
+    add_list(app, "--dns", o.dns, "A name server")->group("Network");
+    add_list(app, "--dns-search", o.dns_search, "A search domain")->group("Network");
+}
+
+void add_right_flags(CLI::App& app, RunOptions& o) {
+    add_list(app, "--cap-add", o.cap_add, "A capability more")->group("Rights");
+    add_list(app, "--cap-drop", o.cap_drop, "A capability less, or ALL")->group("Rights");
+    add_list(app, "--security-opt", o.security_opt, "no-new-privileges, seccomp=unconfined, seccomp=FILE")
+        ->group("Rights");
+    add_list(app, "--device", o.devices, "/dev/X[:/dev/Y][:rwm]")->group("Rights");
+    add_list(app, "--sysctl", o.sysctls, "NAME=value, of the container's namespaces")->group("Rights");
+    app.add_flag("--privileged", o.privileged, "Every right there is on this machine")->group("Rights");
+    app.add_option("--pid", o.pid, "host or container:NAME")->group("Rights");
+    app.add_option("--ipc", o.ipc, "private, host or container:NAME")->group("Rights");
+    app.add_option("--cgroupns", o.cgroup_namespace, "private")->group("Rights");
+}
+
+void add_limit_flags(CLI::App& app, RunOptions& o) {
+    app.add_option("-m,--memory", o.memory, "At most so much: 512m")->group("Limits");
+    app.add_option("--memory-swap", o.memory_swap, "Memory and swap together; -1: no limit of swap")->group("Limits");
+    app.add_option("--memory-reservation", o.memory_reservation, "What it keeps when memory is short")->group("Limits");
+    app.add_option("--shm-size", o.shm_size, "Of /dev/shm (64m)")->group("Limits");
+    app.add_option("--cpus", o.cpus, "Processors: 1.5")->group("Limits");
+    app.add_option("--cpuset-cpus", o.cpuset_cpus, "Which ones: 0-2,4")->group("Limits");
+    app.add_option("-c,--cpu-shares", o.cpu_shares, "Its weight (1024)")->group("Limits");
+    app.add_option("--cpu-quota", o.cpu_quota, "Microseconds in each period")->group("Limits");
+    app.add_option("--cpu-period", o.cpu_period, "The period in microseconds (100000)")->group("Limits");
+    app.add_option("--pids-limit", o.pids_limit, "Processes and threads; -1: no limit")->group("Limits");
+    app.add_option("--oom-score-adj", o.oom_score_adj, "-1000 to 1000")->group("Limits");
+    add_list(app, "--ulimit", o.ulimits, "NAME=SOFT[:HARD]")->group("Limits");
+}
+
+void add_life_flags(CLI::App& app, RunOptions& o) {
+    app.add_option("--restart", o.restart, "no, on-failure[:N], always or unless-stopped")->group("Life");
+    app.add_option("--health-cmd", o.health_command, "A shell command that tells whether it is well")->group("Life");
+    app.add_option("--health-interval", o.health_interval, "Between two probes (30s)")->group("Life");
+    app.add_option("--health-timeout", o.health_timeout, "For one probe (30s)")->group("Life");
+    app.add_option("--health-retries", o.health_retries, "Failures until it is unhealthy (3)")->group("Life");
+    app.add_option("--health-start-period", o.health_start_period, "After the start, when failures don't count (0s)")
+        ->group("Life");
+    app.add_option("--health-start-interval", o.health_start_interval, "Between two probes in that time (5s)")
+        ->group("Life");
+    app.add_flag("--no-healthcheck", o.no_healthcheck, "Not even the image's")->group("Life");
+    app.add_option("--log-driver", o.log_driver, "json-file or none")->group("Life");
+    add_list(app, "--log-opt", o.log_options, "max-size=10m, max-file=3")->group("Life");
+}
+
+}  // namespace
+
+void add_create_flags(CLI::App& app, RunOptions& o) {
+    app.set_help_flag("--help", "Print this help message and exit");  // -h is the host's name
+    app.prefix_command();                                             // what follows the image is the command's own
+    app.add_option("--name", o.name, "Its name; else one is made up");
+    add_list(app, "-l,--label", o.labels, "NAME=value");
+    add_list(app, "--label-file", o.label_files, "A file of such lines");
+    app.add_option("--platform", o.platform, "Of another platform than this machine's: linux/arm64");
+    app.add_option("--pull", o.pull, "missing, always or never")->capture_default_str();
+    app.add_flag("-q,--quiet", o.quiet, "No progress of the pull");
+    app.add_option("--cidfile", o.cid_file, "Write its id into this new file");
+    app.add_flag("--rm", o.remove, "Remove it when it has exited");
+    add_process_flags(app, o);
+    add_file_flags(app, o);
+    add_network_flags(app, o);
+    add_right_flags(app, o);
+    add_limit_flags(app, o);
+    add_life_flags(app, o);
+    refuse_options(app, {"--annotation",
+                         "--blkio-weight",
+                         "--blkio-weight-device",
+                         "--cgroup-parent",
+                         "--cpu-rt-period",
+                         "--cpu-rt-runtime",
+                         "--cpuset-mems",
+                         "--device-cgroup-rule",
+                         "--device-read-bps",
+                         "--device-read-iops",
+                         "--device-write-bps",
+                         "--device-write-iops",
+                         "--disable-content-trust",
+                         "--dns-option,--dns-opt",
+                         "--gpus",
+                         "--ip6",
+                         "--isolation",
+                         "--kernel-memory",
+                         "--link",
+                         "--link-local-ip",
+                         "--mac-address",
+                         "--memory-swappiness",
+                         "--oom-kill-disable",
+                         "--runtime",
+                         "--storage-opt",
+                         "--userns",
+                         "--uts",
+                         "--volume-driver",
+                         "--volumes-from"});
+}
+
+void add_run_flags(CLI::App& app, RunOptions& o) {
+    app.add_flag("-d,--detach", o.detach, "In the background: print its id and leave it running");
+    add_list(app, "-a,--attach", o.attach, "Only stdout or stderr");
+    app.add_flag("--sig-proxy", o.sig_proxy, "Pass signals on to the container (true)");
+    refuse_options(app, {"--detach-keys"});
+    add_create_flags(app, o);
+}
+
+}  // namespace kedge::cli

@@ -1,0 +1,160 @@
+#include "cli/template_functions.h"
+
+#include "base/error.h"
+
+#include <algorithm>
+#include <map>
+
+namespace kedge::cli {
+
+using nlohmann::json;
+
+namespace {
+
+using Arguments = std::vector<json>;
+
+Error wrong(const std::string& message) {
+    return Error(Code::invalid_argument, "template: " + message);
+}
+
+const std::string& text(const std::string& function, const json& value) {
+    if (!value.is_string()) throw wrong(function + ": " + printed(value) + " is not text");
+    return value.get_ref<const std::string&>();
+}
+
+std::string each_character(const std::string& given, int (*change)(int)) {
+    std::string result = given;
+    std::transform(result.begin(), result.end(), result.begin(),
+                   [&](unsigned char c) { return static_cast<char>(c < 128 ? change(c) : c); });
+    return result;
+}
+
+json index(const Arguments& a) {
+    json at = a[0];
+    for (size_t i = 1; i < a.size(); ++i) {
+        if (at.is_object() && a[i].is_string()) {
+            at = at.value(a[i].get<std::string>(), json(""));  // Go's empty value, which for labels is ""
+        } else if (at.is_array() && a[i].is_number_integer()) {
+            int64_t position = a[i].get<int64_t>();
+            if (position < 0 || position >= static_cast<int64_t>(at.size()))
+                throw wrong("index: " + printed(a[i]) + " is out of range");
+            at = json(at[static_cast<size_t>(position)]);
+        } else {
+            throw wrong("index: " + printed(at) + " has no " + printed(a[i]));
+        }
+    }
+    return at;
+}
+
+json length(const Arguments& a) {
+    if (a[0].is_string()) return a[0].get_ref<const std::string&>().size();
+    return a[0].is_null() ? 0 : a[0].size();
+}
+
+json join(const Arguments& a) {
+    std::string result;
+    for (const json& item : a[0]) result += (result.empty() ? "" : text("join", a[1])) + printed(item);
+    return result;
+}
+
+json split(const Arguments& a) {
+    const std::string &whole = text("split", a[0]), &separator = text("split", a[1]);
+    json parts = json::array();
+    size_t from = 0;
+    for (size_t at = separator.empty() ? std::string::npos : whole.find(separator); at != std::string::npos;
+         at = whole.find(separator, from)) {
+        parts.push_back(whole.substr(from, at - from));
+        from = at + separator.size();
+    }
+    parts.push_back(whole.substr(from));
+    return parts;
+}
+
+json truncate(const Arguments& a) {
+    if (!a[1].is_number_integer()) throw wrong("truncate: " + printed(a[1]) + " is not a number");
+    return text("truncate", a[0]).substr(0, static_cast<size_t>(std::max<int64_t>(a[1].get<int64_t>(), 0)));
+}
+
+json title(const Arguments& a) {
+    std::string result = text("title", a[0]);
+    for (size_t i = 0; i < result.size(); ++i) {
+        if (i == 0 || result[i - 1] == ' ')
+            result[i] = static_cast<char>(std::toupper(static_cast<unsigned char>(result[i])));
+    }
+    return result;
+}
+
+json all_printed(const Arguments& a, const std::string& end) {
+    std::string result;
+    for (const json& argument : a) result += (result.empty() || end.empty() ? "" : " ") + printed(argument);
+    return result + end;
+}
+
+json first_false(const Arguments& a) {
+    auto found = std::find_if(a.begin(), a.end(), [](const json& value) { return !is_true(value); });
+    return found == a.end() ? a.back() : *found;
+}
+
+json first_true(const Arguments& a) {
+    auto found = std::find_if(a.begin(), a.end(), is_true);
+    return found == a.end() ? a.back() : *found;
+}
+
+struct Function {
+    size_t least, most;
+    json (*call)(const Arguments&);
+};
+
+constexpr size_t kAny = 100;
+
+const std::map<std::string, Function>& functions() {
+    static const std::map<std::string, Function> all = {
+        {"json",
+         {1, 1, [](const Arguments& a) { return json(a[0].dump(-1, ' ', false, json::error_handler_t::replace)); }}},
+        {"index", {1, kAny, index}},
+        {"len", {1, 1, length}},
+        {"join", {2, 2, join}},
+        {"split", {2, 2, split}},
+        {"truncate", {2, 2, truncate}},
+        {"title", {1, 1, title}},
+        {"upper", {1, 1, [](const Arguments& a) { return json(each_character(text("upper", a[0]), std::toupper)); }}},
+        {"lower", {1, 1, [](const Arguments& a) { return json(each_character(text("lower", a[0]), std::tolower)); }}},
+        {"print", {0, kAny, [](const Arguments& a) { return all_printed(a, ""); }}},
+        {"println", {0, kAny, [](const Arguments& a) { return all_printed(a, "\n"); }}},
+        {"eq", {2, kAny, [](const Arguments& a) { return json(std::find(a.begin() + 1, a.end(), a[0]) != a.end()); }}},
+        {"ne", {2, 2, [](const Arguments& a) { return json(a[0] != a[1]); }}},
+        {"not", {1, 1, [](const Arguments& a) { return json(!is_true(a[0])); }}},
+        {"and", {1, kAny, first_false}},
+        {"or", {1, kAny, first_true}}};
+    return all;
+}
+
+}  // namespace
+
+bool is_function(const std::string& name) {
+    return functions().contains(name);
+}
+
+json call_function(const std::string& name, const Arguments& arguments) {
+    auto found = functions().find(name);
+    if (found == functions().end()) throw wrong("function \"" + name + "\" not defined");
+    const Function& function = found->second;
+    if (arguments.size() < function.least || arguments.size() > function.most)
+        throw wrong("wrong number of arguments for " + name);
+    return function.call(arguments);
+}
+
+bool is_true(const json& value) {
+    if (value.is_boolean()) return value.get<bool>();
+    if (value.is_number()) return value != 0;
+    if (value.is_string()) return !value.get_ref<const std::string&>().empty();
+    return !value.empty();
+}
+
+std::string printed(const json& value) {
+    if (value.is_string()) return value.get<std::string>();
+    if (value.is_null()) return "<no value>";
+    return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+}  // namespace kedge::cli
