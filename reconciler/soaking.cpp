@@ -28,8 +28,9 @@ void begin_soak(Work& work, const Observed& observed) {
         // A container of before that is unwell already says nothing about this release.
         bool made_now = release_of(container) == work.active->number;
         if (container.retired || (!made_now && was_unwell(container.info))) continue;
-        // What a new container did since it was started counts.
-        work.soak->baseline[container.info.id] = made_now ? 0 : container.info.restart_count;
+        // What a new container did since it was started counts, unless the agent was away: then it may have ended with the machine.
+        bool counts = made_now && work.resumed != work.active->number;
+        work.soak->baseline[container.info.id] = counts ? 0 : container.info.restart_count;
     }
 }
 
@@ -38,6 +39,7 @@ struct Verdict {
     std::map<std::string, int> failed, total;
     std::map<std::string, std::string> reasons;
     bool decided = true;
+    WallTime next = WallTime::max();  ///< the earliest end of a container's monitor time that is still to come
 };
 
 bool is_worse(const std::string& a, const std::string& b) {
@@ -51,13 +53,17 @@ Verdict judge_all(const Context& context, const Work& work, const Observed& obse
         auto baseline = work.soak->baseline.find(container.info.id);
         auto service = work.active->target.project.services.find(container.service);
         if (container.retired || baseline == work.soak->baseline.end() || service == work.active->target.project.services.end()) continue;
-        health::ContainerVerdict one = health::judge(container.info, baseline->second, work.soak->since,
-                                                     monitor_of(service->second, context.config.policy), now);
+        Nanoseconds monitor = monitor_of(service->second, context.config.policy);
+        health::ContainerVerdict one = health::judge(container.info, baseline->second, work.soak->since, monitor, now);
         std::string state(health::to_string(one.state));
         std::string& worst = verdict.by_service[container.service];
         if (worst.empty() || is_worse(state, worst)) worst = state;
         ++verdict.total[container.service];
-        if (one.state == health::State::waiting) verdict.decided = false;
+        if (one.state == health::State::waiting) {
+            verdict.decided = false;
+            WallTime end = std::max(work.soak->since, container.info.started) + monitor;
+            if (end > now) verdict.next = std::min(verdict.next, end);
+        }
         if (one.state != health::State::unhealthy && one.state != health::State::crashed) continue;
         ++verdict.failed[container.service];
         verdict.reasons.emplace(container.service, container.info.name + " " + one.reason);
@@ -145,12 +151,8 @@ Turn soak(Context& context, Work& work) {
     }
     if (verdict.decided) return good(context, work, verdict);
     // Health and exits wake the loop by their events; the end of the monitor time has none.
-    SteadyTime due = kNever;
-    for (const auto& [name, service] : target.project.services) {
-        auto left = work.soak->since + monitor_of(service, context.config.policy) - now;
-        if (left.count() > 0) due = std::min(due, std::chrono::steady_clock::now() + left + std::chrono::milliseconds(1));
-    }
-    return {false, due};
+    if (verdict.next == WallTime::max()) return {};
+    return {false, std::chrono::steady_clock::now() + (verdict.next - now) + std::chrono::milliseconds(1)};
 }
 
 }  // namespace kedge::reconciler

@@ -39,6 +39,9 @@ void load_work(Context& context, Work& work) {
     work.stopped = context.store.stopped(project);
     if (!work.newest || is_over(work.newest->state)) return;
     work.active = work.newest;
+    work.resumed = work.active->number;
+    // What ended with the machine is started again, and everything soaks anew.
+    if (work.active->state == ReleaseState::soaking) work.active->state = ReleaseState::applying;
     work.hashes = config_hashes(work.active->target);
     work.check = true;
 }

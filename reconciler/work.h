@@ -56,6 +56,7 @@ struct Work {
     bool gone = false;  ///< the newest commit doesn't have it
 
     std::optional<Release> active;  ///< in progress
+    int64_t resumed = 0;  ///< the number of the release in progress that a former agent began
     std::optional<Release> newest, good;
     std::string good_fingerprint;
     std::map<std::string, std::string> good_hashes;
