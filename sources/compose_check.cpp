@@ -89,8 +89,8 @@ void check_replicas(const Node& file, const Service& service) {
 /// Depth first; `path` holds the services on the way.
 void visit(const Node& file, const Project& project, const std::string& name, std::set<std::string>& done, std::vector<std::string>& path) {
     if (auto found = std::find(path.begin(), path.end(), name); found != path.end()) {
-        path.push_back(name);
         std::vector<std::string> cycle(found, path.end());
+        cycle.push_back(name);
         fail(nearest(file, {"services", cycle[0], "depends_on"}), fmt::format("dependency cycle detected: {}", fmt::join(cycle, " -> ")));
     }
     if (done.contains(name)) return;

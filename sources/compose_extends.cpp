@@ -48,9 +48,9 @@ public:
 private:
     void enter(const Tree& tree, const std::string& name, const Node& extends) {
         std::string link = fmt::format("{} in {}", name, loading_.files.shown(tree.path));
-        auto found = std::find(chain_.begin(), chain_.end(), link);
+        bool seen = std::find(chain_.begin(), chain_.end(), link) != chain_.end();
         chain_.push_back(link);
-        if (found != chain_.end() - 1 || chain_.size() > kChainLimit) {
+        if (seen || chain_.size() > kChainLimit) {
             fail(extends, fmt::format("circular reference: {}", fmt::join(chain_, " extends ")));
         }
     }

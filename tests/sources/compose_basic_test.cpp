@@ -75,3 +75,14 @@ TEST_F(ComposeTest, AnErrorNamesFileLinePathAndValue) {
     EXPECT_EQ(error("services:\n  web:\n    image: a\n    ports:\n      - \"80:x\"\n"),
               "compose.yaml:5: services.web.ports[0]: \"80:x\" is not a port");
 }
+
+TEST_F(ComposeTest, AServiceExtendsAnotherAndOnlyACircleIsCalledOne) {
+    EXPECT_EQ(load("services:\n  base: {image: app}\n  web: {extends: base}\n").services.at("web").image, "app");
+    EXPECT_EQ(error("services:\n  web: {image: app, extends: web}\n"),
+              "compose.yaml:2: services.web.extends: circular reference: web in compose.yaml extends web in compose.yaml");
+}
+
+TEST_F(ComposeTest, ACircleOfDependenciesIsSpelledOut) {
+    EXPECT_EQ(error("services:\n  a: {image: app, depends_on: [b]}\n  b: {image: app, depends_on: [a]}\n"),
+              "compose.yaml:2: services.a.depends_on: dependency cycle detected: a -> b -> a");
+}
