@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "sources/compose_interpolate.h"
+#include "sources/utf8.h"
 
 #include <fmt/format.h>
 
@@ -28,10 +29,10 @@ std::string_view trimmed(std::string_view text) {
 
 class EnvFile {
 public:
-    EnvFile(std::string_view text, const std::string& name, const std::map<std::string, std::string>& environment)
-        : rest_(text), name_(name), environment_(environment) {
+    EnvFile(std::string_view text, const std::string& name, const Lookup& known) : rest_(text), name_(name), known_(known) {
         if (rest_.starts_with("\xef\xbb\xbf")) rest_.remove_prefix(3);
         if (rest_.find('\0') != std::string_view::npos) fail("a zero byte is not allowed");
+        if (!is_utf8(rest_)) fail("is not valid UTF-8");
     }
 
     std::map<std::string, std::string> run() {
@@ -41,7 +42,7 @@ public:
 
 private:
     [[noreturn]] void fail(const std::string& what) const {
-        throw Error(Code::invalid_argument, fmt::format("{}:{}: {}", name_, line_, what));
+        throw Error(Code::invalid_argument, fmt::format("{}:{}: {}", name_, line_, printable(what, 300)));
     }
 
     void drop(size_t count) {
@@ -78,7 +79,7 @@ private:
         }
         if (ends) {
             // A name alone takes its value from outside, if there is one.
-            if (auto found = environment_.find(key); found != environment_.end()) store(key, found->second);
+            if (const std::string* found = known_(key)) store(key, *found);
             if (!rest_.empty()) drop_line();
             return;
         }
@@ -148,7 +149,7 @@ private:
     std::string expand(const std::string& text) const {
         try {
             return interpolate(text, [&](const std::string& key) -> const std::string* {
-                if (auto found = environment_.find(key); found != environment_.end()) return &found->second;
+                if (const std::string* found = known_(key)) return found;
                 auto found = values_.find(key);
                 return found == values_.end() ? nullptr : &found->second;
             });
@@ -165,7 +166,7 @@ private:
 
     std::string_view rest_;
     const std::string& name_;
-    const std::map<std::string, std::string>& environment_;
+    const Lookup& known_;
     std::map<std::string, std::string> values_;
     int line_ = 1;
     size_t size_ = 0;
@@ -173,9 +174,16 @@ private:
 
 }  // namespace
 
+std::map<std::string, std::string> parse_env_file(const std::string& text, const std::string& name, const Lookup& known) {
+    return EnvFile(text, name, known).run();
+}
+
 std::map<std::string, std::string> parse_env_file(const std::string& text, const std::string& name,
                                                   const std::map<std::string, std::string>& environment) {
-    return EnvFile(text, name, environment).run();
+    return parse_env_file(text, name, [&](const std::string& key) -> const std::string* {
+        auto found = environment.find(key);
+        return found == environment.end() ? nullptr : &found->second;
+    });
 }
 
 }  // namespace kedge::sources

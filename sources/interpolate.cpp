@@ -81,15 +81,17 @@ private:
         switch (operation) {
             case '-': {
                 std::string other = read(true, active && !set, depth + 1);
+                if (!active) return "";
                 return set ? *value : other;
             }
             case '+': {
                 std::string other = read(true, active && set, depth + 1);
-                return set ? other : "";
+                return set && active ? other : "";
             }
             case '?': {
                 std::string message = read(true, active && !set, depth + 1);
-                if (set || !active) return set ? *value : "";
+                if (!active) return "";
+                if (set) return *value;
                 throw Error(Code::invalid_argument, fmt::format("required variable {} is missing a value{}{}", key,
                                                                 message.empty() ? "" : ": ", message));
             }

@@ -1,6 +1,7 @@
 #include "sources/yaml_tree.h"
 
 #include "base/error.h"
+#include "sources/utf8.h"
 
 #include <fmt/format.h>
 #include <yaml-cpp/eventhandler.h>
@@ -86,6 +87,8 @@ public:
         bool plain = tag == "?" || tag.starts_with("tag:yaml.org,2002:") || tag.starts_with("!re") || tag.starts_with("!over");
         Kind kind = plain && tag != "tag:yaml.org,2002:str" ? kind_of_plain(value) : Kind::string;
         auto raw = make(kind, mark, tag, anchor);
+        // "\0" in double quotes; the kernel would take what is before it for the whole.
+        if (value.find('\0') != std::string::npos) fail_at(name_, mark.line + 1, "a zero byte is not allowed");
         raw->text = value;
         add(raw);
     }
@@ -184,7 +187,9 @@ private:
             if (!keys.insert(key.text).second) fail_duplicate(node, key);
             auto place = std::make_shared<const Place>(Place{node.place, key.text});
             if (key.text != "<<") {
-                node.entries.emplace_back(key.text, expand(value, place, depth + 1));
+                Node& added = node.entries.emplace_back(key.text, expand(value, place, depth + 1)).second;
+                // The parser sees a value that is empty or a block on the line after its key.
+                added.line = key.line;
             } else {
                 // A merged value stands where it is merged to, so its places are the map's.
                 add_merged(value, node, depth, merged);
@@ -217,21 +222,6 @@ private:
     const std::string& name_;
     size_t count_ = 0, text_ = 0;
 };
-
-/// Length of the UTF-8 sequence that starts here; 0 if it is none.
-size_t utf8_length(std::string_view text) {
-    auto byte = [&](size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    unsigned c = byte(0);
-    if (c < 0x80) return 1;
-    size_t length = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
-    if (c < 0xc2 || c > 0xf4) return 0;
-    for (size_t i = 1; i < length; ++i) {
-        if ((byte(i) & 0xc0) != 0x80) return 0;
-    }
-    if ((c == 0xe0 && byte(1) < 0xa0) || (c == 0xed && byte(1) > 0x9f)) return 0;
-    if ((c == 0xf0 && byte(1) < 0x90) || (c == 0xf4 && byte(1) > 0x8f)) return 0;
-    return length;
-}
 
 /// What yaml-cpp would take: zero bytes end its input early, and malformed UTF-8 goes through to names and JSON.
 void check_text(const std::string& text, const std::string& name) {

@@ -1,6 +1,7 @@
 #include "sources/yaml_tree.h"
 
 #include "base/error.h"
+#include "sources/utf8.h"
 
 #include <fmt/format.h>
 
@@ -12,6 +13,7 @@ namespace {
 
 // A hostile key may be as long as the file; a message need not be.
 constexpr size_t kShownLimit = 300;
+constexpr size_t kMessageLimit = 1000;
 
 }  // namespace
 
@@ -36,7 +38,7 @@ std::string path_of(const Node& node) {
     std::string path;
     for (auto name = names.rbegin(); name != names.rend() && path.size() < kShownLimit; ++name) {
         if (!path.empty() && !(*name)->starts_with('[')) path += '.';
-        path += (*name)->substr(0, kShownLimit);
+        path += printable(**name, kShownLimit);
     }
     return path;
 }
@@ -49,7 +51,7 @@ std::string where(const Node& node) {
 }
 
 void fail(const Node& node, const std::string& what, const std::string& hint) {
-    throw Error(Code::invalid_argument, where(node) + ": " + what, hint);
+    throw Error(Code::invalid_argument, where(node) + ": " + printable(what, kMessageLimit), hint);
 }
 
 Node string_node(const Node& like, std::string text) {
@@ -72,6 +74,13 @@ size_t count_nodes(const Node& node) {
     size_t count = 1;
     for (const Node& item : node.items) count += count_nodes(item);
     for (const auto& [key, value] : node.entries) count += count_nodes(value);
+    return count;
+}
+
+size_t count_bytes(const Node& node) {
+    size_t count = node.text.size();
+    for (const Node& item : node.items) count += count_bytes(item);
+    for (const auto& [key, value] : node.entries) count += key.size() + count_bytes(value);
     return count;
 }
 

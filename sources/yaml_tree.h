@@ -50,7 +50,7 @@ std::string path_of(const Node& node);
 /// `compose.yaml:7: services.web.ports[0]`
 std::string where(const Node& node);
 
-/// Throws invalid_argument: `compose.yaml:7: services.web.ports[0]: what`.
+/// Throws invalid_argument: `compose.yaml:7: services.web.ports[0]: what`, on one line and of bounded length.
 [[noreturn]] void fail(const Node& node, const std::string& what, const std::string& hint = {});
 
 /// A scalar of type string at the place of another value: for forms that are rewritten into others.
@@ -61,6 +61,8 @@ bool same_content(const Node& a, const Node& b);
 
 /// How many values there are below and including this one.
 size_t count_nodes(const Node& node);
+/// How many bytes their keys and scalars have.
+size_t count_bytes(const Node& node);
 
 /// Parses one document. `name` is how messages call the file. Anchors, aliases and merge keys are resolved, keys are unique;
 /// an empty file is null. Throws Error (invalid_argument).

@@ -66,6 +66,10 @@ TEST(Yaml, AValueKnowsItsFileLineAndPath) {
     EXPECT_EQ(where(*root.find("a")->find("b")->items[1].find("c")), "dir/f.yaml:4: a.b[1].c");
     Node merged = parse("x: &x\n  k: 1\na:\n  <<: *x\n", "f.yaml");
     EXPECT_EQ(where(*merged.find("a")->find("k")), "f.yaml:2: a.k");
+    Node blocks = parse("a:\nb:\n  c: 1\nd:\n  - 1\n", "f.yaml");
+    EXPECT_EQ(where(*blocks.find("a")), "f.yaml:1: a") << "the key's line, not the one after it";
+    EXPECT_EQ(where(*blocks.find("b")), "f.yaml:2: b");
+    EXPECT_EQ(where(*blocks.find("d")), "f.yaml:4: d");
 }
 
 TEST(Yaml, WhatIsNoSingleTreeOfNamesIsRefused) {
@@ -80,6 +84,7 @@ TEST(Yaml, WhatIsNoSingleTreeOfNamesIsRefused) {
     EXPECT_EQ(error("a: \"\xff\""), "f.yaml:1: is not valid UTF-8");
     EXPECT_EQ(error("a: b\nc: \xed\xa0\x80"), "f.yaml:2: is not valid UTF-8");
     EXPECT_EQ(error(std::string("a: b\0c", 6)), "f.yaml:1: control characters are not allowed");
+    EXPECT_EQ(error("a:\n  - \"b\\0c\""), "f.yaml:2: a zero byte is not allowed");
     EXPECT_EQ(error("a: &a [*a]"), "f.yaml:1: an alias refers to the value that it is part of");
     EXPECT_EQ(error("a: &a {<<: *a}"), "f.yaml:1: an alias refers to the value that it is part of");
 }
@@ -96,6 +101,18 @@ TEST(Yaml, BombsAreRefusedInBoundedTimeAndMemory) {
     EXPECT_NE(error(merges).find("f.yaml:"), std::string::npos) << "each merges the one before twice";
     EXPECT_NE(error(std::string(kFileLimit + 1, ' ')).find("larger than"), std::string::npos);
     EXPECT_NE(error(repeated("- a\n", 200000)).find("more than 100000 values"), std::string::npos);
+}
+
+TEST(Yaml, AMessageIsOneLineOfBoundedLength) {
+    Node root = parse("\"a\\nb\": x", "f.yaml");
+    try {
+        fail(root.entries[0].second, "\"x\ny\x1b\" " + std::string(5000, 'z') + "é");
+    } catch (const Error& e) {
+        std::string message = e.what();
+        EXPECT_TRUE(message.starts_with("f.yaml:1: a\\x0ab: \"x\\x0ay\\x1b\" zzz")) << message;
+        EXPECT_TRUE(message.ends_with("z...")) << message;
+        EXPECT_LT(message.size(), 1100u);
+    }
 }
 
 TEST(Yaml, DeepNestingIsRefusedAndNeverOverflowsTheStack) {

@@ -73,6 +73,8 @@ TEST(EnvFile, AMalformedLineIsNamedWithItsNumber) {
     EXPECT_EQ(message("A=${x"), ".env:1: invalid interpolation format: \"${x\"");
     EXPECT_EQ(message("A=\"one\ntwo\"\nB=${N:?no}"), ".env:3: required variable N is missing a value: no");
     EXPECT_NE(message("\"A\"=1"), "");
+    EXPECT_EQ(message("A=1\nB=\xff"), ".env:1: is not valid UTF-8");
+    EXPECT_EQ(message("\x01=1"), ".env:1: \"\\x01=1\" is not a variable");
 }
 
 TEST(EnvFile, ValuesThatGrowWithoutEndAreRefused) {
@@ -105,7 +107,7 @@ TEST(EnvFile, WhateverTheBytesItIsReadOrRefused) {
 
 TEST(EnvFile, ASingleQuotedValueComesBackWhole) {
     EXPECT_TRUE(rc::check([](std::string value) {
-        std::erase_if(value, [](char c) { return c == '\'' || c == '\\' || c == '\0'; });
+        std::erase_if(value, [](char c) { return c == '\'' || c == '\\' || c == '\0' || static_cast<unsigned char>(c) > 0x7e; });
         RC_ASSERT(parse("A='" + value + "'").at("A") == value);
     }));
 }

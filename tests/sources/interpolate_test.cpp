@@ -81,6 +81,10 @@ TEST(Interpolation, NestingAndSizeHaveBounds) {
     std::string deep;
     for (int i = 0; i < 100000; ++i) deep += "${NONE:-";
     EXPECT_THROW(interpolate(deep + "x", lookup), Error);
+    std::string unused = "${A:-";
+    for (int i = 0; i < 3000; ++i) unused += "${LONG-}";
+    std::string value(1000, 'x');
+    EXPECT_EQ(interpolate(unused + "}", [&](const std::string&) { return &value; }), value) << "what isn't used takes no room";
     std::string big(100000, 'x'), many;
     for (int i = 0; i < 1000; ++i) many += "$BIG";
     EXPECT_THROW(interpolate(many, [&](const std::string&) { return &big; }), Error);
