@@ -256,6 +256,8 @@ void to_json(json& j, const T& v) {
 
 template <Listed T>
 void from_json(const json& j, T& v) {
+    // Anything else has no fields and would be taken for a value with the defaults.
+    if (!j.is_object()) throw Error(Code::invalid_argument, "project: an object is something else");
     visit_fields(
         [&]<typename F>(const char* key, F& field) {
             auto found = j.find(key);
