@@ -38,8 +38,9 @@ public:
         service.erase("extends");
         base.place = service.place;
         base.line = service.line;
-        merge_tree(base, std::move(service));
+        merge_service(base, std::move(service));
         // Many small services may extend a large one.
+        spend(loading_, base, yaml::count_bytes(base));
         count_ += yaml::count_nodes(base);
         if (count_ > yaml::kNodeLimit) fail(base, fmt::format("extended services have more than {} values", yaml::kNodeLimit));
         return base;
@@ -66,6 +67,7 @@ private:
         }
         if (base.empty()) fail(extends, "service is missing");
         if (file.empty()) return resolve_in(tree, name, base, extends);
+        check_path(extends, file);
         std::string path = resolve_path(tree.folder, file);
         Tree other{&load(path, extends), path, std::filesystem::path(path).parent_path().string()};
         Node service = resolve_in(other, name, base, extends);
@@ -109,7 +111,7 @@ void resolve_extends(Loading& loading, Node& file, const std::string& path, cons
 }
 
 void rebase_path(Node& path, const std::string& from, const std::string& to) {
-    if (!path.is_string() || path.text.empty() || path.text[0] == '/' || path.text[0] == '~') return;
+    if (!path.is_string() || path.text.empty() || path.text.size() > kPathLimit || path.text[0] == '/' || path.text[0] == '~') return;
     std::string moved = std::filesystem::path(resolve_path(from, path.text)).lexically_relative(to).string();
     path.text = moved.starts_with("..") ? moved : "./" + moved;
 }

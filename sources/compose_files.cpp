@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "sources/utf8.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -71,7 +72,11 @@ void hash_entry(Hasher& hasher, int dirfd, const std::string& name, int depth) {
     if (S_ISLNK(status.st_mode)) {
         hash_field(hasher, link_target(dirfd, name.c_str()));
     } else if (S_ISREG(status.st_mode)) {
-        hash_file(hasher, open_at(dirfd, name, O_RDONLY | O_NOFOLLOW).get(), status.st_size);
+        // Looked at again once it is open: a pipe that took its place would hold us up.
+        Fd file = open_at(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        if (::fstat(file.get(), &status) != 0) throw_errno("stat " + name);
+        if (!S_ISREG(status.st_mode)) throw Error(Code::invalid_argument, fmt::format("{} is not a regular file any more", printable(name, PATH_MAX)));
+        hash_file(hasher, file.get(), status.st_size);
     } else if (S_ISDIR(status.st_mode)) {
         Fd folder = open_at(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
         std::vector<std::string> names = names_in(folder.get());
@@ -107,19 +112,26 @@ ProjectFiles::ProjectFiles(std::string directory, const std::string& confine_to)
 }
 
 std::string ProjectFiles::shown(const std::string& path) const {
-    if (!is_inside(path, directory_) || path == directory_) return path;
-    return path.substr(directory_ == "/" ? 1 : directory_.size() + 1);
+    bool below = is_inside(path, directory_) && path != directory_;
+    return printable(below ? std::string_view(path).substr(directory_ == "/" ? 1 : directory_.size() + 1) : path, PATH_MAX);
 }
 
 std::string ProjectFiles::below_root(const std::string& path) const {
     if (!is_inside(path, confine_to_)) {
-        throw Error(Code::invalid_argument, fmt::format("{} lies outside the repository", path));
+        throw Error(Code::invalid_argument, fmt::format("{} lies outside the repository", shown(path)));
     }
     return path == confine_to_ ? "." : path.substr(confine_to_.size());
 }
 
 Fd ProjectFiles::open(const std::string& path, int flags) const {
-    return root_ ? root_->open(below_root(path), flags) : open_at(AT_FDCWD, path, flags);
+    try {
+        return root_ ? root_->open(below_root(path), flags) : open_at(AT_FDCWD, path, flags);
+    } catch (const Error& e) {
+        if (e.code() == Code::not_found) throw Error(Code::not_found, shown(path) + " not found");
+        // A loop of links, a file in the place of a folder, a socket: what the project asks for can't be.
+        if (e.code() == Code::internal) throw Error(Code::invalid_argument, printable(e.what(), PATH_MAX));
+        throw;
+    }
 }
 
 std::string ProjectFiles::read(const std::string& path, size_t limit) const {
@@ -161,6 +173,7 @@ std::optional<ProjectFiles::Found> ProjectFiles::find(const std::string& path) c
     // The engine mounts by name and follows links from the machine's root: give it a name without any.
     std::string real = path_of_fd(entry.get());
     std::string root = path_of_fd(root_->fd());
+    if (!is_utf8(real)) throw Error(Code::invalid_argument, fmt::format("{} leads to a name that is not valid UTF-8", shown(path)));
     if (!is_inside(real, root)) throw Error(Code::invalid_argument, fmt::format("{} lies outside the repository", shown(path)));
     std::string& digest = digests_[real];
     if (digest.empty()) {

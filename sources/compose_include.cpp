@@ -20,9 +20,16 @@ struct Include {
     std::string folder;  ///< its relative paths start there
 };
 
+std::string read_path(const Node& node, const std::string& folder) {
+    std::string path = read_string(node);
+    check_path(node, path);
+    return resolve_path(folder, path);
+}
+
 std::vector<std::string> read_paths(const Node& node, const std::string& folder) {
-    std::vector<std::string> paths = node.is_sequence() ? read_strings(node) : std::vector<std::string>{read_string(node)};
-    for (std::string& path : paths) path = resolve_path(folder, path);
+    if (!node.is_sequence()) return {read_path(node, folder)};
+    std::vector<std::string> paths;
+    for (const Node& item : node.items) paths.push_back(read_path(item, folder));
     return paths;
 }
 
@@ -33,7 +40,7 @@ Include read_include(const Node& node, const std::string& folder) {
     } else {
         check_keys(node, keys::include);
         with(node, "path", [&](const Node& value) { include.paths = read_paths(value, folder); });
-        with(node, "project_directory", [&](const Node& value) { include.folder = resolve_path(folder, read_string(value)); });
+        with(node, "project_directory", [&](const Node& value) { include.folder = read_path(value, folder); });
         with(node, "env_file", [&](const Node& value) { include.env_files = read_paths(value, folder); });
     }
     if (include.paths.empty()) fail(node, "path is missing");
@@ -49,6 +56,7 @@ std::map<std::string, std::string> variables_of(Loading& loading, const Node& no
         std::string usual = resolve_path(include.folder, ".env");
         if (files.empty() && loading.files.exists(usual)) files.push_back(usual);
         for (const std::string& file : files) {
+            if (file == kNoFile) continue;
             std::map<std::string, std::string> known = variables;
             for (const auto& [name, value] : loading.variables) known[name] = value;
             std::string text = loading.files.read(file);
@@ -67,14 +75,24 @@ void fill_environment(const Loading& loading, Node& service) {
     Node* environment = service.find("environment");
     if (!environment) return;
     for (auto& [name, value] : environment->entries) {
-        auto found = loading.variables.find(name);
-        if (value.is_null() && value.tag.empty() && found != loading.variables.end()) value = yaml::string_node(value, found->second);
+        if (!value.is_null() || !value.tag.empty()) continue;
+        if (const std::string* found = find_variable(loading, value, name)) value = yaml::string_node(value, *found);
     }
+}
+
+/// The same for a secret's or config's variable.
+void fill_source(const Loading& loading, Node& source) {
+    Node* variable = source.find("environment");
+    if (!variable || !variable->is_string() || variable->tag == kResolved) return;
+    const std::string* found = find_variable(loading, *variable, variable->text);
+    if (!found) return;
+    variable->text = *found;
+    variable->tag = kResolved;
 }
 
 void import_section(Node& file, Node& included, std::string_view section, const std::string& shown) {
     Node* from = included.find(section);
-    if (!from || !from->is_map()) return;
+    if (!from || from->is_null()) return;
     Node* to = file.find(section);
     if (!to || to->is_null()) {
         file.erase(section);
@@ -110,14 +128,15 @@ void include_one(Loading& loading, Node& file, const Node& node, const std::stri
             rebase_service(service, include.folder, folder);
         }
     }
-    std::swap(loading.variables, variables);
     for (const char* section : {"secrets", "configs"}) {
         Node* all = included.find(section);
         if (!all) continue;
         for (auto& [key, value] : all->entries) {
+            fill_source(loading, value);
             if (Node* path = value.find("file")) rebase_path(*path, include.folder, folder);
         }
     }
+    std::swap(loading.variables, variables);
     for (const char* section : {"services", "networks", "volumes", "secrets", "configs"}) {
         import_section(file, included, section, loading.files.shown(include.paths[0]));
     }

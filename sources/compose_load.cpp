@@ -4,10 +4,12 @@
 #include "sources/compose_keys.h"
 #include "sources/compose_merge.h"
 #include "sources/compose_tree.h"
+#include "sources/utf8.h"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 
 namespace kedge::sources {
 
@@ -47,6 +49,7 @@ std::map<std::string, std::string> load_variables(const ComposeInput& input, con
         if (files.exists(path)) paths.push_back(path);
     }
     for (const std::string& path : paths) {
+        if (path == kNoFile) continue;
         // Later files see what earlier ones set, below the given environment.
         std::map<std::string, std::string> known = variables;
         for (const auto& [name, value] : input.environment) known[name] = value;
@@ -61,7 +64,9 @@ std::vector<std::string> find_files(const Loading& loading) {
     auto below = [&](const std::string& name) { return resolve_path(loading.files.directory(), name); };
     if (auto found = loading.variables.find("COMPOSE_FILE"); found != loading.variables.end() && !found->second.empty()) {
         std::vector<std::string> files;
-        for (const std::string& name : split(found->second, ':')) files.push_back(below(name));
+        auto separator = loading.variables.find("COMPOSE_PATH_SEPARATOR");
+        bool other = separator != loading.variables.end() && separator->second.size() == 1;
+        for (const std::string& name : split(found->second, other ? separator->second[0] : ':')) files.push_back(below(name));
         return files;
     }
     for (const char* stem : {"compose", "docker-compose"}) {
@@ -69,15 +74,23 @@ std::vector<std::string> find_files(const Loading& loading) {
             std::string path = below(std::string(stem) + extension);
             if (!loading.files.exists(path)) continue;
             std::vector<std::string> files{path};
-            for (const char* other : {".override.yml", ".override.yaml"}) {
-                std::string name = below(std::string(stem) + other);
-                if (files.size() == 1 && loading.files.exists(name)) files.push_back(name);
+            for (const char* other : {"compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"}) {
+                if (files.size() == 1 && loading.files.exists(below(other))) files.push_back(below(other));
             }
             return files;
         }
     }
     throw Error(Code::not_found, fmt::format("no compose file in {}", loading.files.directory()),
                 "it is called compose.yaml, compose.yml, docker-compose.yaml or docker-compose.yml");
+}
+
+/// They are kept with a release, as text.
+void check_names(const Loading& loading, const Project& project) {
+    std::vector<std::string> paths = project.files;
+    paths.push_back(project.directory);
+    for (const std::string& path : paths) {
+        if (!is_utf8(path)) throw Error(Code::invalid_argument, loading.files.shown(path) + ": the path is not valid UTF-8");
+    }
 }
 
 /// Before anything else is read: variables may refer to the project's name.
@@ -91,7 +104,7 @@ void choose_name(Loading& loading, Project& project) {
     }
     // The last file that has a name wins. Its text is read twice, as its own variables don't include the name.
     for (auto path = project.files.rbegin(); path != project.files.rend() && project.name.empty(); ++path) {
-        Node file = yaml::parse(loading.files.read(*path, yaml::kFileLimit), loading.files.shown(*path));
+        Node file = parse_file(loading, *path);
         Node* name = file.find("name");
         if (!name || name->is_null()) continue;
         interpolate_tree(loading, *name);
@@ -116,10 +129,17 @@ bool is_active(const std::vector<std::string>& wanted, const std::vector<std::st
     return wanted.empty() || in_active("*") || std::any_of(wanted.begin(), wanted.end(), in_active);
 }
 
-bool is_service_name(const std::string& name) {
-    return !name.empty() && name.size() <= 200 && std::all_of(name.begin(), name.end(), [](char c) {
-        return is_name_char(c) || (c >= 'A' && c <= 'Z') || c == '.';
+std::vector<std::string> read_profiles(const Node& node) {
+    std::vector<std::string> profiles;
+    with(node, "profiles", [&](const Node& value) {
+        profiles = read_strings(value);
+        for (size_t i = 0; i < profiles.size(); ++i) {
+            const std::string& name = profiles[i];
+            if (is_entry_name(name) && std::isalnum(static_cast<unsigned char>(name[0]))) continue;
+            fail(value.items[i], fmt::format("\"{}\" is not a profile's name", name));
+        }
     });
+    return profiles;
 }
 
 std::map<std::string, std::vector<std::string>> read_services(Loading& loading, const Node& file, Project& project) {
@@ -127,17 +147,16 @@ std::map<std::string, std::vector<std::string>> read_services(Loading& loading, 
     std::vector<std::string> active = active_profiles(loading);
     const Node* services = file.find("services");
     if (!services || services->is_null()) fail(file, "no services");
-    if (!services->is_map()) fail(*services, "must be a mapping");
     for (const auto& [name, node] : services->entries) {
-        if (name.starts_with("x-")) continue;
-        if (!is_service_name(name)) fail(node, "the name of a service consists of letters, digits, dots, hyphens and underscores");
+        if (!is_entry_name(name)) fail(node, "a name consists of letters, digits, dots, hyphens and underscores");
         check_keys(node, keys::service);
-        std::vector<std::string> profiles;
-        with(node, "profiles", [&](const Node& value) { profiles = read_strings(value); });
-        if (is_active(profiles, active)) {
-            project.services[name] = read_service(loading, name, node);
-        } else {
+        std::vector<std::string> profiles = read_profiles(node);
+        loading.inactive = !is_active(profiles, active);
+        Service service = read_service(loading, name, node);
+        if (loading.inactive) {
             disabled[name] = std::move(profiles);
+        } else {
+            project.services[name] = std::move(service);
         }
     }
     return disabled;
@@ -160,12 +179,14 @@ Project load_compose(const ComposeInput& input) {
     Project project;
     project.directory = loading.files.directory();
     project.files = find_files(loading);
+    check_names(loading, project);
     choose_name(loading, project);
     loading.variables["COMPOSE_PROJECT_NAME"] = project.name;
 
     Node file = load_tree(loading, project.files, loading.files.directory());
     drop_resets(file);
     check_keys(file, keys::project);
+    with(file, "name", [](const Node& value) { read_string(value); });
     with(file, "version", [&](const Node& value) {
         read_string(value);
         loading.warnings.insert(yaml::where(value) + " is obsolete, it is ignored");

@@ -23,15 +23,28 @@ struct Loading {
     const yaml::Node* included_from = nullptr;  ///< where messages about an included file that isn't there point to
     std::vector<std::string> including;  ///< the included files on the way to the one being read
     size_t trees = 0;  ///< YAML files read
+    bool inactive = false;  ///< a service of an inactive profile is being read: the files that it names need not be there
 };
 
+/// Tag of a value that was the name of a variable: it is the variable's value now. No file can have it.
+inline constexpr const char* kResolved = "!resolved";
+/// In the place of a file that isn't wanted.
+inline constexpr const char* kNoFile = "/dev/null";
 inline constexpr size_t kServiceLimit = 1000;
 inline constexpr size_t kPortLimit = 100000;
-/// Of everything that a project takes from environment files, secrets and configs: each file is small, but a thousand services may name it.
+inline constexpr size_t kPathLimit = 4096;
+/// Of everything that a project takes from its files, environment files, secrets and configs: each file is small, but a thousand services may
+/// name or extend it.
 inline constexpr size_t kBytesLimit = 64u << 20;
 
 /// Counts; fails at the node when a project takes more than kBytesLimit.
 void spend(Loading& loading, const yaml::Node& node, size_t bytes);
+
+/// A variable's value for interpolation, for names without a value and for secrets; null if it isn't set. Fails at the node if it is no UTF-8.
+const std::string* find_variable(const Loading& loading, const yaml::Node& node, const std::string& name);
+
+/// Fails at the node for what is longer than a path can be: taking it apart would be work for nothing.
+void check_path(const yaml::Node& node, const std::string& path);
 
 /// A relative or `~` path of a file to read, resolved against the project's folder. `what` fails at the node for paths outside a confined tree.
 std::string resolve_file(const Loading& loading, const yaml::Node& node, const std::string& path);
@@ -40,6 +53,8 @@ std::string read_project_file(Loading& loading, const yaml::Node& node, const st
 
 Service read_service(Loading& loading, const std::string& name, const yaml::Node& node);
 VolumeMount read_mount(const Loading& loading, const yaml::Node& node);
+/// A mount's target in the container: absolute, not the root. It comes back without `.` and `..`.
+std::string read_target(const yaml::Node& node, const std::string& text);
 void read_deploy(Loading& loading, const yaml::Node& node, Service& service);
 std::optional<Probe> read_probe(const yaml::Node& node);
 std::map<std::string, std::string> read_environment(Loading& loading, const yaml::Node& service);

@@ -1,5 +1,6 @@
 #include "sources/compose_merge.h"
 
+#include "sources/compose_mounts.h"
 #include "sources/compose_ports.h"
 
 #include <algorithm>
@@ -13,10 +14,6 @@ namespace kedge::sources {
 using yaml::Node;
 
 namespace {
-
-bool is_in(std::string_view name, std::initializer_list<std::string_view> list) {
-    return std::find(list.begin(), list.end(), name) != list.end();
-}
 
 Node with_kind(const Node& like, yaml::Kind kind) {
     Node node;
@@ -93,29 +90,69 @@ void normalize_service(Node& service) {
     if (Node* deploy = service.find("deploy")) list_to_map(deploy->find("labels"));
 }
 
+/// The keys on the way to a value: what a key means depends on them, as a service or a label may have any name.
+struct Path {
+    const Path* parent = nullptr;
+    std::string_view key;
+
+    /// `services.*.ports`: the last keys, `*` stands for any one; nothing may be before them.
+    bool is(std::initializer_list<std::string_view> keys) const {
+        const Path* path = this;
+        for (auto wanted = std::rbegin(keys); wanted != std::rend(keys); ++wanted, path = path->parent) {
+            if (!path->parent || (*wanted != "*" && *wanted != path->key)) return false;
+        }
+        return !path->parent;
+    }
+};
+
+/// Whether the keys of this map are names that people chose, so that `x-` has no meaning in them.
+bool holds_names(const Path& path) {
+    for (std::string_view section : {"services", "networks", "volumes", "secrets", "configs"}) {
+        if (path.is({section}) || path.is({section, "*", "labels"}) || path.is({section, "*", "driver_opts"})) return true;
+    }
+    for (std::string_view key : {"environment", "sysctls", "depends_on", "networks", "ulimits"}) {
+        if (path.is({"services", "*", key})) return true;
+    }
+    return path.is({"services", "*", "logging", "options"}) || path.is({"services", "*", "deploy", "labels"});
+}
+
+/// Maps of strings that may also be written as lists of `K=V`, where `K` alone replaces what was there.
+bool holds_variables(const Path& path) {
+    for (std::string_view key : {"environment", "labels", "sysctls"}) {
+        if (path.is({"services", "*", key})) return true;
+    }
+    return path.is({"services", "*", "deploy", "labels"});
+}
+
+bool is_replaced_whole(const Path& path) {
+    return path.is({"services", "*", "command"}) || path.is({"services", "*", "entrypoint"}) || path.is({"services", "*", "healthcheck", "test"});
+}
+
 /// What makes two entries of a list the same; empty: nothing does.
-std::string identity(std::string_view list, const Node& item) {
+std::string identity(const Path& path, const Node& item) {
     auto text_of = [&](std::string_view key) {
         const Node* value = item.find(key);
         return value ? value->text : std::string();
     };
-    if (list == "volumes") return item.is_map() ? text_of("target") : short_mount_target(item.text);
-    if (list == "ports") return port_identity(item);
-    if (list == "secrets" || list == "configs") {
+    auto of_service = [&](std::string_view key) { return path.is({"services", "*", key}); };
+    if (of_service("volumes")) return clean_target(item.is_map() ? text_of("target") : short_mount_target(item.text));
+    if (of_service("devices")) return item.is_map() ? text_of("target") : short_mount_target(item.text);
+    if (of_service("ports")) return port_identity(item);
+    if (of_service("secrets") || of_service("configs")) {
         std::string target = item.is_map() ? text_of("target") : item.text;
-        return target.empty() ? text_of("source") : target;
+        if (target.empty()) target = text_of("source");
+        return clean_target(target, of_service("secrets") ? kSecretsFolder : "/");
     }
-    if (list == "env_file") return item.is_map() ? text_of("path") : item.text;
-    if (list == "devices") return item.is_map() ? text_of("target") : short_mount_target(item.text);
-    if (list == "config") return text_of("subnet");  // networks.*.ipam
+    if (of_service("env_file")) return item.is_map() ? text_of("path") : item.text;
+    if (path.is({"networks", "*", "ipam", "config"})) return text_of("subnet");
     return item.text;
 }
 
-void merge_list(std::string_view name, Node& base, Node& over) {
+void merge_list(const Path& path, Node& base, Node& over) {
     std::unordered_map<std::string, size_t> positions;
-    for (size_t i = 0; i < base.items.size(); ++i) positions.emplace(identity(name, base.items[i]), i);
+    for (size_t i = 0; i < base.items.size(); ++i) positions.emplace(identity(path, base.items[i]), i);
     for (Node& item : over.items) {
-        std::string id = identity(name, item);
+        std::string id = identity(path, item);
         auto [position, added] = positions.emplace(id, base.items.size());
         if (added || id.empty()) {
             base.items.push_back(std::move(item));
@@ -125,35 +162,44 @@ void merge_list(std::string_view name, Node& base, Node& over) {
     }
 }
 
-void merge_value(std::string_view name, Node& base, Node over);
+void merge_value(const Path& path, Node& base, Node over);
 
-void merge_map(std::string_view name, Node& base, Node& over) {
+void merge_map(const Path& path, Node& base, Node& over) {
+    bool names = holds_names(path), variables = holds_variables(path);
     std::unordered_map<std::string, size_t> positions;
     for (size_t i = 0; i < base.entries.size(); ++i) positions.emplace(base.entries[i].first, i);
     for (auto& [key, value] : over.entries) {
-        if (key.starts_with("x-") && key != "x-kedge") continue;  // nobody reads them any more
         auto [position, added] = positions.emplace(key, base.entries.size());
         if (added) {
             base.entries.emplace_back(key, std::move(value));
             continue;
         }
         Node& old = base.entries[position->second].second;
-        if (name == "environment") {
-            old = std::move(value);  // null too: the variable's value then comes from outside
+        bool extension = !names && key.starts_with("x-") && key != "x-kedge";
+        // A variable without a value too: it then comes from outside.
+        if (variables || extension) {
+            old = std::move(value);
         } else {
-            merge_value(key, old, std::move(value));
+            merge_value({&path, key}, old, std::move(value));
         }
     }
 }
 
-void merge_value(std::string_view name, Node& base, Node over) {
-    bool replaced = !over.tag.empty() || !base.tag.empty();
+/// Options belong to a driver: another one's are no use.
+bool is_other_driver(const Path& path, const Node& base, const Node& over) {
+    if (!path.is({"services", "*", "logging"})) return false;
+    const Node* before = base.find("driver");
+    const Node* after = over.find("driver");
+    return before && after && before->text != after->text;
+}
+
+void merge_value(const Path& path, Node& base, Node over) {
+    // What an earlier file removes is not there for a later one; what it overrides is.
+    bool replaced = !over.tag.empty() || base.tag == "!reset";
     if (over.tag == "!override") over.tag.clear();
     if (!replaced && over.is_null()) return;
-    if (!replaced && base.is_map() && over.is_map()) return merge_map(name, base, over);
-    if (!replaced && base.is_sequence() && over.is_sequence() && !is_in(name, {"command", "entrypoint", "test"})) {
-        return merge_list(name, base, over);
-    }
+    if (!replaced && base.is_map() && over.is_map() && !is_other_driver(path, base, over)) return merge_map(path, base, over);
+    if (!replaced && base.is_sequence() && over.is_sequence() && !is_replaced_whole(path)) return merge_list(path, base, over);
     base = std::move(over);
 }
 
@@ -171,7 +217,12 @@ void normalize_services(Node& file) {
 }
 
 void merge_tree(Node& base, Node over) {
-    merge_value("", base, std::move(over));
+    merge_value({}, base, std::move(over));
+}
+
+void merge_service(Node& base, Node over) {
+    Path root, services{&root, "services"}, service{&services, ""};
+    merge_value(service, base, std::move(over));
 }
 
 void drop_resets(Node& node) {

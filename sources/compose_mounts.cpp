@@ -1,7 +1,8 @@
+#include "sources/compose_mounts.h"
+
 #include "base/error.h"
 #include "sources/compose_keys.h"
 #include "sources/compose_load.h"
-#include "sources/compose_ports.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -38,10 +39,11 @@ void check_data_folder(const Loading& loading, const Node& node, const std::stri
 
 void resolve_bind(const Loading& loading, const Node& node, VolumeMount& mount) {
     if (mount.source.empty()) fail(node, "a bind mount needs a source");
+    check_path(node, mount.source);
     bool host_path = mount.source.starts_with('/') || mount.source.starts_with('~');
     std::string path = host_path ? resolve_file(loading, node, mount.source)
                                  : resolve_path(loading.files.directory(), mount.source);
-    if (host_path || !loading.files.confined()) {
+    if (host_path || !loading.files.confined() || loading.inactive) {
         mount.source = path;
         return;
     }
@@ -88,6 +90,7 @@ VolumeMount read_short(const Loading& loading, const Node& node) {
         mount.target = text;
         return mount;
     }
+    if (first == 1 && text.substr(2, 1) == "\\") fail(node, fmt::format("\"{}\": paths of Windows are not supported", text));
     mount.source = text.substr(0, first);
     mount.target = short_mount_target(text);
     size_t second = text.find(':', first + 1);
@@ -155,13 +158,28 @@ VolumeMount read_long(const Loading& loading, const Node& node) {
 
 }  // namespace
 
+std::string short_mount_target(const std::string& text) {
+    size_t first = text.find(':');
+    if (first == std::string::npos) return text;
+    return text.substr(first + 1, text.find(':', first + 1) - first - 1);
+}
+
+std::string clean_target(const std::string& path, const std::string& folder) {
+    return path.empty() || path.size() > kPathLimit ? path : resolve_path(folder, path);
+}
+
+std::string read_target(const Node& node, const std::string& text) {
+    if (!text.starts_with('/')) fail(node, fmt::format("invalid mount path: \"{}\" mount path must be absolute", text));
+    check_path(node, text);
+    std::string target = clean_target(text);
+    if (target == "/") fail(node, "the mount path can't be \"/\"");
+    return target;
+}
+
 VolumeMount read_mount(const Loading& loading, const Node& node) {
     if (!node.is_map() && !node.is_string()) fail(node, "must be a string or mapping");
     VolumeMount mount = node.is_map() ? read_long(loading, node) : read_short(loading, node);
-    if (!mount.target.starts_with('/')) {
-        fail(node, fmt::format("invalid mount path: \"{}\" mount path must be absolute", mount.target));
-    }
-    if (mount.target.find_first_not_of('/') == std::string::npos) fail(node, "the mount path can't be \"/\"");
+    mount.target = read_target(node, mount.target);
     return mount;
 }
 

@@ -54,8 +54,10 @@ struct Entry {
 };
 
 std::string read_protocol(const Node& node, const std::string& text) {
-    if (text == "tcp" || text == "udp") return text;
-    if (text == "sctp") fail(node, "the protocol sctp is not supported yet");
+    std::string protocol = text;
+    for (char& c : protocol) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    if (protocol == "tcp" || protocol == "udp") return protocol;
+    if (protocol == "sctp") fail(node, "the protocol sctp is not supported yet");
     fail(node, fmt::format("\"{}\" is not a protocol", text.substr(0, 50)));
 }
 
@@ -138,16 +140,18 @@ std::vector<Port> read_port(const Node& node) {
     return ports;
 }
 
+void check_expose(const Node& node) {
+    if (!node.is_sequence()) fail(node, "must be a list");
+    for (const Node& item : node.items) {
+        if (read_text(item).find(':') != std::string::npos) not_a_port(item);
+        (void)read_short(item);
+    }
+}
+
 std::string port_identity(const Node& node) {
     auto [like, target, published] = read_entry(node);
     Range host = published.value_or(Range{});
     return fmt::format("{}:{}-{}:{}-{}/{}", like.host_ip, host.first, host.last, target.first, target.last, like.protocol);
-}
-
-std::string short_mount_target(const std::string& text) {
-    size_t first = text.find(':');
-    if (first == std::string::npos) return text;
-    return text.substr(first + 1, text.find(':', first + 1) - first - 1);
 }
 
 }  // namespace kedge::sources

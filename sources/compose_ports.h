@@ -14,7 +14,7 @@ std::vector<Port> read_port(const yaml::Node& node);
 /// What an override replaces a port by: address, published and target port, protocol.
 std::string port_identity(const yaml::Node& node);
 
-/// The target in a short mount `[source:]target[:mode]`.
-std::string short_mount_target(const std::string& text);
+/// `expose` says what is open inside already; only its form counts.
+void check_expose(const yaml::Node& node);
 
 }  // namespace kedge::sources

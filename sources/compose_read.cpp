@@ -7,6 +7,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -18,6 +19,8 @@ using yaml::Kind;
 using yaml::Node;
 
 namespace {
+
+constexpr Nanoseconds kLongest = std::chrono::hours(24 * 3653);
 
 std::string lower(std::string text) {
     std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
@@ -91,17 +94,20 @@ double read_number(const Node& node, double least, double most) {
 
 Nanoseconds read_duration(const Node& node) {
     std::string text = read_string(node);
+    Nanoseconds value{0};
     try {
-        Nanoseconds value = parse_duration(text);
-        if (value >= Nanoseconds(0)) return value;
+        value = parse_duration(text);
     } catch (const Error& e) {
-        fail(node, e.what(), e.hint());
+        fail(node, shown(node) + " is not a duration", e.hint());
     }
-    fail(node, shown(node) + " must not be negative");
+    if (value < Nanoseconds(0)) fail(node, shown(node) + " must not be negative");
+    if (value > kLongest) fail(node, shown(node) + " is longer than ten years");
+    return value;
 }
 
 int64_t read_size(const Node& node) {
     if (node.kind != Kind::integer && node.kind != Kind::number && !node.is_string()) fail(node, "must be a size such as 512m");
+    bool digit = !node.text.empty() && (std::isdigit(static_cast<unsigned char>(node.text[0])) || node.text[0] == '.');
     const char* begin = node.text.data();
     double value = 0;
     auto [end, error] = std::from_chars(begin, begin + node.text.size(), value, std::chars_format::fixed);
@@ -111,7 +117,7 @@ int64_t read_size(const Node& node) {
     if (unit.ends_with('b')) unit.pop_back();
     static constexpr std::string_view kUnits[] = {"", "k", "m", "g", "t", "p"};
     auto found = std::find(std::begin(kUnits), std::end(kUnits), unit);
-    if (error != std::errc() || found == std::end(kUnits) || value < 0) fail(node, shown(node) + " is not a size", "write it as 512m or 1.5g");
+    if (!digit || error != std::errc() || found == std::end(kUnits)) fail(node, shown(node) + " is not a size", "write it as 512m or 1.5g");
     double bytes = std::ldexp(value, 10 * static_cast<int>(found - std::begin(kUnits)));
     if (!(bytes < 9.2e18)) fail(node, shown(node) + " is too large");
     return static_cast<int64_t>(bytes);
@@ -189,9 +195,29 @@ std::vector<std::string> read_command(const Node& node) {
     return shell_words(node);
 }
 
+bool is_entry_name(const std::string& text) {
+    return !text.empty() && text.size() <= 200 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    });
+}
+
 bool is_ipv4(const std::string& text) {
     in_addr address{};
     return ::inet_pton(AF_INET, text.c_str(), &address) == 1;
+}
+
+bool subnet_holds(const std::string& subnet, const std::string& address) {
+    size_t slash = subnet.find('/');
+    in_addr base{}, wanted{};
+    int64_t bits = 0;
+    if (slash == std::string::npos || ::inet_pton(AF_INET, subnet.substr(0, slash).c_str(), &base) != 1 ||
+        ::inet_pton(AF_INET, address.c_str(), &wanted) != 1 || !parse_integer(std::string_view(subnet).substr(slash + 1), 10, bits) ||
+        bits < 0 || bits > 30) {
+        return false;
+    }
+    uint32_t mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
+    uint32_t host = ntohl(wanted.s_addr) & ~mask;
+    return (ntohl(base.s_addr) & mask) == (ntohl(wanted.s_addr) & mask) && host != 0 && host != ~mask;
 }
 
 bool is_ip(const std::string& text) {

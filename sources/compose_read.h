@@ -35,7 +35,11 @@ std::map<std::string, std::string> read_map(const yaml::Node& node);
 /// A list as it is; a string is split into words as a shell would.
 std::vector<std::string> read_command(const yaml::Node& node);
 
+/// What services, networks, volumes, secrets and configs are called (compose-spec.json): up to 200 of `[a-zA-Z0-9._-]`.
+bool is_entry_name(const std::string& text);
 bool is_ipv4(const std::string& text);
+/// Whether a host of this IPv4 subnet (`172.28.0.0/16`) may have the address; false for malformed ones.
+bool subnet_holds(const std::string& subnet, const std::string& address);
 /// IPv4 or IPv6.
 bool is_ip(const std::string& text);
 

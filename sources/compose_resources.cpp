@@ -1,4 +1,5 @@
 #include "base/digest.h"
+#include "base/error.h"
 #include "sources/compose_keys.h"
 #include "sources/compose_load.h"
 
@@ -6,7 +7,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <cstring>
+#include <optional>
 
 // The top-level networks, volumes, secrets and configs.
 
@@ -23,9 +27,20 @@ void each(const Node& file, std::string_view section, Read&& read) {
     with(file, section, [&](const Node& all) {
         if (!all.is_map()) fail(all, "must be a mapping");
         for (const auto& [key, value] : all.entries) {
-            if (!key.starts_with("x-")) read(key, value);
+            if (!is_entry_name(key)) fail(value, "a name consists of letters, digits, dots, hyphens and underscores");
+            read(key, value);
         }
     });
+}
+
+/// What Docker takes for a name.
+std::string read_name(const Node& node) {
+    auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+    std::string name = read_string(node);
+    bool good = name.size() >= 2 && name.size() <= 255 && alphanumeric(name[0]) &&
+                std::all_of(name.begin(), name.end(), [&](char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
+    if (!good) fail(node, fmt::format("invalid name \"{}\", only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name));
+    return name;
 }
 
 /// `external: true`, or the old `external: {name: x}`.
@@ -36,12 +51,9 @@ bool read_external(const Node& node, std::string& name) {
         if (!value.is_map()) return;
         external = true;
         check_keys(value, KeyTable{{"name"}, {}});
-        with(value, "name", [&](const Node& given) { name = read_string(given); });
+        with(value, "name", [&](const Node& given) { name = read_name(given); });
     });
-    with(node, "name", [&](const Node& value) {
-        name = read_string(value);
-        if (name.empty()) fail(value, "must not be empty");
-    });
+    with(node, "name", [&](const Node& value) { name = read_name(value); });
     return external;
 }
 
@@ -56,14 +68,27 @@ void check_external(const Node& node, const char* what) {
 
 std::string read_subnet(const Node& node) {
     std::string text = read_string(node);
+    if (text.find(':') != std::string::npos) fail(node, fmt::format("the IPv6 subnet \"{}\" is not supported yet", text));
     size_t slash = text.find('/');
     int bits = -1;
     if (slash != std::string::npos) {
         auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
         if (error != std::errc() || end != text.data() + text.size()) bits = -1;
     }
-    if (text.find(':') != std::string::npos) fail(node, fmt::format("the IPv6 subnet \"{}\" is not supported yet", text));
-    if (bits < 0 || bits > 32 || !is_ipv4(text.substr(0, slash))) fail(node, fmt::format("\"{}\" is not a subnet", text), "write it as 172.28.0.0/16");
+    in_addr base{};
+    if (bits < 0 || bits > 32 || ::inet_pton(AF_INET, text.substr(0, slash).c_str(), &base) != 1) {
+        fail(node, fmt::format("\"{}\" is not a subnet", text), "write it as 172.28.0.0/16");
+    }
+    if (bits > 30) fail(node, fmt::format("the subnet {} has no room for containers", text));
+    uint32_t address = ntohl(base.s_addr), mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
+    if (address & ~mask) {
+        base.s_addr = htonl(address & mask);
+        std::array<char, INET_ADDRSTRLEN> meant{};
+        fail(node, fmt::format("the subnet {} should be {}/{}", text, ::inet_ntop(AF_INET, &base, meant.data(), meant.size()), bits));
+    }
+    // This network, loopback, multicast and above.
+    uint32_t first = address >> 24, last = (address | ~mask) >> 24;
+    if (first == 0 || (first <= 127 && last >= 127) || last >= 224) fail(node, fmt::format("the subnet {} can't be used for containers", text));
     return text;
 }
 
@@ -80,9 +105,29 @@ void read_ipam(const Node& node, Network& network) {
                 network.gateway = read_string(value);
                 if (!is_ipv4(network.gateway)) fail(value, fmt::format("\"{}\" is not an IPv4 address", network.gateway));
                 if (network.subnet.empty()) fail(value, "needs a subnet");
+                if (!subnet_holds(network.subnet, network.gateway)) fail(value, fmt::format("{} is not in the subnet {}", network.gateway, network.subnet));
             });
         }
     });
+}
+
+std::map<std::string, std::string> read_network_options(const Node& node) {
+    std::map<std::string, std::string> options = read_map(node);
+    for (const auto& [name, value] : options) {
+        const Node& at = *node.find(name);
+        if (name == "com.docker.network.driver.mtu") {
+            (void)read_integer(at, 68, 65535);
+        } else if (name == "com.docker.network.bridge.name") {
+            bool odd = value.empty() || value.size() > 15 || value == "." || value == ".." ||
+                       std::any_of(value.begin(), value.end(), [](char c) { return c <= ' ' || c > '~' || std::strchr("/:\"%", c); });
+            if (odd) fail(at, fmt::format("\"{}\" is not a bridge's name", value));
+        } else if (name == "com.docker.network.bridge.enable_icc" || name == "com.docker.network.bridge.enable_ip_masquerade") {
+            if (value != "true") fail(at, fmt::format("the value \"{}\" is not supported yet", value));
+        } else {
+            fail(at, "the network option is not supported yet");
+        }
+    }
+    return options;
 }
 
 Network read_network(const std::string& key, const Node& node, const Project& project) {
@@ -93,12 +138,13 @@ Network read_network(const std::string& key, const Node& node, const Project& pr
     check_keys(node, keys::network);
     std::string name;
     network.external = read_external(node, name);
-    if (network.external) {
-        check_external(node, "network");
-        network.name = name.empty() ? key : name;
-        return network;
-    }
+    if (network.external) check_external(node, "network");
+    if (network.external && name.empty()) network.name = key;
     if (!name.empty()) network.name = name;
+    if (network.name == "host" || network.name == "none") {
+        fail(node, fmt::format("the network {} is not supported yet here", network.name), fmt::format("give services network_mode: {}", network.name));
+    }
+    if (network.external) return network;
     with(node, "internal", [&](const Node& value) { network.internal = read_bool(value); });
     with(node, "driver", [&](const Node& value) {
         network.driver = read_string(value);
@@ -107,7 +153,7 @@ Network read_network(const std::string& key, const Node& node, const Project& pr
         }
         network.driver = "bridge";
     });
-    with(node, "driver_opts", [&](const Node& value) { network.driver_opts = read_map(value); });
+    with(node, "driver_opts", [&](const Node& value) { network.driver_opts = read_network_options(value); });
     with(node, "labels", [&](const Node& value) { network.labels = read_map(value); });
     with(node, "ipam", [&](const Node& value) { read_ipam(value, network); });
     return network;
@@ -127,13 +173,40 @@ Volume read_volume(const std::string& key, const Node& node, const Project& proj
         return volume;
     }
     if (!name.empty()) volume.name = name;
-    with(node, "driver", [&](const Node& value) { volume.driver = read_string(value); });
-    with(node, "driver_opts", [&](const Node& value) { volume.driver_opts = read_map(value); });
+    with(node, "driver", [&](const Node& value) {
+        volume.driver = read_string(value);
+        if (volume.driver != "local" && volume.driver != "default" && !volume.driver.empty()) {
+            fail(value, fmt::format("the volume driver \"{}\" is not supported yet", volume.driver));
+        }
+        volume.driver = "local";
+    });
+    with(node, "driver_opts", [&](const Node& value) {
+        volume.driver_opts = read_map(value);
+        if (!value.entries.empty()) fail(value.entries[0].second, "the volume option is not supported yet");
+    });
     with(node, "labels", [&](const Node& value) { volume.labels = read_map(value); });
     return volume;
 }
 
-FileSource read_file_source(Loading& loading, const std::string& key, const Node& node) {
+/// The file's bytes count only where a service uses it: elsewhere it need not be there.
+void read_file(Loading& loading, const Node& node, bool used, FileSource& source) {
+    std::string path = read_string(node);
+    source.path = resolve_file(loading, node, path);
+    if (!used) return;
+    source.content_digest = Digest::of(read_project_file(loading, node, path)).str();
+    if (!loading.files.confined()) return;
+    // The name that is mounted must not lead out of the tree over a link.
+    std::optional<ProjectFiles::Found> found;
+    try {
+        found = loading.files.find(source.path);
+    } catch (const Error& e) {
+        fail(node, e.what());
+    }
+    if (!found) fail(node, fmt::format("{} not found", loading.files.shown(source.path)));
+    source.path = found->path;
+}
+
+FileSource read_file_source(Loading& loading, const std::string& key, const Node& node, bool used) {
     FileSource source;
     source.key = key;
     with(node, "external", [](const Node& value) {
@@ -143,18 +216,15 @@ FileSource read_file_source(Loading& loading, const std::string& key, const Node
     int given = 0;
     with(node, "file", [&](const Node& value) {
         ++given;
-        std::string path = read_string(value);
-        std::string content = read_project_file(loading, value, path);
-        source.path = resolve_file(loading, value, path);
-        // The name that is mounted must not lead out of the tree over a link.
-        if (loading.files.confined()) source.path = loading.files.find(source.path)->path;
-        source.content_digest = Digest::of(content).str();
+        read_file(loading, value, used, source);
     });
     with(node, "environment", [&](const Node& value) {
         ++given;
-        auto found = loading.variables.find(read_string(value));
-        if (found == loading.variables.end()) fail(value, fmt::format("environment variable \"{}\" is not set", value.text));
-        source.content = found->second;
+        std::string name = read_string(value);
+        const std::string* found = value.tag == kResolved ? &value.text : find_variable(loading, value, name);
+        if (!used) return;
+        if (!found) fail(value, fmt::format("environment variable \"{}\" is not set", name));
+        source.content = *found;
         spend(loading, value, source.content.size());
         source.content_digest = Digest::of(source.content).str();
     });
@@ -192,11 +262,13 @@ void read_file_sources(Loading& loading, const Node& file, Project& project) {
     };
     each(file, "secrets", [&](const std::string& key, const Node& node) {
         check_keys(node, keys::secret);
-        if (used(&Service::secrets, key)) project.secrets[key] = read_file_source(loading, key, node);
+        FileSource source = read_file_source(loading, key, node, used(&Service::secrets, key));
+        project.secrets[key] = std::move(source);
     });
     each(file, "configs", [&](const std::string& key, const Node& node) {
         check_keys(node, keys::config);
-        if (used(&Service::configs, key)) project.configs[key] = read_file_source(loading, key, node);
+        FileSource source = read_file_source(loading, key, node, used(&Service::configs, key));
+        project.configs[key] = std::move(source);
     });
 }
 

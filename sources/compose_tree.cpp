@@ -2,7 +2,9 @@
 
 #include "base/error.h"
 #include "sources/compose_interpolate.h"
+#include "sources/compose_keys.h"
 #include "sources/compose_merge.h"
+#include "sources/utf8.h"
 
 #include <fmt/format.h>
 
@@ -29,6 +31,8 @@ void interpolate_below(Loading& loading, Node& node, size_t& spent) {
     } catch (const Error& e) {
         fail(node, e.what(), e.hint());
     }
+    // Only a variable of the environment can have brought it in.
+    if (!is_utf8(node.text)) fail(node, "a variable in it is not valid UTF-8");
     spent += node.text.size();
     if (spent > yaml::kTextLimit) fail(node, fmt::format("variables expand to more than {} bytes", yaml::kTextLimit));
 }
@@ -46,23 +50,33 @@ void interpolate_tree(Loading& loading, Node& node) {
     interpolate_below(loading, node, spent);
 }
 
-Node load_file(Loading& loading, const std::string& path, const Node* from) {
-    std::string shown = loading.files.shown(path);
+Node parse_file(Loading& loading, const std::string& path, const Node* from) {
     std::string text;
     try {
-        if (++loading.trees > kTreeLimit) throw Error(Code::invalid_argument, fmt::format("more than {} files are extended or included", kTreeLimit));
         text = loading.files.read(path, yaml::kFileLimit);
     } catch (const Error& e) {
-        std::string what = e.code() == Code::not_found ? shown + " not found" : e.what();
-        if (from) fail(*from, what);
-        throw Error(e.code(), what, e.hint());
+        if (!from) throw;
+        fail(*from, e.what());
     }
-    Node file = yaml::parse(text, shown);
+    return yaml::parse(text, loading.files.shown(path));
+}
+
+Node load_file(Loading& loading, const std::string& path, const Node* from) {
+    Node file = parse_file(loading, path, from);
+    if (++loading.trees > kTreeLimit) fail(from ? *from : file, fmt::format("more than {} files are extended or included", kTreeLimit));
     if (file.is_null()) fail(file, "empty compose file");
     if (!file.is_map()) fail(file, "top-level object must be a mapping");
+    // In each file, as only parts of those that are extended or included get further.
+    check_keys(file, keys::project);
+    for (const char* section : {"services", "networks", "volumes", "secrets", "configs"}) {
+        with(file, section, [](const Node& all) {
+            if (!all.is_map()) fail(all, "must be a mapping");
+        });
+    }
     check_count(file);
     interpolate_tree(loading, file);
     normalize_services(file);
+    spend(loading, file, yaml::count_bytes(file));
     return file;
 }
 

@@ -11,7 +11,10 @@ inline constexpr size_t kTreeLimit = 200;
 /// at `folder`.
 yaml::Node load_tree(Loading& loading, const std::vector<std::string>& files, const std::string& folder);
 
-/// One file: parsed, variables replaced, short forms rewritten. Fails at `from` (or as not_found) if it isn't there.
+/// One file as it is. Fails at `from` (or as not_found) if it isn't there.
+yaml::Node parse_file(Loading& loading, const std::string& path, const yaml::Node* from = nullptr);
+
+/// The same with its variables replaced and short forms rewritten.
 yaml::Node load_file(Loading& loading, const std::string& path, const yaml::Node* from = nullptr);
 
 /// Replaces the variables in every string value.

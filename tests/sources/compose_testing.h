@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace kedge::sources {
 
@@ -30,7 +32,9 @@ struct ComposeTest : testing::Test {
     void write(const std::string& name, const std::string& text, unsigned mode = 0644) {
         Fd folder = open_at(AT_FDCWD, input.directory, O_RDONLY | O_DIRECTORY);
         if (size_t slash = name.rfind('/'); slash != std::string::npos) make_folders(folder.get(), name.substr(0, slash));
-        Fd file = open_at(folder.get(), name, O_WRONLY | O_CREAT | O_TRUNC, mode);
+        // Not truncated: ext4 flushes a truncated file when it is closed.
+        (void)::unlinkat(folder.get(), name.c_str(), 0);
+        Fd file = open_at(folder.get(), name, O_WRONLY | O_CREAT | O_EXCL, mode);
         write_all(file.get(), text);
     }
 
@@ -52,12 +56,22 @@ struct ComposeTest : testing::Test {
             load_compose(input);
             return "";
         } catch (const Error& e) {
+            // What is wrong with the text stays wrong: nothing here is tried again.
             EXPECT_TRUE(e.code() == Code::invalid_argument || e.code() == Code::not_found) << e.what();
             return e.what();
         }
     }
 
     std::string service_error(const std::string& body) { return error("services:\n  web:\n    image: app\n" + indented(body)); }
+
+    /// Each of `cases` is the body of a service and what loading says about it after `compose.yaml:`.
+    void expect_service_errors(const std::vector<std::pair<std::string, std::string>>& cases) {
+        for (const auto& [body, wanted] : cases) EXPECT_EQ(service_error(body), "compose.yaml:" + wanted) << body;
+    }
+    /// The same with whole files.
+    void expect_errors(const std::vector<std::pair<std::string, std::string>>& cases) {
+        for (const auto& [text, wanted] : cases) EXPECT_EQ(error(text), "compose.yaml:" + wanted) << text;
+    }
 
     static std::string indented(const std::string& body) {
         std::string result;
