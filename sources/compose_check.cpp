@@ -28,7 +28,9 @@ void check_dependencies(const Node& file, const std::map<std::string, std::vecto
     std::erase_if(service.depends_on, [&](const Dependency& d) { return !d.required && !project.services.contains(d.service); });
     for (const Dependency& dependency : service.depends_on) {
         if (project.services.contains(dependency.service)) continue;
-        const Node& at = nearest(file, {"services", service.name, "depends_on", dependency.service});
+        bool by_network = service.network_mode == "service:" + dependency.service;
+        const Node& at = by_network ? nearest(file, {"services", service.name, "network_mode"})
+                                    : nearest(file, {"services", service.name, "depends_on", dependency.service});
         if (auto found = disabled.find(dependency.service); found != disabled.end()) {
             fail(at, fmt::format("service \"{}\" is required by \"{}\" but is disabled. Can be enabled by profiles [{}]",
                                  dependency.service, service.name, fmt::join(found->second, " ")));
@@ -61,39 +63,25 @@ void check_references(const Node& file, const Project& project, const Service& s
     for (const FileUse& use : service.configs) check("config", "configs", use.source, project.configs);
 }
 
-void check_targets(const Node& file, const Service& service) {
-    std::set<std::string> targets;
-    auto add = [&](const char* list, const std::string& target) {
-        if (!targets.insert(target).second) fail(nearest(file, {"services", service.name, list}), fmt::format("duplicate mount point: {}", target));
-    };
-    for (const VolumeMount& mount : service.volumes) add("volumes", mount.target);
-    for (const FileUse& use : service.secrets) add("secrets", use.target);
-    for (const FileUse& use : service.configs) add("configs", use.target);
-}
-
-void check_replicas(const Node& file, const Service& service) {
-    if (service.replicas < 2) return;
-    const Node& node = nearest(file, {"services", service.name});
-    if (!service.container_name.empty()) {
-        fail(*node.find("container_name"), fmt::format("can't set container_name and {} as container name must be unique",
-                                                       node.find("scale") ? "scale" : "deploy.replicas"));
-    }
-    for (const Port& port : service.ports) {
-        int available = port.published_last ? port.published_last - port.published + 1 : 1;
-        if (port.published == 0 || available >= service.replicas) continue;
-        fail(nearest(node, {"ports"}), fmt::format("{} replicas can't share the host port {}", service.replicas, port.published),
-             "publish a range that is long enough, or no fixed port");
+/// An address in a network needs the network's subnet to be known.
+void check_addresses(const Node& file, const Project& project, const Service& service) {
+    for (const NetworkUse& use : service.networks) {
+        const Network& network = project.networks.at(use.network);
+        if (use.ipv4_address.empty() || network.external) continue;
+        const Node& at = nearest(file, {"services", service.name, "networks", use.network, "ipv4_address"});
+        if (network.subnet.empty()) fail(at, fmt::format("the network {} has no subnet of its own", use.network), "give it one under networks.*.ipam.config");
+        if (!subnet_holds(network.subnet, use.ipv4_address)) fail(at, fmt::format("{} is not in the subnet {}", use.ipv4_address, network.subnet));
     }
 }
 
 /// Depth first; `path` holds the services on the way.
 void visit(const Node& file, const Project& project, const std::string& name, std::set<std::string>& done, std::vector<std::string>& path) {
+    if (done.contains(name)) return;
     if (auto found = std::find(path.begin(), path.end(), name); found != path.end()) {
         std::vector<std::string> cycle(found, path.end());
         cycle.push_back(name);
         fail(nearest(file, {"services", cycle[0], "depends_on"}), fmt::format("dependency cycle detected: {}", fmt::join(cycle, " -> ")));
     }
-    if (done.contains(name)) return;
     path.push_back(name);
     for (const Dependency& dependency : project.services.at(name).depends_on) {
         visit(file, project, dependency.service, done, path);
@@ -105,6 +93,8 @@ void visit(const Node& file, const Project& project, const std::string& name, st
 void check_container_names(const Node& file, const Project& project) {
     std::map<std::string, std::string> owners;
     for (const auto& [name, service] : project.services) {
+        // `<project>-<service>-<number>`
+        if (project.name.size() + name.size() + 7 > 255) fail(nearest(file, {"services", name}), "its containers' names would be longer than 255 characters");
         if (service.container_name.empty()) continue;
         auto [owner, added] = owners.emplace(service.container_name, name);
         if (added) continue;
@@ -136,13 +126,13 @@ void check_project(const Node& file, const std::map<std::string, std::vector<std
     for (auto& [name, service] : project.services) {
         check_dependencies(file, disabled, project, service);
         check_references(file, project, service);
-        check_targets(file, service);
-        check_replicas(file, service);
+        check_addresses(file, project, service);
     }
     std::set<std::string> done;
     std::vector<std::string> path;
     for (const auto& [name, service] : project.services) visit(file, project, name, done, path);
     check_container_names(file, project);
+    check_ports(file, project);
     drop_unused(project);
 }
 

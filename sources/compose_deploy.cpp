@@ -62,14 +62,14 @@ std::string read_restart_policy(const Node& node) {
 
 }  // namespace
 
-void read_deploy(Loading& loading, const Node& node, Service& service) {
+void read_deploy(Loading& loading, const Node& node, Service& service, bool scaled) {
     check_keys(node, keys::deploy);
     with(node, "mode", [](const Node& value) {
         if (read_string(value) != "replicated") fail(value, fmt::format("the mode \"{}\" is not supported yet", value.text));
     });
     with(node, "replicas", [&](const Node& value) {
         int replicas = static_cast<int>(read_integer(value, 0, 1000));
-        if (service.replicas != 1 && service.replicas != replicas) {
+        if (scaled && service.replicas != replicas) {
             fail(value, "can't set distinct values on 'scale' and 'deploy.replicas'");
         }
         service.replicas = replicas;

@@ -55,7 +55,8 @@ Service read_service(Loading& loading, const std::string& name, const yaml::Node
 VolumeMount read_mount(const Loading& loading, const yaml::Node& node);
 /// A mount's target in the container: absolute, not the root. It comes back without `.` and `..`.
 std::string read_target(const yaml::Node& node, const std::string& text);
-void read_deploy(Loading& loading, const yaml::Node& node, Service& service);
+/// `scaled`: the service has `scale` too.
+void read_deploy(Loading& loading, const yaml::Node& node, Service& service, bool scaled);
 std::optional<Probe> read_probe(const yaml::Node& node);
 std::map<std::string, std::string> read_environment(Loading& loading, const yaml::Node& service);
 
@@ -63,6 +64,10 @@ void read_networks(const yaml::Node& file, Project& project);
 void read_volumes(const yaml::Node& file, Project& project);
 void read_file_sources(Loading& loading, const yaml::Node& file, Project& project);
 
+/// What one service shows: limits that contradict each other, two mounts at one place, replicas of what there can be only one of.
+void check_service(const yaml::Node& node, const Service& service);
+/// Host ports that two containers can't have at the same time.
+void check_ports(const yaml::Node& file, const Project& project);
 /// What only the whole project shows: references, cycles, names in use twice, and what no service uses, which is left out.
 /// `disabled`: services of inactive profiles, with their profiles.
 void check_project(const yaml::Node& file, const std::map<std::string, std::vector<std::string>>& disabled, Project& project);
