@@ -23,17 +23,19 @@ const Node& nearest(const Node& file, std::initializer_list<std::string_view> pa
     return *node;
 }
 
-void check_dependencies(const Node& file, const std::map<std::string, std::vector<std::string>>& disabled, Project& project,
-                        Service& service) {
-    std::erase_if(service.depends_on, [&](const Dependency& d) { return !d.required && !project.services.contains(d.service); });
+void check_dependencies(const Node& file, const std::map<std::string, std::vector<std::string>>& disabled,
+                        Project& project, Service& service) {
+    std::erase_if(service.depends_on,
+                  [&](const Dependency& d) { return !d.required && !project.services.contains(d.service); });
     for (const Dependency& dependency : service.depends_on) {
         if (project.services.contains(dependency.service)) continue;
         bool by_network = service.network_mode == "service:" + dependency.service;
         const Node& at = by_network ? nearest(file, {"services", service.name, "network_mode"})
                                     : nearest(file, {"services", service.name, "depends_on", dependency.service});
         if (auto found = disabled.find(dependency.service); found != disabled.end()) {
-            fail(at, fmt::format("service \"{}\" is required by \"{}\" but is disabled. Can be enabled by profiles [{}]",
-                                 dependency.service, service.name, fmt::join(found->second, " ")));
+            fail(at,
+                 fmt::format("service \"{}\" is required by \"{}\" but is disabled. Can be enabled by profiles [{}]",
+                             dependency.service, service.name, fmt::join(found->second, " ")));
         }
         fail(at, fmt::format("service \"{}\" depends on undefined service \"{}\"", service.name, dependency.service));
     }
@@ -69,18 +71,23 @@ void check_addresses(const Node& file, const Project& project, const Service& se
         const Network& network = project.networks.at(use.network);
         if (use.ipv4_address.empty() || network.external) continue;
         const Node& at = nearest(file, {"services", service.name, "networks", use.network, "ipv4_address"});
-        if (network.subnet.empty()) fail(at, fmt::format("the network {} has no subnet of its own", use.network), "give it one under networks.*.ipam.config");
-        if (!subnet_holds(network.subnet, use.ipv4_address)) fail(at, fmt::format("{} is not in the subnet {}", use.ipv4_address, network.subnet));
+        if (network.subnet.empty())
+            fail(at, fmt::format("the network {} has no subnet of its own", use.network),
+                 "give it one under networks.*.ipam.config");
+        if (!subnet_holds(network.subnet, use.ipv4_address))
+            fail(at, fmt::format("{} is not in the subnet {}", use.ipv4_address, network.subnet));
     }
 }
 
 /// Depth first; `path` holds the services on the way.
-void visit(const Node& file, const Project& project, const std::string& name, std::set<std::string>& done, std::vector<std::string>& path) {
+void visit(const Node& file, const Project& project, const std::string& name, std::set<std::string>& done,
+           std::vector<std::string>& path) {
     if (done.contains(name)) return;
     if (auto found = std::find(path.begin(), path.end(), name); found != path.end()) {
         std::vector<std::string> cycle(found, path.end());
         cycle.push_back(name);
-        fail(nearest(file, {"services", cycle[0], "depends_on"}), fmt::format("dependency cycle detected: {}", fmt::join(cycle, " -> ")));
+        fail(nearest(file, {"services", cycle[0], "depends_on"}),
+             fmt::format("dependency cycle detected: {}", fmt::join(cycle, " -> ")));
     }
     path.push_back(name);
     for (const Dependency& dependency : project.services.at(name).depends_on) {
@@ -94,12 +101,14 @@ void check_container_names(const Node& file, const Project& project) {
     std::map<std::string, std::string> owners;
     for (const auto& [name, service] : project.services) {
         // `<project>-<service>-<number>`
-        if (project.name.size() + name.size() + 7 > 255) fail(nearest(file, {"services", name}), "its containers' names would be longer than 255 characters");
+        if (project.name.size() + name.size() + 7 > 255)
+            fail(nearest(file, {"services", name}), "its containers' names would be longer than 255 characters");
         if (service.container_name.empty()) continue;
         auto [owner, added] = owners.emplace(service.container_name, name);
         if (added) continue;
         fail(nearest(file, {"services", name, "container_name"}),
-             fmt::format("container name \"{}\" is already in use by service {}", service.container_name, owner->second));
+             fmt::format("container name \"{}\" is already in use by service {}", service.container_name,
+                         owner->second));
     }
 }
 
@@ -122,7 +131,8 @@ void drop_unused(Project& project) {
 
 }  // namespace
 
-void check_project(const Node& file, const std::map<std::string, std::vector<std::string>>& disabled, Project& project) {
+void check_project(const Node& file, const std::map<std::string, std::vector<std::string>>& disabled,
+                   Project& project) {
     for (auto& [name, service] : project.services) {
         check_dependencies(file, disabled, project, service);
         check_references(file, project, service);

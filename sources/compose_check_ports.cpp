@@ -53,8 +53,9 @@ void check_ports(const Node& file, const Project& project) {
                 bool same = is_any(port.host_ip) || is_any(*other.address) || port.host_ip == *other.address;
                 bool in_turn = name != *other.service && (jobs.contains(name) || jobs.contains(*other.service));
                 if (!same || in_turn) continue;
-                fail(ports_of(file, name), fmt::format("the host port {}/{} is already published by {}", port.published, port.protocol,
-                                                       name == *other.service ? "another entry" : "service " + *other.service));
+                fail(ports_of(file, name),
+                     fmt::format("the host port {}/{} is already published by {}", port.published, port.protocol,
+                                 name == *other.service ? "another entry" : "service " + *other.service));
             }
             others.push_back({&name, &port.host_ip});
         }

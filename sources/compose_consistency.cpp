@@ -29,7 +29,8 @@ void check_memory(const Node& node, const Service& service) {
         fail(at(node, "memswap_limit"), "is memory and swap together, so it must not be less than the memory limit");
     }
     if (service.mem_limit > 0 && service.mem_reservation > service.mem_limit) {
-        fail(at(node, node.find("mem_reservation") ? "mem_reservation" : "deploy"), "the memory reservation is above the limit");
+        fail(at(node, node.find("mem_reservation") ? "mem_reservation" : "deploy"),
+             "the memory reservation is above the limit");
     }
 }
 
@@ -37,7 +38,9 @@ void check_memory(const Node& node, const Service& service) {
 void check_network_mode(const Node& node, const Service& service) {
     const std::string& mode = service.network_mode;
     if (mode.empty()) return;
-    auto refuse = [&](const char* key) { fail(at(node, key), fmt::format("has no meaning with the network mode \"{}\"", mode)); };
+    auto refuse = [&](const char* key) {
+        fail(at(node, key), fmt::format("has no meaning with the network mode \"{}\"", mode));
+    };
     if (!service.ports.empty()) refuse("ports");
     bool joins = mode != "none" && mode != "host";
     if (joins && !service.hostname.empty()) refuse("hostname");
@@ -46,7 +49,8 @@ void check_network_mode(const Node& node, const Service& service) {
     if (joins && !service.dns_search.empty()) refuse("dns_search");
     if (joins && !service.extra_hosts.empty()) refuse("extra_hosts");
     for (const auto& [name, value] : service.sysctls) {
-        if (mode != "none" && name.starts_with("net.")) fail(*at(node, "sysctls").find(name), fmt::format("has no meaning with the network mode \"{}\"", mode));
+        if (mode != "none" && name.starts_with("net."))
+            fail(*at(node, "sysctls").find(name), fmt::format("has no meaning with the network mode \"{}\"", mode));
     }
 }
 
@@ -70,13 +74,15 @@ void check_replicas(const Node& node, const Service& service) {
     for (const Port& port : service.ports) {
         int available = port.published_last ? port.published_last - port.published + 1 : 1;
         if (port.published == 0 || available >= service.replicas) continue;
-        fail(at(node, "ports"), fmt::format("{} replicas can't share the host port {}", service.replicas, port.published),
+        fail(at(node, "ports"),
+             fmt::format("{} replicas can't share the host port {}", service.replicas, port.published),
              "publish a range that is long enough, or no fixed port");
     }
     for (const NetworkUse& use : service.networks) {
         if (use.ipv4_address.empty()) continue;
         const Node* network = at(node, "networks").find(use.network);
-        fail(network ? at(*network, "ipv4_address") : node, fmt::format("{} replicas can't share the address {}", service.replicas, use.ipv4_address));
+        fail(network ? at(*network, "ipv4_address") : node,
+             fmt::format("{} replicas can't share the address {}", service.replicas, use.ipv4_address));
     }
 }
 

@@ -12,7 +12,8 @@ namespace {
 
 UpdateConfig read_update(const Node& node, UpdateConfig config, std::initializer_list<std::string_view> actions) {
     check_keys(node, keys::deploy_update);
-    with(node, "parallelism", [&](const Node& value) { config.parallelism = static_cast<int>(read_integer(value, 0, 1000)); });
+    with(node, "parallelism",
+         [&](const Node& value) { config.parallelism = static_cast<int>(read_integer(value, 0, 1000)); });
     with(node, "delay", [&](const Node& value) { config.delay = read_duration(value); });
     with(node, "failure_action", [&](const Node& value) { config.failure_action = read_one_of(value, actions); });
     with(node, "monitor", [&](const Node& value) { config.monitor = read_duration(value); });
@@ -34,9 +35,15 @@ void read_resources(const Node& node, Service& service) {
     check_keys(node, keys::deploy_resources);
     with(node, "limits", [&](const Node& limits) {
         check_keys(limits, keys::deploy_limits);
-        with(limits, "cpus", [&](const Node& value) { merge_limit(value, service.cpus, read_number(value, 0, 100000), "cpus", "limits.cpus"); });
-        with(limits, "memory", [&](const Node& value) { merge_limit(value, service.mem_limit, read_size(value), "mem_limit", "limits.memory"); });
-        with(limits, "pids", [&](const Node& value) { merge_limit(value, service.pids_limit, read_integer(value, -1, 1 << 30), "pids_limit", "limits.pids"); });
+        with(limits, "cpus", [&](const Node& value) {
+            merge_limit(value, service.cpus, read_number(value, 0, 100000), "cpus", "limits.cpus");
+        });
+        with(limits, "memory", [&](const Node& value) {
+            merge_limit(value, service.mem_limit, read_size(value), "mem_limit", "limits.memory");
+        });
+        with(limits, "pids", [&](const Node& value) {
+            merge_limit(value, service.pids_limit, read_integer(value, -1, 1 << 30), "pids_limit", "limits.pids");
+        });
     });
     with(node, "reservations", [&](const Node& reservations) {
         check_keys(reservations, keys::deploy_reservations);
@@ -65,7 +72,8 @@ std::string read_restart_policy(const Node& node) {
 void read_deploy(Loading& loading, const Node& node, Service& service, bool scaled) {
     check_keys(node, keys::deploy);
     with(node, "mode", [](const Node& value) {
-        if (read_string(value) != "replicated") fail(value, fmt::format("the mode \"{}\" is not supported yet", value.text));
+        if (read_string(value) != "replicated")
+            fail(value, fmt::format("the mode \"{}\" is not supported yet", value.text));
     });
     with(node, "replicas", [&](const Node& value) {
         int replicas = static_cast<int>(read_integer(value, 0, 1000));
@@ -76,7 +84,8 @@ void read_deploy(Loading& loading, const Node& node, Service& service, bool scal
     });
     with(node, "labels", [&](const Node& value) {
         read_map(value);
-        loading.warnings.insert(yaml::where(value) + ": labels of a service that no container gets; use labels beside image for those");
+        loading.warnings.insert(yaml::where(value) +
+                                ": labels of a service that no container gets; use labels beside image for those");
     });
     with(node, "update_config", [&](const Node& value) {
         service.update_config = read_update(value, service.update_config, {"rollback", "pause", "continue"});

@@ -30,13 +30,15 @@ std::string resolve_file(const Loading& loading, const Node& node, const std::st
     if (!path.starts_with('~')) return resolve_path(loading.files.directory(), path);
     if (loading.files.confined()) fail(node, fmt::format("\"{}\": ~ has no meaning in a repository", path));
     const char* home = ::getenv("HOME");
-    if (!home || !*home || (path.size() > 1 && path[1] != '/')) fail(node, fmt::format("\"{}\": there is no such home folder", path));
+    if (!home || !*home || (path.size() > 1 && path[1] != '/'))
+        fail(node, fmt::format("\"{}\": there is no such home folder", path));
     return resolve_path(home, path.size() > 2 ? path.substr(2) : ".");
 }
 
 void spend(Loading& loading, const Node& node, size_t bytes) {
     loading.bytes += bytes;
-    if (loading.bytes > kBytesLimit) fail(node, fmt::format("the project takes more than {} bytes from files and variables", kBytesLimit));
+    if (loading.bytes > kBytesLimit)
+        fail(node, fmt::format("the project takes more than {} bytes from files and variables", kBytesLimit));
 }
 
 std::string read_project_file(Loading& loading, const Node& node, const std::string& path, size_t limit) {
@@ -91,7 +93,8 @@ std::map<std::string, std::string> parse_raw(const std::string& text, const std:
         ++number;
         if (line.ends_with('\r')) line.pop_back();
         if (!is_utf8(line)) throw Error(Code::invalid_argument, fmt::format("{}:{}: is not valid UTF-8", name, number));
-        if (line.find('\0') != std::string::npos) throw Error(Code::invalid_argument, fmt::format("{}:{}: a zero byte is not allowed", name, number));
+        if (line.find('\0') != std::string::npos)
+            throw Error(Code::invalid_argument, fmt::format("{}:{}: a zero byte is not allowed", name, number));
         size_t equals = line.find('=');
         if (line.empty() || line[0] == '#' || equals == std::string::npos || equals == 0) continue;
         values[line.substr(0, equals)] = line.substr(equals + 1);
@@ -111,7 +114,8 @@ void read_env_files(Loading& loading, const Node& list, const Lookup& known, Var
         std::string text = read_project_file(loading, item, use.path);
         Variables values;
         try {
-            values = use.raw ? parse_raw(text, loading.files.shown(full)) : parse_env_file(text, loading.files.shown(full), known);
+            values = use.raw ? parse_raw(text, loading.files.shown(full))
+                             : parse_env_file(text, loading.files.shown(full), known);
         } catch (const Error& e) {
             fail(item, e.what(), e.hint());
         }

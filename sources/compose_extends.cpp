@@ -42,7 +42,8 @@ public:
         // Many small services may extend a large one.
         spend(loading_, base, yaml::count_bytes(base));
         count_ += yaml::count_nodes(base);
-        if (count_ > yaml::kNodeLimit) fail(base, fmt::format("extended services have more than {} values", yaml::kNodeLimit));
+        if (count_ > yaml::kNodeLimit)
+            fail(base, fmt::format("extended services have more than {} values", yaml::kNodeLimit));
         return base;
     }
 
@@ -111,7 +112,9 @@ void resolve_extends(Loading& loading, Node& file, const std::string& path, cons
 }
 
 void rebase_path(Node& path, const std::string& from, const std::string& to) {
-    if (!path.is_string() || path.text.empty() || path.text.size() > kPathLimit || path.text[0] == '/' || path.text[0] == '~') return;
+    if (!path.is_string() || path.text.empty() || path.text.size() > kPathLimit || path.text[0] == '/' ||
+        path.text[0] == '~')
+        return;
     std::string moved = std::filesystem::path(resolve_path(from, path.text)).lexically_relative(to).string();
     path.text = moved.starts_with("..") ? moved : "./" + moved;
 }

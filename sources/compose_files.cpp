@@ -65,8 +65,9 @@ std::vector<std::string> names_in(int fd) {
 
 /// Names, modes, link targets and bytes, in sorted order; links are not followed.
 void hash_entry(Hasher& hasher, int dirfd, const std::string& name, int depth) {
-    if (depth > kFolderDepth) throw Error(Code::invalid_argument, fmt::format("{}: folders are nested deeper than {}", name, kFolderDepth));
-    struct stat status{};
+    if (depth > kFolderDepth)
+        throw Error(Code::invalid_argument, fmt::format("{}: folders are nested deeper than {}", name, kFolderDepth));
+    struct stat status {};
     if (::fstatat(dirfd, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat " + name);
     hasher.update(fmt::format("{:o} ", status.st_mode));
     if (S_ISLNK(status.st_mode)) {
@@ -75,7 +76,9 @@ void hash_entry(Hasher& hasher, int dirfd, const std::string& name, int depth) {
         // Looked at again once it is open: a pipe that took its place would hold us up.
         Fd file = open_at(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
         if (::fstat(file.get(), &status) != 0) throw_errno("stat " + name);
-        if (!S_ISREG(status.st_mode)) throw Error(Code::invalid_argument, fmt::format("{} is not a regular file any more", printable(name, PATH_MAX)));
+        if (!S_ISREG(status.st_mode))
+            throw Error(Code::invalid_argument,
+                        fmt::format("{} is not a regular file any more", printable(name, PATH_MAX)));
         hash_file(hasher, file.get(), status.st_size);
     } else if (S_ISDIR(status.st_mode)) {
         Fd folder = open_at(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
@@ -113,7 +116,8 @@ ProjectFiles::ProjectFiles(std::string directory, const std::string& confine_to)
 
 std::string ProjectFiles::shown(const std::string& path) const {
     bool below = is_inside(path, directory_) && path != directory_;
-    return printable(below ? std::string_view(path).substr(directory_ == "/" ? 1 : directory_.size() + 1) : path, PATH_MAX);
+    return printable(below ? std::string_view(path).substr(directory_ == "/" ? 1 : directory_.size() + 1) : path,
+                     PATH_MAX);
 }
 
 std::string ProjectFiles::below_root(const std::string& path) const {
@@ -137,9 +141,10 @@ Fd ProjectFiles::open(const std::string& path, int flags) const {
 std::string ProjectFiles::read(const std::string& path, size_t limit) const {
     // Without O_NONBLOCK a named pipe would hold us up.
     Fd file = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-    struct stat status{};
+    struct stat status {};
     if (::fstat(file.get(), &status) != 0) throw_errno("stat " + path);
-    if (!S_ISREG(status.st_mode)) throw Error(Code::invalid_argument, fmt::format("{} is not a regular file", shown(path)));
+    if (!S_ISREG(status.st_mode))
+        throw Error(Code::invalid_argument, fmt::format("{} is not a regular file", shown(path)));
     if (status.st_size > static_cast<int64_t>(limit)) {
         throw Error(Code::invalid_argument, fmt::format("{} is larger than {} bytes", shown(path), limit));
     }
@@ -167,14 +172,17 @@ std::optional<ProjectFiles::Found> ProjectFiles::find(const std::string& path) c
         } catch (const Error&) {
             return std::nullopt;
         }
-        throw Error(Code::invalid_argument, fmt::format("{} is a link that leads nowhere inside the repository", shown(path)));
+        throw Error(Code::invalid_argument,
+                    fmt::format("{} is a link that leads nowhere inside the repository", shown(path)));
     }
     if (!root_) return Found{path, ""};
     // The engine mounts by name and follows links from the machine's root: give it a name without any.
     std::string real = path_of_fd(entry.get());
     std::string root = path_of_fd(root_->fd());
-    if (!is_utf8(real)) throw Error(Code::invalid_argument, fmt::format("{} leads to a name that is not valid UTF-8", shown(path)));
-    if (!is_inside(real, root)) throw Error(Code::invalid_argument, fmt::format("{} lies outside the repository", shown(path)));
+    if (!is_utf8(real))
+        throw Error(Code::invalid_argument, fmt::format("{} leads to a name that is not valid UTF-8", shown(path)));
+    if (!is_inside(real, root))
+        throw Error(Code::invalid_argument, fmt::format("{} lies outside the repository", shown(path)));
     std::string& digest = digests_[real];
     if (digest.empty()) {
         Hasher hasher;

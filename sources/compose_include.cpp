@@ -61,7 +61,8 @@ std::map<std::string, std::string> variables_of(Loading& loading, const Node& no
             for (const auto& [name, value] : loading.variables) known[name] = value;
             std::string text = loading.files.read(file);
             spend(loading, node, text.size());
-            for (auto& [name, value] : parse_env_file(text, loading.files.shown(file), known)) variables[name] = std::move(value);
+            for (auto& [name, value] : parse_env_file(text, loading.files.shown(file), known))
+                variables[name] = std::move(value);
         }
     } catch (const Error& e) {
         fail(node, e.what(), e.hint());
@@ -152,7 +153,8 @@ void resolve_includes(Loading& loading, Node& file, const std::string& folder) {
     if (list.is_null()) return;
     if (!list.is_sequence()) fail(list, "must be a list");
     for (const Node& item : list.items) include_one(loading, file, item, folder);
-    if (yaml::count_nodes(file) > yaml::kNodeLimit) fail(list, fmt::format("the included files have more than {} values", yaml::kNodeLimit));
+    if (yaml::count_nodes(file) > yaml::kNodeLimit)
+        fail(list, fmt::format("the included files have more than {} values", yaml::kNodeLimit));
 }
 
 }  // namespace kedge::sources

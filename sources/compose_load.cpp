@@ -27,8 +27,10 @@ bool is_project_name(const std::string& name) {
 }
 
 std::string invalid_name(const std::string& name) {
-    return fmt::format("invalid project name \"{}\": must consist only of lowercase alphanumeric characters, hyphens, and underscores "
-                       "as well as start with a letter or number", name.substr(0, 200));
+    return fmt::format(
+        "invalid project name \"{}\": must consist only of lowercase alphanumeric characters, hyphens, and underscores "
+        "as well as start with a letter or number",
+        name.substr(0, 200));
 }
 
 std::vector<std::string> split(const std::string& text, char separator) {
@@ -53,7 +55,8 @@ std::map<std::string, std::string> load_variables(const ComposeInput& input, con
         // Later files see what earlier ones set, below the given environment.
         std::map<std::string, std::string> known = variables;
         for (const auto& [name, value] : input.environment) known[name] = value;
-        for (auto& [name, value] : parse_env_file(files.read(path), files.shown(path), known)) variables[name] = std::move(value);
+        for (auto& [name, value] : parse_env_file(files.read(path), files.shown(path), known))
+            variables[name] = std::move(value);
     }
     for (const auto& [name, value] : input.environment) variables[name] = value;
     return variables;
@@ -62,11 +65,13 @@ std::map<std::string, std::string> load_variables(const ComposeInput& input, con
 std::vector<std::string> find_files(const Loading& loading) {
     if (!loading.input.files.empty()) return loading.input.files;
     auto below = [&](const std::string& name) { return resolve_path(loading.files.directory(), name); };
-    if (auto found = loading.variables.find("COMPOSE_FILE"); found != loading.variables.end() && !found->second.empty()) {
+    if (auto found = loading.variables.find("COMPOSE_FILE");
+        found != loading.variables.end() && !found->second.empty()) {
         std::vector<std::string> files;
         auto separator = loading.variables.find("COMPOSE_PATH_SEPARATOR");
         bool other = separator != loading.variables.end() && separator->second.size() == 1;
-        for (const std::string& name : split(found->second, other ? separator->second[0] : ':')) files.push_back(below(name));
+        for (const std::string& name : split(found->second, other ? separator->second[0] : ':'))
+            files.push_back(below(name));
         return files;
     }
     for (const char* stem : {"compose", "docker-compose"}) {
@@ -74,7 +79,8 @@ std::vector<std::string> find_files(const Loading& loading) {
             std::string path = below(std::string(stem) + extension);
             if (!loading.files.exists(path)) continue;
             std::vector<std::string> files{path};
-            for (const char* other : {"compose.override.yml", "compose.override.yaml", "docker-compose.override.yml", "docker-compose.override.yaml"}) {
+            for (const char* other : {"compose.override.yml", "compose.override.yaml", "docker-compose.override.yml",
+                                      "docker-compose.override.yaml"}) {
                 if (files.size() == 1 && loading.files.exists(below(other))) files.push_back(below(other));
             }
             return files;
@@ -89,14 +95,16 @@ void check_names(const Loading& loading, const Project& project) {
     std::vector<std::string> paths = project.files;
     paths.push_back(project.directory);
     for (const std::string& path : paths) {
-        if (!is_utf8(path)) throw Error(Code::invalid_argument, loading.files.shown(path) + ": the path is not valid UTF-8");
+        if (!is_utf8(path))
+            throw Error(Code::invalid_argument, loading.files.shown(path) + ": the path is not valid UTF-8");
     }
 }
 
 /// Before anything else is read: variables may refer to the project's name.
 void choose_name(Loading& loading, Project& project) {
     std::string given = loading.input.project_name;
-    if (auto found = loading.variables.find("COMPOSE_PROJECT_NAME"); given.empty() && found != loading.variables.end()) given = found->second;
+    if (auto found = loading.variables.find("COMPOSE_PROJECT_NAME"); given.empty() && found != loading.variables.end())
+        given = found->second;
     if (!given.empty()) {
         if (!is_project_name(given)) throw Error(Code::invalid_argument, invalid_name(given));
         project.name = given;
@@ -114,7 +122,8 @@ void choose_name(Loading& loading, Project& project) {
     if (!project.name.empty()) return;
     const std::string& directory = loading.files.directory();
     project.name = normalize_project_name(directory.substr(directory.rfind('/') + 1));
-    if (project.name.empty()) throw Error(Code::invalid_argument, "project name must not be empty", "give it with name: in the compose file");
+    if (project.name.empty())
+        throw Error(Code::invalid_argument, "project name must not be empty", "give it with name: in the compose file");
 }
 
 std::vector<std::string> active_profiles(const Loading& loading) {
@@ -125,7 +134,9 @@ std::vector<std::string> active_profiles(const Loading& loading) {
 }
 
 bool is_active(const std::vector<std::string>& wanted, const std::vector<std::string>& active) {
-    auto in_active = [&](const std::string& profile) { return std::find(active.begin(), active.end(), profile) != active.end(); };
+    auto in_active = [&](const std::string& profile) {
+        return std::find(active.begin(), active.end(), profile) != active.end();
+    };
     return wanted.empty() || in_active("*") || std::any_of(wanted.begin(), wanted.end(), in_active);
 }
 

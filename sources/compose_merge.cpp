@@ -108,7 +108,8 @@ struct Path {
 /// Whether the keys of this map are names that people chose, so that `x-` has no meaning in them.
 bool holds_names(const Path& path) {
     for (std::string_view section : {"services", "networks", "volumes", "secrets", "configs"}) {
-        if (path.is({section}) || path.is({section, "*", "labels"}) || path.is({section, "*", "driver_opts"})) return true;
+        if (path.is({section}) || path.is({section, "*", "labels"}) || path.is({section, "*", "driver_opts"}))
+            return true;
     }
     for (std::string_view key : {"environment", "sysctls", "depends_on", "networks", "ulimits"}) {
         if (path.is({"services", "*", key})) return true;
@@ -125,7 +126,8 @@ bool holds_variables(const Path& path) {
 }
 
 bool is_replaced_whole(const Path& path) {
-    return path.is({"services", "*", "command"}) || path.is({"services", "*", "entrypoint"}) || path.is({"services", "*", "healthcheck", "test"});
+    return path.is({"services", "*", "command"}) || path.is({"services", "*", "entrypoint"}) ||
+           path.is({"services", "*", "healthcheck", "test"});
 }
 
 /// What makes two entries of a list the same; empty: nothing does.
@@ -198,8 +200,10 @@ void merge_value(const Path& path, Node& base, Node over) {
     bool replaced = !over.tag.empty() || base.tag == "!reset";
     if (over.tag == "!override") over.tag.clear();
     if (!replaced && over.is_null()) return;
-    if (!replaced && base.is_map() && over.is_map() && !is_other_driver(path, base, over)) return merge_map(path, base, over);
-    if (!replaced && base.is_sequence() && over.is_sequence() && !is_replaced_whole(path)) return merge_list(path, base, over);
+    if (!replaced && base.is_map() && over.is_map() && !is_other_driver(path, base, over))
+        return merge_map(path, base, over);
+    if (!replaced && base.is_sequence() && over.is_sequence() && !is_replaced_whole(path))
+        return merge_list(path, base, over);
     base = std::move(over);
 }
 

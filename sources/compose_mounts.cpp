@@ -33,7 +33,8 @@ void check_data_folder(const Loading& loading, const Node& node, const std::stri
     try {
         (void)ConfinedRoot(AT_FDCWD, loading.input.data_folder).open_strictly(relative, O_PATH);
     } catch (const Error& e) {
-        if (e.code() != Code::not_found) fail(node, fmt::format("\"{}\" in the data folder can't be mounted: {}", relative, e.what()));
+        if (e.code() != Code::not_found)
+            fail(node, fmt::format("\"{}\" in the data folder can't be mounted: {}", relative, e.what()));
     }
 }
 
@@ -41,8 +42,8 @@ void resolve_bind(const Loading& loading, const Node& node, VolumeMount& mount) 
     if (mount.source.empty()) fail(node, "a bind mount needs a source");
     check_path(node, mount.source);
     bool host_path = mount.source.starts_with('/') || mount.source.starts_with('~');
-    std::string path = host_path ? resolve_file(loading, node, mount.source)
-                                 : resolve_path(loading.files.directory(), mount.source);
+    std::string path =
+        host_path ? resolve_file(loading, node, mount.source) : resolve_path(loading.files.directory(), mount.source);
     if (host_path || !loading.files.confined() || loading.inactive) {
         mount.source = path;
         return;
@@ -71,11 +72,15 @@ void read_short_options(const Node& node, const std::string& options, VolumeMoun
         size_t end = std::min(options.find(',', start), options.size());
         std::string option = options.substr(start, end - start);
         start = end + 1;
-        if (option == "ro") mount.read_only = true;
-        else if (option == "nocopy") mount.no_copy = true;
-        else if (is_propagation(option)) mount.propagation = option;
+        if (option == "ro")
+            mount.read_only = true;
+        else if (option == "nocopy")
+            mount.no_copy = true;
+        else if (is_propagation(option))
+            mount.propagation = option;
         // Labels of SELinux and consistency modes mean nothing on the systems that kedge runs on, as with Docker there.
-        else if (option != "rw" && option != "z" && option != "Z" && option != "cached" && option != "delegated" && option != "consistent") {
+        else if (option != "rw" && option != "z" && option != "Z" && option != "cached" && option != "delegated" &&
+                 option != "consistent") {
             fail(node, fmt::format("\"{}\" is not a mount option", option));
         }
     }
@@ -90,12 +95,14 @@ VolumeMount read_short(const Loading& loading, const Node& node) {
         mount.target = text;
         return mount;
     }
-    if (first == 1 && text.substr(2, 1) == "\\") fail(node, fmt::format("\"{}\": paths of Windows are not supported", text));
+    if (first == 1 && text.substr(2, 1) == "\\")
+        fail(node, fmt::format("\"{}\": paths of Windows are not supported", text));
     mount.source = text.substr(0, first);
     mount.target = short_mount_target(text);
     size_t second = text.find(':', first + 1);
     if (second != std::string::npos) read_short_options(node, text.substr(second + 1), mount);
-    if (mount.source.empty() || mount.target.empty()) fail(node, fmt::format("\"{}\" is not a mount", text), "write it as source:target or source:target:ro");
+    if (mount.source.empty() || mount.target.empty())
+        fail(node, fmt::format("\"{}\" is not a mount", text), "write it as source:target or source:target:ro");
     if (is_path(mount.source)) {
         mount.type = "bind";
         mount.create_host_path = true;
@@ -115,7 +122,8 @@ void read_options(const Node& node, VolumeMount& mount) {
         with(bind, "selinux", [](const Node& value) { read_one_of(value, {"z", "Z"}); });
         with(bind, "propagation", [&](const Node& value) {
             mount.propagation = read_string(value);
-            if (!is_propagation(mount.propagation)) fail(value, fmt::format("\"{}\" is not a propagation", mount.propagation));
+            if (!is_propagation(mount.propagation))
+                fail(value, fmt::format("\"{}\" is not a propagation", mount.propagation));
         });
     });
     with(node, "volume", [&](const Node& volume) {

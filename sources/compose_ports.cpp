@@ -37,11 +37,13 @@ std::optional<Range> port_range(std::string_view text) {
 }
 
 [[noreturn]] void not_a_port(const Node& node) {
-    fail(node, fmt::format("\"{}\" is not a port", node.text.substr(0, 200)), "write it as 8080:80, 127.0.0.1:8080:80 or 8080:80/udp");
+    fail(node, fmt::format("\"{}\" is not a port", node.text.substr(0, 200)),
+         "write it as 8080:80, 127.0.0.1:8080:80 or 8080:80/udp");
 }
 
 std::string read_host_ip(const Node& node, const std::string& text) {
-    if (text.find(':') != std::string::npos) fail(node, fmt::format("the IPv6 host address \"{}\" is not supported yet", text));
+    if (text.find(':') != std::string::npos)
+        fail(node, fmt::format("the IPv6 host address \"{}\" is not supported yet", text));
     if (!is_ipv4(text)) fail(node, fmt::format("\"{}\" is not an IP address", text));
     return text;
 }
@@ -75,7 +77,8 @@ Entry read_short(const Node& node) {
 
     std::string host = text.substr(0, last);
     if (host.starts_with('[')) {
-        fail(node, fmt::format("the IPv6 host address \"{}\" is not supported yet", host.substr(0, host.find(']') + 1)));
+        fail(node,
+             fmt::format("the IPv6 host address \"{}\" is not supported yet", host.substr(0, host.find(']') + 1)));
     }
     size_t colon = host.rfind(':');
     if (colon != std::string::npos) {
@@ -151,7 +154,8 @@ void check_expose(const Node& node) {
 std::string port_identity(const Node& node) {
     auto [like, target, published] = read_entry(node);
     Range host = published.value_or(Range{});
-    return fmt::format("{}:{}-{}:{}-{}/{}", like.host_ip, host.first, host.last, target.first, target.last, like.protocol);
+    return fmt::format("{}:{}-{}:{}-{}/{}", like.host_ip, host.first, host.last, target.first, target.last,
+                       like.protocol);
 }
 
 }  // namespace kedge::sources

@@ -23,7 +23,8 @@ namespace {
 constexpr Nanoseconds kLongest = std::chrono::hours(24 * 3653);
 
 std::string lower(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
     return text;
 }
 
@@ -106,7 +107,8 @@ Nanoseconds read_duration(const Node& node) {
 }
 
 int64_t read_size(const Node& node) {
-    if (node.kind != Kind::integer && node.kind != Kind::number && !node.is_string()) fail(node, "must be a size such as 512m");
+    if (node.kind != Kind::integer && node.kind != Kind::number && !node.is_string())
+        fail(node, "must be a size such as 512m");
     bool digit = !node.text.empty() && (std::isdigit(static_cast<unsigned char>(node.text[0])) || node.text[0] == '.');
     const char* begin = node.text.data();
     double value = 0;
@@ -117,7 +119,8 @@ int64_t read_size(const Node& node) {
     if (unit.ends_with('b')) unit.pop_back();
     static constexpr std::string_view kUnits[] = {"", "k", "m", "g", "t", "p"};
     auto found = std::find(std::begin(kUnits), std::end(kUnits), unit);
-    if (!digit || error != std::errc() || found == std::end(kUnits)) fail(node, shown(node) + " is not a size", "write it as 512m or 1.5g");
+    if (!digit || error != std::errc() || found == std::end(kUnits))
+        fail(node, shown(node) + " is not a size", "write it as 512m or 1.5g");
     double bytes = std::ldexp(value, 10 * static_cast<int>(found - std::begin(kUnits)));
     if (!(bytes < 9.2e18)) fail(node, shown(node) + " is too large");
     return static_cast<int64_t>(bytes);
@@ -129,7 +132,8 @@ uint32_t read_mode(const Node& node) {
     bool octal = node.is_string() || text.starts_with('0');
     if (text.starts_with("0o")) text.remove_prefix(2);
     int64_t value = 0;
-    if (!parse_integer(text, octal ? 8 : 10, value) || value < 0 || value > 07777) fail(node, shown(node) + " is not a file mode");
+    if (!parse_integer(text, octal ? 8 : 10, value) || value < 0 || value > 07777)
+        fail(node, shown(node) + " is not a file mode");
     return static_cast<uint32_t>(value);
 }
 
@@ -197,7 +201,8 @@ std::vector<std::string> read_command(const Node& node) {
 
 bool is_entry_name(const std::string& text) {
     return !text.empty() && text.size() <= 200 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' ||
+               c == '.';
     });
 }
 
@@ -211,8 +216,8 @@ bool subnet_holds(const std::string& subnet, const std::string& address) {
     in_addr base{}, wanted{};
     int64_t bits = 0;
     if (slash == std::string::npos || ::inet_pton(AF_INET, subnet.substr(0, slash).c_str(), &base) != 1 ||
-        ::inet_pton(AF_INET, address.c_str(), &wanted) != 1 || !parse_integer(std::string_view(subnet).substr(slash + 1), 10, bits) ||
-        bits < 0 || bits > 30) {
+        ::inet_pton(AF_INET, address.c_str(), &wanted) != 1 ||
+        !parse_integer(std::string_view(subnet).substr(slash + 1), 10, bits) || bits < 0 || bits > 30) {
         return false;
     }
     uint32_t mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);

@@ -12,8 +12,8 @@
 
 namespace kedge::sources {
 
-// Readers of single values. Each throws `file:line: path: what is wrong` for anything else. Where a value comes from a variable it
-// is text, so booleans and numbers are also read from strings, as Compose does.
+// Readers of single values. Each throws `file:line: path: what is wrong` for anything else. Where a value comes from a
+// variable it is text, so booleans and numbers are also read from strings, as Compose does.
 
 std::string read_string(const yaml::Node& node);
 /// A string or number as text: ports, groups.

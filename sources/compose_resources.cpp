@@ -35,10 +35,13 @@ void each(const Node& file, std::string_view section, Read&& read) {
 
 /// What Docker takes for a name.
 std::string read_name(const Node& node) {
-    auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+    auto alphanumeric = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    };
     std::string name = read_string(node);
     bool good = name.size() >= 2 && name.size() <= 255 && alphanumeric(name[0]) &&
-                std::all_of(name.begin(), name.end(), [&](char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
+                std::all_of(name.begin(), name.end(),
+                            [&](char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
     if (!good) fail(node, fmt::format("invalid name \"{}\", only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name));
     return name;
 }
@@ -68,7 +71,8 @@ void check_external(const Node& node, const char* what) {
 
 std::string read_subnet(const Node& node) {
     std::string text = read_string(node);
-    if (text.find(':') != std::string::npos) fail(node, fmt::format("the IPv6 subnet \"{}\" is not supported yet", text));
+    if (text.find(':') != std::string::npos)
+        fail(node, fmt::format("the IPv6 subnet \"{}\" is not supported yet", text));
     size_t slash = text.find('/');
     int bits = -1;
     if (slash != std::string::npos) {
@@ -84,11 +88,13 @@ std::string read_subnet(const Node& node) {
     if (address & ~mask) {
         base.s_addr = htonl(address & mask);
         std::array<char, INET_ADDRSTRLEN> meant{};
-        fail(node, fmt::format("the subnet {} should be {}/{}", text, ::inet_ntop(AF_INET, &base, meant.data(), meant.size()), bits));
+        fail(node, fmt::format("the subnet {} should be {}/{}", text,
+                               ::inet_ntop(AF_INET, &base, meant.data(), meant.size()), bits));
     }
     // This network, loopback, multicast and above.
     uint32_t first = address >> 24, last = (address | ~mask) >> 24;
-    if (first == 0 || (first <= 127 && last >= 127) || last >= 224) fail(node, fmt::format("the subnet {} can't be used for containers", text));
+    if (first == 0 || (first <= 127 && last >= 127) || last >= 224)
+        fail(node, fmt::format("the subnet {} can't be used for containers", text));
     return text;
 }
 
@@ -103,9 +109,11 @@ void read_ipam(const Node& node, Network& network) {
             with(config, "subnet", [&](const Node& value) { network.subnet = read_subnet(value); });
             with(config, "gateway", [&](const Node& value) {
                 network.gateway = read_string(value);
-                if (!is_ipv4(network.gateway)) fail(value, fmt::format("\"{}\" is not an IPv4 address", network.gateway));
+                if (!is_ipv4(network.gateway))
+                    fail(value, fmt::format("\"{}\" is not an IPv4 address", network.gateway));
                 if (network.subnet.empty()) fail(value, "needs a subnet");
-                if (!subnet_holds(network.subnet, network.gateway)) fail(value, fmt::format("{} is not in the subnet {}", network.gateway, network.subnet));
+                if (!subnet_holds(network.subnet, network.gateway))
+                    fail(value, fmt::format("{} is not in the subnet {}", network.gateway, network.subnet));
             });
         }
     });
@@ -119,9 +127,11 @@ std::map<std::string, std::string> read_network_options(const Node& node) {
             (void)read_integer(at, 68, 65535);
         } else if (name == "com.docker.network.bridge.name") {
             bool odd = value.empty() || value.size() > 15 || value == "." || value == ".." ||
-                       std::any_of(value.begin(), value.end(), [](char c) { return c <= ' ' || c > '~' || std::strchr("/:\"%", c); });
+                       std::any_of(value.begin(), value.end(),
+                                   [](char c) { return c <= ' ' || c > '~' || std::strchr("/:\"%", c); });
             if (odd) fail(at, fmt::format("\"{}\" is not a bridge's name", value));
-        } else if (name == "com.docker.network.bridge.enable_icc" || name == "com.docker.network.bridge.enable_ip_masquerade") {
+        } else if (name == "com.docker.network.bridge.enable_icc" ||
+                   name == "com.docker.network.bridge.enable_ip_masquerade") {
             if (value != "true") fail(at, fmt::format("the value \"{}\" is not supported yet", value));
         } else {
             fail(at, "the network option is not supported yet");
@@ -142,7 +152,8 @@ Network read_network(const std::string& key, const Node& node, const Project& pr
     if (network.external && name.empty()) network.name = key;
     if (!name.empty()) network.name = name;
     if (network.name == "host" || network.name == "none") {
-        fail(node, fmt::format("the network {} is not supported yet here", network.name), fmt::format("give services network_mode: {}", network.name));
+        fail(node, fmt::format("the network {} is not supported yet here", network.name),
+             fmt::format("give services network_mode: {}", network.name));
     }
     if (network.external) return network;
     with(node, "internal", [&](const Node& value) { network.internal = read_bool(value); });
@@ -233,14 +244,16 @@ FileSource read_file_source(Loading& loading, const std::string& key, const Node
         source.content = read_string(value);
         source.content_digest = Digest::of(source.content).str();
     });
-    if (given != 1) fail(node, given == 0 ? "has no source: give it a file or environment" : "has more than one source");
+    if (given != 1)
+        fail(node, given == 0 ? "has no source: give it a file or environment" : "has more than one source");
     return source;
 }
 
 }  // namespace
 
 void read_networks(const Node& file, Project& project) {
-    each(file, "networks", [&](const std::string& key, const Node& node) { project.networks[key] = read_network(key, node, project); });
+    each(file, "networks",
+         [&](const std::string& key, const Node& node) { project.networks[key] = read_network(key, node, project); });
     if (!project.networks.contains("default")) {
         Network& network = project.networks["default"];
         network.key = "default";
@@ -249,7 +262,8 @@ void read_networks(const Node& file, Project& project) {
 }
 
 void read_volumes(const Node& file, Project& project) {
-    each(file, "volumes", [&](const std::string& key, const Node& node) { project.volumes[key] = read_volume(key, node, project); });
+    each(file, "volumes",
+         [&](const std::string& key, const Node& node) { project.volumes[key] = read_volume(key, node, project); });
 }
 
 void read_file_sources(Loading& loading, const Node& file, Project& project) {

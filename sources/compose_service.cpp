@@ -29,7 +29,8 @@ std::string read_restart(const Node& node) {
         text.find_first_not_of("0123456789", 11) == std::string::npos) {
         return text;
     }
-    fail(node, fmt::format("\"{}\" is not a restart policy", text), "one of no, always, on-failure, on-failure:3, unless-stopped");
+    fail(node, fmt::format("\"{}\" is not a restart policy", text),
+         "one of no, always, on-failure, on-failure:3, unless-stopped");
 }
 
 Healthcheck read_healthcheck(const Node& node) {
@@ -51,14 +52,18 @@ Healthcheck read_healthcheck(const Node& node) {
             fail(test, fmt::format("{} takes {}", first, first == "CMD" ? "a command" : "one string"));
         }
     });
-    for (auto [key, field] : {std::pair{"interval", &health.interval}, {"timeout", &health.timeout}, {"start_period", &health.start_period},
+    for (auto [key, field] : {std::pair{"interval", &health.interval},
+                              {"timeout", &health.timeout},
+                              {"start_period", &health.start_period},
                               {"start_interval", &health.start_interval}}) {
         with(node, key, [&](const Node& value) {
             *field = read_duration(value);
-            if (*field > Nanoseconds(0) && *field < std::chrono::milliseconds(1)) fail(value, fmt::format("\"{}\" is less than 1ms", value.text));
+            if (*field > Nanoseconds(0) && *field < std::chrono::milliseconds(1))
+                fail(value, fmt::format("\"{}\" is less than 1ms", value.text));
         });
     }
-    with(node, "retries", [&](const Node& value) { health.retries = static_cast<int>(read_integer(value, 0, 1000000)); });
+    with(node, "retries",
+         [&](const Node& value) { health.retries = static_cast<int>(read_integer(value, 0, 1000000)); });
     with(node, "disable", [&](const Node& value) { health.disable = read_bool(value); });
     health.disable = health.disable || (!health.test.empty() && health.test[0] == "NONE");
     if (health.disable) health.test = {"NONE"};
@@ -96,12 +101,14 @@ std::vector<NetworkUse> read_network_uses(const Node& node) {
             with(value, "aliases", [&](const Node& aliases) {
                 use.aliases = read_strings(aliases);
                 for (size_t i = 0; i < use.aliases.size(); ++i) {
-                    if (!is_hostname(use.aliases[i])) fail(aliases.items[i], fmt::format("\"{}\" is not a host's name", use.aliases[i]));
+                    if (!is_hostname(use.aliases[i]))
+                        fail(aliases.items[i], fmt::format("\"{}\" is not a host's name", use.aliases[i]));
                 }
             });
             with(value, "ipv4_address", [&](const Node& address) {
                 use.ipv4_address = read_string(address);
-                if (!is_ipv4(use.ipv4_address)) fail(address, fmt::format("\"{}\" is not an IPv4 address", use.ipv4_address));
+                if (!is_ipv4(use.ipv4_address))
+                    fail(address, fmt::format("\"{}\" is not an IPv4 address", use.ipv4_address));
             });
             with(value, "priority", [&](const Node& priority) {
                 use.priority = static_cast<int>(read_integer(priority, -1000000, 1000000));
@@ -110,7 +117,8 @@ std::vector<NetworkUse> read_network_uses(const Node& node) {
         list.push_back(std::move(use));
     }
     // The first one is the container's way out.
-    std::stable_sort(list.begin(), list.end(), [](const NetworkUse& a, const NetworkUse& b) { return a.priority > b.priority; });
+    std::stable_sort(list.begin(), list.end(),
+                     [](const NetworkUse& a, const NetworkUse& b) { return a.priority > b.priority; });
     return list;
 }
 
@@ -118,7 +126,9 @@ void read_network_mode(const Node& node, Service& service) {
     std::string mode = read_string(node);
     bool of_other = mode.starts_with("service:") || mode.starts_with("container:");
     if (of_other && mode.ends_with(':')) fail(node, fmt::format("\"{}\" names nothing", mode));
-    if (mode != "none" && mode != "host" && !of_other) fail(node, fmt::format("the network mode \"{}\" is not supported yet", mode), "list the network under networks");
+    if (mode != "none" && mode != "host" && !of_other)
+        fail(node, fmt::format("the network mode \"{}\" is not supported yet", mode),
+             "list the network under networks");
     service.network_mode = mode;
     if (!mode.starts_with("service:")) return;
     // Its network is there once that service runs, and gone when it is replaced.
@@ -164,7 +174,8 @@ std::vector<FileUse> read_file_uses(const Node& node, const std::string& folder)
 std::string read_pull_policy(const Node& node) {
     std::string policy = read_string(node);
     if (policy == "if_not_present") return "missing";
-    if (policy == "build" || policy == "refresh" || policy == "daily" || policy == "weekly" || policy.starts_with("every_")) {
+    if (policy == "build" || policy == "refresh" || policy == "daily" || policy == "weekly" ||
+        policy.starts_with("every_")) {
         fail(node, fmt::format("the pull policy \"{}\" is not supported yet", policy));
     }
     return read_one_of(node, {"always", "never", "missing"});
@@ -172,7 +183,8 @@ std::string read_pull_policy(const Node& node) {
 
 void check_security(const Node& node, const std::string& key, const std::string& value) {
     if (key == "no-new-privileges") {
-        if (!value.empty() && value != "true" && value != "false") fail(node, fmt::format("\"{}\" is not true or false", value));
+        if (!value.empty() && value != "true" && value != "false")
+            fail(node, fmt::format("\"{}\" is not true or false", value));
     } else if (key == "systempaths") {
         fail(node, fmt::format("the security option {} is not supported yet", key));
     } else if (key != "seccomp" && key != "apparmor" && key != "label") {
@@ -207,7 +219,8 @@ void read_what_runs(Loading& loading, const Node& node, Service& service) {
         bool odd = std::any_of(service.image.begin(), service.image.end(), [](char c) { return c <= ' ' || c > '~'; });
         if (odd) fail(value, fmt::format("\"{}\" is not an image's name", service.image));
     });
-    if (service.image.empty() && !loading.inactive) fail(node, fmt::format("service \"{}\" has neither an image nor a build context specified", service.name));
+    if (service.image.empty() && !loading.inactive)
+        fail(node, fmt::format("service \"{}\" has neither an image nor a build context specified", service.name));
     with(node, "command", [&](const Node& value) { service.command = read_command(value); });
     with(node, "entrypoint", [&](const Node& value) { service.entrypoint = read_command(value); });
     service.environment = read_environment(loading, node);
@@ -215,14 +228,16 @@ void read_what_runs(Loading& loading, const Node& node, Service& service) {
     with(node, "user", [&](const Node& value) { service.user = read_string(value); });
     with(node, "working_dir", [&](const Node& value) {
         service.working_dir = read_string(value);
-        if (!service.working_dir.empty() && service.working_dir[0] != '/') fail(value, fmt::format("\"{}\" is not an absolute path", service.working_dir));
+        if (!service.working_dir.empty() && service.working_dir[0] != '/')
+            fail(value, fmt::format("\"{}\" is not an absolute path", service.working_dir));
     });
     with(node, "hostname", [&](const Node& value) { service.hostname = read_hostname(value); });
     with(node, "domainname", [&](const Node& value) { service.domainname = read_hostname(value); });
     with(node, "container_name", [&](const Node& value) {
         service.container_name = read_string(value);
         if (!is_docker_name(service.container_name)) {
-            fail(value, fmt::format("invalid container name ({}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", service.container_name));
+            fail(value, fmt::format("invalid container name ({}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+                                    service.container_name));
         }
     });
     with(node, "platform", [&](const Node& value) { service.platform = read_string(value); });
@@ -250,7 +265,9 @@ void read_connections(Loading& loading, const Node& node, Service& service) {
     with(node, "expose", check_expose);
     with(node, "networks", [&](const Node& value) { service.networks = read_network_uses(value); });
     with(node, "network_mode", [&](const Node& value) {
-        if (!service.networks.empty()) fail(value, fmt::format("service \"{}\" declares mutually exclusive `network_mode` and `networks`", service.name));
+        if (!service.networks.empty())
+            fail(value,
+                 fmt::format("service \"{}\" declares mutually exclusive `network_mode` and `networks`", service.name));
         read_network_mode(value, service);
     });
     if (service.networks.empty() && service.network_mode.empty()) service.networks.emplace_back().network = "default";
@@ -259,7 +276,8 @@ void read_connections(Loading& loading, const Node& node, Service& service) {
     with(node, "dns_search", [&](const Node& value) {
         service.dns_search = read_strings(value);
         for (size_t i = 0; i < service.dns_search.size(); ++i) {
-            if (!is_hostname(service.dns_search[i])) fail(value.items[i], fmt::format("\"{}\" is not a domain", service.dns_search[i]));
+            if (!is_hostname(service.dns_search[i]))
+                fail(value.items[i], fmt::format("\"{}\" is not a domain", service.dns_search[i]));
         }
     });
 }
@@ -277,7 +295,10 @@ void read_files(const Loading& loading, const Node& node, Service& service) {
 }
 
 void read_limits(Loading& loading, const Node& node, Service& service) {
-    for (auto [key, field] : {std::pair{"init", &service.init}, {"privileged", &service.privileged}, {"tty", &service.tty}, {"stdin_open", &service.stdin_open}}) {
+    for (auto [key, field] : {std::pair{"init", &service.init},
+                              {"privileged", &service.privileged},
+                              {"tty", &service.tty},
+                              {"stdin_open", &service.stdin_open}}) {
         with(node, key, [&](const Node& value) { *field = read_bool(value); });
     }
     with(node, "attach", [](const Node& value) { read_bool(value); });
@@ -290,7 +311,8 @@ void read_limits(Loading& loading, const Node& node, Service& service) {
     with(node, "shm_size", [&](const Node& value) { service.shm_size = read_size(value); });
     with(node, "mem_limit", [&](const Node& value) { service.mem_limit = read_size(value); });
     with(node, "mem_reservation", [&](const Node& value) { service.mem_reservation = read_size(value); });
-    with(node, "memswap_limit", [&](const Node& value) { service.memswap_limit = value.text == "-1" ? -1 : read_size(value); });
+    with(node, "memswap_limit",
+         [&](const Node& value) { service.memswap_limit = value.text == "-1" ? -1 : read_size(value); });
     with(node, "cpus", [&](const Node& value) { service.cpus = read_number(value, 0, 100000); });
     with(node, "pids_limit", [&](const Node& value) { service.pids_limit = read_integer(value, -1, 1 << 30); });
     with(node, "logging", [&](const Node& value) { read_logging(value, service); });
@@ -309,7 +331,8 @@ Service read_service(Loading& loading, const std::string& name, const Node& node
     read_files(loading, node, service);
     read_limits(loading, node, service);
     with(node, "scale", [&](const Node& value) { service.replicas = static_cast<int>(read_integer(value, 0, 1000)); });
-    with(node, "deploy", [&](const Node& value) { read_deploy(loading, value, service, node.find("scale") != nullptr); });
+    with(node, "deploy",
+         [&](const Node& value) { read_deploy(loading, value, service, node.find("scale") != nullptr); });
     check_service(node, service);
     return service;
 }

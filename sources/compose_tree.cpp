@@ -63,7 +63,8 @@ Node parse_file(Loading& loading, const std::string& path, const Node* from) {
 
 Node load_file(Loading& loading, const std::string& path, const Node* from) {
     Node file = parse_file(loading, path, from);
-    if (++loading.trees > kTreeLimit) fail(from ? *from : file, fmt::format("more than {} files are extended or included", kTreeLimit));
+    if (++loading.trees > kTreeLimit)
+        fail(from ? *from : file, fmt::format("more than {} files are extended or included", kTreeLimit));
     if (file.is_null()) fail(file, "empty compose file");
     if (!file.is_map()) fail(file, "top-level object must be a mapping");
     // In each file, as only parts of those that are extended or included get further.

@@ -7,8 +7,8 @@ namespace kedge::sources {
 /// YAML files read for one project, whether given, extended or included.
 inline constexpr size_t kTreeLimit = 200;
 
-/// The files, each with its variables replaced, its extended services and included files resolved, merged in order. Relative paths in it start
-/// at `folder`.
+/// The files, each with its variables replaced, its extended services and included files resolved, merged in order.
+/// Relative paths in it start at `folder`.
 yaml::Node load_tree(Loading& loading, const std::vector<std::string>& files, const std::string& folder);
 
 /// One file as it is. Fails at `from` (or as not_found) if it isn't there.

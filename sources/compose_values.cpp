@@ -19,20 +19,57 @@ namespace {
 
 constexpr int64_t kMaxInt = std::numeric_limits<int64_t>::max();
 
-constexpr std::string_view kCapabilities[] = {
-    "ALL",         "AUDIT_CONTROL", "AUDIT_READ",       "AUDIT_WRITE", "BLOCK_SUSPEND", "BPF",        "CHECKPOINT_RESTORE",
-    "CHOWN",       "DAC_OVERRIDE",  "DAC_READ_SEARCH",  "FOWNER",      "FSETID",        "IPC_LOCK",   "IPC_OWNER",
-    "KILL",        "LEASE",         "LINUX_IMMUTABLE",  "MAC_ADMIN",   "MAC_OVERRIDE",  "MKNOD",      "NET_ADMIN",
-    "NET_BIND_SERVICE", "NET_BROADCAST", "NET_RAW",     "PERFMON",     "SETFCAP",       "SETGID",     "SETPCAP",
-    "SETUID",      "SYSLOG",        "SYS_ADMIN",        "SYS_BOOT",    "SYS_CHROOT",    "SYS_MODULE", "SYS_NICE",
-    "SYS_PACCT",   "SYS_PTRACE",    "SYS_RAWIO",        "SYS_RESOURCE", "SYS_TIME",     "SYS_TTY_CONFIG", "WAKE_ALARM"};
+constexpr std::string_view kCapabilities[] = {"ALL",
+                                              "AUDIT_CONTROL",
+                                              "AUDIT_READ",
+                                              "AUDIT_WRITE",
+                                              "BLOCK_SUSPEND",
+                                              "BPF",
+                                              "CHECKPOINT_RESTORE",
+                                              "CHOWN",
+                                              "DAC_OVERRIDE",
+                                              "DAC_READ_SEARCH",
+                                              "FOWNER",
+                                              "FSETID",
+                                              "IPC_LOCK",
+                                              "IPC_OWNER",
+                                              "KILL",
+                                              "LEASE",
+                                              "LINUX_IMMUTABLE",
+                                              "MAC_ADMIN",
+                                              "MAC_OVERRIDE",
+                                              "MKNOD",
+                                              "NET_ADMIN",
+                                              "NET_BIND_SERVICE",
+                                              "NET_BROADCAST",
+                                              "NET_RAW",
+                                              "PERFMON",
+                                              "SETFCAP",
+                                              "SETGID",
+                                              "SETPCAP",
+                                              "SETUID",
+                                              "SYSLOG",
+                                              "SYS_ADMIN",
+                                              "SYS_BOOT",
+                                              "SYS_CHROOT",
+                                              "SYS_MODULE",
+                                              "SYS_NICE",
+                                              "SYS_PACCT",
+                                              "SYS_PTRACE",
+                                              "SYS_RAWIO",
+                                              "SYS_RESOURCE",
+                                              "SYS_TIME",
+                                              "SYS_TTY_CONFIG",
+                                              "WAKE_ALARM"};
 
 // getrlimit(2)
-constexpr std::string_view kUlimits[] = {"core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice",
-                                         "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack"};
+constexpr std::string_view kUlimits[] = {"core",    "cpu",      "data",   "fsize",      "locks",
+                                         "memlock", "msgqueue", "nice",   "nofile",     "nproc",
+                                         "rss",     "rtprio",   "rttime", "sigpending", "stack"};
 
-constexpr std::string_view kIpcSysctls[] = {"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall",
-                                            "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
+constexpr std::string_view kIpcSysctls[] = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
+                                            "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
+                                            "kernel.shmmni", "kernel.shm_rmid_forced"};
 
 template <typename List>
 bool is_in(const List& list, std::string_view text) {
@@ -40,7 +77,8 @@ bool is_in(const List& list, std::string_view text) {
 }
 
 std::string upper(std::string text) {
-    std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c; });
     return text;
 }
 
@@ -55,7 +93,8 @@ bool is_signal(const std::string& text) {
     std::string name = upper(text);
     if (name.starts_with("SIG")) name.erase(0, 3);
     if (name == "CLD" || name == "POLL" || name == "RTMIN" || name == "RTMAX") return true;
-    if (name.starts_with("RTMIN+") || name.starts_with("RTMAX-")) return is_number(std::string_view(name).substr(6), 0, 30);
+    if (name.starts_with("RTMIN+") || name.starts_with("RTMAX-"))
+        return is_number(std::string_view(name).substr(6), 0, 30);
     for (int number = 1; number < 32; ++number) {
         const char* known = ::sigabbrev_np(number);
         if (known && name == known) return true;
@@ -75,11 +114,14 @@ std::vector<std::string> parts_of(const std::string& text, char separator) {
 }
 
 std::string tmpfs_option(const Node& node, const std::string& option) {
-    if (option.starts_with("size=")) return fmt::format("size={}", read_size(yaml::string_node(node, option.substr(5))));
-    if (option.starts_with("mode=")) return fmt::format("mode={:o}", read_mode(yaml::string_node(node, option.substr(5))));
+    if (option.starts_with("size="))
+        return fmt::format("size={}", read_size(yaml::string_node(node, option.substr(5))));
+    if (option.starts_with("mode="))
+        return fmt::format("mode={:o}", read_mode(yaml::string_node(node, option.substr(5))));
     constexpr std::string_view supported[] = {"ro", "rw", "noexec", "nosuid", "nodev"};
     if (is_in(supported, option)) return option;
-    constexpr std::string_view later[] = {"exec", "suid", "dev", "uid", "gid", "nr_inodes", "nr_blocks", "noatime", "huge"};
+    constexpr std::string_view later[] = {"exec",      "suid",      "dev",     "uid", "gid",
+                                          "nr_inodes", "nr_blocks", "noatime", "huge"};
     bool known = is_in(later, option.substr(0, option.find('=')));
     fail(node, fmt::format("the tmpfs option \"{}\" {}", option, known ? "is not supported yet" : "is unknown"));
 }
@@ -107,7 +149,8 @@ std::string read_device(const Node& node) {
     if (source.empty()) fail(node, "source is missing");
     if (!source.starts_with('/')) fail(node, fmt::format("the device \"{}\" is not supported yet", source));
     if (!target.starts_with('/')) fail(node, fmt::format("\"{}\" is not an absolute path", target));
-    if (!is_permissions(permissions)) fail(node, fmt::format("\"{}\" are not permissions", permissions), "of r, w and m");
+    if (!is_permissions(permissions))
+        fail(node, fmt::format("\"{}\" are not permissions", permissions), "of r, w and m");
     return source + ":" + target + ":" + permissions;
 }
 
@@ -137,7 +180,8 @@ std::vector<std::string> read_capabilities(const Node& node) {
 
 bool is_hostname(const std::string& text) {
     return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_';
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+               c == '_';
     });
 }
 
@@ -154,7 +198,8 @@ std::vector<std::string> read_tmpfs(const Node& node) {
         size_t colon = list[i].find(':');
         std::string result = read_target(item, list[i].substr(0, colon));
         char separator = ':';
-        for (const std::string& option : colon == std::string::npos ? std::vector<std::string>{} : parts_of(list[i].substr(colon + 1), ',')) {
+        for (const std::string& option :
+             colon == std::string::npos ? std::vector<std::string>{} : parts_of(list[i].substr(colon + 1), ',')) {
             result += separator + tmpfs_option(item, option);
             separator = ',';
         }
@@ -200,7 +245,8 @@ std::map<std::string, std::string> read_sysctls(const Node& node) {
     for (const auto& [name, value] : sysctls) {
         const Node& at = *node.find(name);
         bool inside = name.starts_with("net.") || name.starts_with("fs.mqueue.") || is_in(kIpcSysctls, name);
-        if (!inside || name.find("..") != std::string::npos) fail(at, "this sysctl does not belong to a namespace of the container");
+        if (!inside || name.find("..") != std::string::npos)
+            fail(at, "this sysctl does not belong to a namespace of the container");
         if (value.empty()) fail(at, "needs a value");
     }
     return sysctls;
@@ -227,7 +273,8 @@ std::vector<std::string> read_extra_hosts(const Node& node) {
         std::string name = text.substr(0, split), address = text.substr(split + 1);
         if (!is_hostname(name)) fail(item, fmt::format("\"{}\" is not a host's name", name));
         if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
-        if (address != "host-gateway" && !is_ip(address)) fail(item, fmt::format("\"{}\" is not an IP address", address));
+        if (address != "host-gateway" && !is_ip(address))
+            fail(item, fmt::format("\"{}\" is not an IP address", address));
         hosts.push_back(name + ":" + address);
     }
     return hosts;
@@ -237,8 +284,10 @@ void read_logging(const Node& node, Service& service) {
     check_keys(node, keys::logging);
     with(node, "driver", [&](const Node& value) {
         service.logging_driver = read_string(value);
-        if (service.logging_driver == "json-file" || service.logging_driver == "none" || service.logging_driver.empty()) return;
-        fail(value, fmt::format("the logging driver \"{}\" is not supported yet", service.logging_driver), "use json-file or none");
+        if (service.logging_driver == "json-file" || service.logging_driver == "none" || service.logging_driver.empty())
+            return;
+        fail(value, fmt::format("the logging driver \"{}\" is not supported yet", service.logging_driver),
+             "use json-file or none");
     });
     with(node, "options", [&](const Node& options) {
         service.logging_options = read_map(options);
@@ -247,7 +296,8 @@ void read_logging(const Node& node, Service& service) {
             bool size = name == "max-size";
             if (service.logging_driver == "none") fail(at, "the logging driver none takes no options");
             if (!size && name != "max-file") fail(at, "the logging option is not supported yet");
-            if (size ? !is_log_size(value) : !is_number(value, 1, 9999)) fail(at, fmt::format("\"{}\" is not a {}", value, size ? "size" : "count"));
+            if (size ? !is_log_size(value) : !is_number(value, 1, 9999))
+                fail(at, fmt::format("\"{}\" is not a {}", value, size ? "size" : "count"));
         }
     });
 }

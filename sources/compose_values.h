@@ -9,8 +9,8 @@
 
 namespace kedge::sources {
 
-// Readers of values whose meaning the engine knows. What it would refuse when a container is made is refused here, with the
-// line that it stands in, before anything running is touched.
+// Readers of values whose meaning the engine knows. What it would refuse when a container is made is refused here, with
+// the line that it stands in, before anything running is touched.
 
 /// `SIGTERM`, `term`, `15`, `RTMIN+3`
 std::string read_signal(const yaml::Node& node);

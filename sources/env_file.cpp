@@ -18,7 +18,8 @@ bool is_blank(char c) {
 }
 
 bool in_key(char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '-';
 }
 
 std::string_view trimmed(std::string_view text) {
@@ -29,7 +30,8 @@ std::string_view trimmed(std::string_view text) {
 
 class EnvFile {
 public:
-    EnvFile(std::string_view text, const std::string& name, const Lookup& known) : rest_(text), name_(name), known_(known) {
+    EnvFile(std::string_view text, const std::string& name, const Lookup& known)
+        : rest_(text), name_(name), known_(known) {
         if (rest_.starts_with("\xef\xbb\xbf")) rest_.remove_prefix(3);
         if (rest_.find('\0') != std::string_view::npos) fail("a zero byte is not allowed");
         if (!is_utf8(rest_)) fail("is not valid UTF-8");
@@ -138,9 +140,7 @@ private:
                 case '$': result += "$$"; break;
                 case '"':
                 case '\\': result += c; break;
-                default:
-                    result += '\\';
-                    result += c;
+                default: result += '\\'; result += c;
             }
         }
         return result;
@@ -174,7 +174,8 @@ private:
 
 }  // namespace
 
-std::map<std::string, std::string> parse_env_file(const std::string& text, const std::string& name, const Lookup& known) {
+std::map<std::string, std::string> parse_env_file(const std::string& text, const std::string& name,
+                                                  const Lookup& known) {
     return EnvFile(text, name, known).run();
 }
 

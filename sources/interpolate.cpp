@@ -23,7 +23,8 @@ bool in_name(char c) {
 /// One pass over the text. Defaults and messages are evaluated only where they are used (`active`), as a shell does.
 class Interpolation {
 public:
-    Interpolation(const std::string& text, const Lookup& lookup, const std::function<void(const std::string&)>& on_unset)
+    Interpolation(const std::string& text, const Lookup& lookup,
+                  const std::function<void(const std::string&)>& on_unset)
         : text_(text), lookup_(lookup), on_unset_(on_unset) {}
 
     std::string run() { return read(false, true, 0); }
@@ -43,7 +44,8 @@ private:
             }
             result += variable(active, depth);
             if (result.size() > kResultLimit) {
-                throw Error(Code::invalid_argument, fmt::format("variables expand to more than {} bytes", kResultLimit));
+                throw Error(Code::invalid_argument,
+                            fmt::format("variables expand to more than {} bytes", kResultLimit));
             }
         }
         if (braced) invalid();
@@ -127,7 +129,8 @@ private:
 
 }  // namespace
 
-std::string interpolate(const std::string& text, const Lookup& lookup, const std::function<void(const std::string&)>& on_unset) {
+std::string interpolate(const std::string& text, const Lookup& lookup,
+                        const std::function<void(const std::string&)>& on_unset) {
     if (text.find('$') == std::string::npos) return text;
     return Interpolation(text, lookup, on_unset).run();
 }

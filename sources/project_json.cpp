@@ -10,9 +10,7 @@ namespace kedge::sources {
 using nlohmann::json;
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, Port>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, Port> {
     visit("host_ip", v.host_ip);
     visit("published", v.published);
     visit("published_last", v.published_last);
@@ -21,9 +19,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, VolumeMount>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, VolumeMount> {
     visit("type", v.type);
     visit("source", v.source);
     visit("target", v.target);
@@ -37,9 +33,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, NetworkUse>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, NetworkUse> {
     visit("network", v.network);
     visit("aliases", v.aliases);
     visit("ipv4_address", v.ipv4_address);
@@ -47,9 +41,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, Dependency>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, Dependency> {
     visit("service", v.service);
     visit("condition", v.condition);
     visit("restart", v.restart);
@@ -57,9 +49,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, Healthcheck>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, Healthcheck> {
     visit("test", v.test);
     visit("interval", v.interval);
     visit("timeout", v.timeout);
@@ -70,9 +60,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, Probe>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, Probe> {
     visit("kind", v.kind);
     visit("port", v.port);
     visit("path", v.path);
@@ -82,9 +70,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, FileUse>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, FileUse> {
     visit("source", v.source);
     visit("target", v.target);
     visit("uid", v.uid);
@@ -93,9 +79,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, UpdateConfig>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, UpdateConfig> {
     visit("parallelism", v.parallelism);
     visit("delay", v.delay);
     visit("failure_action", v.failure_action);
@@ -105,18 +89,14 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, Ulimit>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, Ulimit> {
     visit("name", v.name);
     visit("soft", v.soft);
     visit("hard", v.hard);
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, Service>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, Service> {
     visit("name", v.name);
     visit("image", v.image);
     visit("command", v.command);
@@ -172,9 +152,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, Network>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, Network> {
     visit("key", v.key);
     visit("name", v.name);
     visit("external", v.external);
@@ -187,9 +165,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, Volume>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, Volume> {
     visit("key", v.key);
     visit("name", v.name);
     visit("external", v.external);
@@ -199,9 +175,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, FileSource>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, FileSource> {
     visit("key", v.key);
     visit("path", v.path);
     visit("content", v.content);
@@ -209,9 +183,7 @@ static void visit_fields(Visit&& visit, T& v)
 }
 
 template <typename Visit, typename T>
-static void visit_fields(Visit&& visit, T& v)
-    requires std::same_as<std::remove_const_t<T>, Project>
-{
+static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_const_t<T>, Project> {
     visit("name", v.name);
     visit("directory", v.directory);
     visit("files", v.files);
@@ -231,7 +203,9 @@ struct Nothing {
 }  // namespace
 
 template <typename T>
-concept Listed = requires(T& v) { visit_fields(Nothing{}, v); };
+concept Listed = requires(T& v) {
+    visit_fields(Nothing{}, v);
+};
 
 template <Listed T>
 void to_json(json& j, const T& v) {

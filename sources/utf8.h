@@ -6,7 +6,8 @@
 
 namespace kedge::sources {
 
-/// Length of the UTF-8 sequence that `text` starts with; 0 if it is none (RFC 3629: no surrogates, no longer forms than needed).
+/// Length of the UTF-8 sequence that `text` starts with; 0 if it is none (RFC 3629: no surrogates, no longer forms than
+/// needed).
 size_t utf8_length(std::string_view text);
 
 /// Projects are kept as JSON, which has no other text.

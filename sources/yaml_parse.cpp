@@ -83,8 +83,10 @@ public:
         add(found->second);
     }
 
-    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
-        bool plain = tag == "?" || tag.starts_with("tag:yaml.org,2002:") || tag.starts_with("!re") || tag.starts_with("!over");
+    void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  const std::string& value) override {
+        bool plain =
+            tag == "?" || tag.starts_with("tag:yaml.org,2002:") || tag.starts_with("!re") || tag.starts_with("!over");
         Kind kind = plain && tag != "tag:yaml.org,2002:str" ? kind_of_plain(value) : Kind::string;
         auto raw = make(kind, mark, tag, anchor);
         // "\0" in double quotes; the kernel would take what is before it for the whole.
@@ -99,7 +101,8 @@ public:
     }
     void OnSequenceEnd() override { open_.pop_back(); }
 
-    void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+    void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                    YAML::EmitterStyle::value) override {
         open(make(Kind::map, mark, tag, anchor), mark);
     }
     void OnMapEnd() override { open_.pop_back(); }
@@ -128,7 +131,8 @@ private:
     }
 
     void open(const std::shared_ptr<Raw>& raw, const YAML::Mark& mark) {
-        if (open_.size() >= kDepthLimit) fail_at(name_, mark.line + 1, fmt::format("is nested deeper than {} levels", kDepthLimit));
+        if (open_.size() >= kDepthLimit)
+            fail_at(name_, mark.line + 1, fmt::format("is nested deeper than {} levels", kDepthLimit));
         add(raw);
         open_.push_back(raw);
     }
@@ -170,7 +174,8 @@ private:
     void spend(const Raw& raw, size_t bytes) {
         text_ += bytes;
         if (++count_ > kNodeLimit || text_ > kTextLimit) {
-            fail_at(name_, raw.line, fmt::format("its aliases expand to more than {} values or {} bytes", kNodeLimit, kTextLimit));
+            fail_at(name_, raw.line,
+                    fmt::format("its aliases expand to more than {} values or {} bytes", kNodeLimit, kTextLimit));
         }
     }
 

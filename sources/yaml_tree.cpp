@@ -64,7 +64,9 @@ Node string_node(const Node& like, std::string text) {
 }
 
 bool same_content(const Node& a, const Node& b) {
-    auto same_entry = [](const auto& x, const auto& y) { return x.first == y.first && same_content(x.second, y.second); };
+    auto same_entry = [](const auto& x, const auto& y) {
+        return x.first == y.first && same_content(x.second, y.second);
+    };
     return a.kind == b.kind && a.text == b.text && a.tag == b.tag &&
            std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(), same_content) &&
            std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), b.entries.end(), same_entry);

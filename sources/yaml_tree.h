@@ -14,8 +14,8 @@ inline constexpr size_t kDepthLimit = 64;
 /// Bytes of all scalars and keys after aliases and variables are expanded.
 inline constexpr size_t kTextLimit = 8u << 20;
 
-/// Where a value stands: the file at the root of the chain, then keys and positions. Shared, so that a hostile file with long
-/// keys costs no more memory than its text; written out only for a message.
+/// Where a value stands: the file at the root of the chain, then keys and positions. Shared, so that a hostile file
+/// with long keys costs no more memory than its text; written out only for a message.
 struct Place {
     std::shared_ptr<const Place> parent;
     std::string name;  ///< the file's name at the root, a key or `[3]` below it
@@ -27,10 +27,10 @@ enum class Kind { null, boolean, integer, number, string, sequence, map };
 struct Node {
     Kind kind = Kind::null;
     std::string text;  ///< scalars
-    std::string tag;  ///< `!reset`, `!override` or empty
-    int line = 0;  ///< from 1
+    std::string tag;   ///< `!reset`, `!override` or empty
+    int line = 0;      ///< from 1
     std::shared_ptr<const Place> place;
-    std::vector<Node> items;  ///< sequence
+    std::vector<Node> items;                            ///< sequence
     std::vector<std::pair<std::string, Node>> entries;  ///< map, in the file's order
 
     bool is_null() const { return kind == Kind::null; }
@@ -64,8 +64,8 @@ size_t count_nodes(const Node& node);
 /// How many bytes their keys and scalars have.
 size_t count_bytes(const Node& node);
 
-/// Parses one document. `name` is how messages call the file. Anchors, aliases and merge keys are resolved, keys are unique;
-/// an empty file is null. Throws Error (invalid_argument).
+/// Parses one document. `name` is how messages call the file. Anchors, aliases and merge keys are resolved, keys are
+/// unique; an empty file is null. Throws Error (invalid_argument).
 Node parse(const std::string& text, const std::string& name);
 
 }  // namespace kedge::sources::yaml

@@ -78,8 +78,9 @@ TEST_F(ComposeTest, AnErrorNamesFileLinePathAndValue) {
 
 TEST_F(ComposeTest, AServiceExtendsAnotherAndOnlyACircleIsCalledOne) {
     EXPECT_EQ(load("services:\n  base: {image: app}\n  web: {extends: base}\n").services.at("web").image, "app");
-    EXPECT_EQ(error("services:\n  web: {image: app, extends: web}\n"),
-              "compose.yaml:2: services.web.extends: circular reference: web in compose.yaml extends web in compose.yaml");
+    EXPECT_EQ(
+        error("services:\n  web: {image: app, extends: web}\n"),
+        "compose.yaml:2: services.web.extends: circular reference: web in compose.yaml extends web in compose.yaml");
 }
 
 TEST_F(ComposeTest, ACircleOfDependenciesIsSpelledOut) {

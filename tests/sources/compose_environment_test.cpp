@@ -13,8 +13,11 @@ TEST_F(ComposeEnvironmentTest, TheShellGoesBeforeDotEnvAndTheServiceBeforeItsFil
     write("two.env", "Y=two\nZ=two\n");
     input.environment = {{"A", "shell"}};
     Service s = service("env_file: [one.env, two.env]\nenvironment: {Z: own, A: , B: , TAGGED: 'v${TAG}', NONE: }");
-    EXPECT_EQ(s.environment, (Map{{"X", "one"}, {"Y", "two"}, {"Z", "own"}, {"A", "shell"}, {"B", "dotenv"}, {"TAGGED", "v1"}}));
-    EXPECT_EQ(service("env_file: one.env\nenvironment: [X]").environment, (Map{{"Y", "one"}, {"Z", "one"}, {"A", "file"}})) << "a name without a value anywhere takes it away";
+    EXPECT_EQ(s.environment,
+              (Map{{"X", "one"}, {"Y", "two"}, {"Z", "own"}, {"A", "shell"}, {"B", "dotenv"}, {"TAGGED", "v1"}}));
+    EXPECT_EQ(service("env_file: one.env\nenvironment: [X]").environment,
+              (Map{{"Y", "one"}, {"Z", "one"}, {"A", "file"}}))
+        << "a name without a value anywhere takes it away";
 }
 
 TEST_F(ComposeEnvironmentTest, ValuesInFilesReferToTheProjectThenToTheServiceThenToTheFile) {
@@ -27,9 +30,12 @@ TEST_F(ComposeEnvironmentTest, ValuesInFilesReferToTheProjectThenToTheServiceThe
 
 TEST_F(ComposeEnvironmentTest, FilesMayBeRawOrAbsent) {
     write("raw.env", "A='q' $B # c\r\n#no\n\nC=\"x\n=no\nnone\n");
-    EXPECT_EQ(service("env_file: [{path: raw.env, format: raw}, {path: none.env, required: false}]").environment, (Map{{"A", "'q' $B # c"}, {"C", "\"x"}}));
-    EXPECT_EQ(service_error("env_file: [{path: none.env, required: true}]"), "compose.yaml:4: services.web.env_file[0]: none.env not found");
-    EXPECT_EQ(service_error("env_file: [{path: raw.env}]"), "compose.yaml:4: services.web.env_file[0]: raw.env:1: unexpected text after the quoted value of A");
+    EXPECT_EQ(service("env_file: [{path: raw.env, format: raw}, {path: none.env, required: false}]").environment,
+              (Map{{"A", "'q' $B # c"}, {"C", "\"x"}}));
+    EXPECT_EQ(service_error("env_file: [{path: none.env, required: true}]"),
+              "compose.yaml:4: services.web.env_file[0]: none.env not found");
+    EXPECT_EQ(service_error("env_file: [{path: raw.env}]"),
+              "compose.yaml:4: services.web.env_file[0]: raw.env:1: unexpected text after the quoted value of A");
 }
 
 TEST_F(ComposeEnvironmentTest, OtherEnvFilesTakeThePlaceOfDotEnv) {
@@ -88,7 +94,8 @@ TEST_F(ComposeEnvironmentTest, ErrorsOfInterpolationNameTheValue) {
         {"user: $1", "4: services.web.user: invalid interpolation format: \"$1\""},
         {"labels: [a=b, 'c=${D?}']", "4: services.web.labels[1]: required variable D is missing a value"},
         {"user: '${U:?say who}'", "4: services.web.user: required variable U is missing a value: say who"},
-        {"user: '${U:?${W:-nobody} is no answer}'", "4: services.web.user: required variable U is missing a value: nobody is no answer"},
+        {"user: '${U:?${W:-nobody} is no answer}'",
+         "4: services.web.user: required variable U is missing a value: nobody is no answer"},
         {"command: [a, '${B!}']", "4: services.web.command[1]: invalid interpolation format: \"${B!}\""},
         {"x-a: '${'", "4: services.web.x-a: invalid interpolation format: \"${\""},
     });
@@ -99,13 +106,18 @@ TEST_F(ComposeEnvironmentTest, BytesThatAreNoTextAreRefusedWhereTheyAreUsed) {
     input.environment = {{"BAD", "a\xff"}};
     EXPECT_EQ(service_error("user: u"), "");
     EXPECT_EQ(service_error("user: $BAD"), "compose.yaml:4: services.web.user: a variable in it is not valid UTF-8");
-    EXPECT_EQ(service_error("environment: [BAD]"), "compose.yaml:4: services.web.environment[0]: the variable BAD is not valid UTF-8");
+    EXPECT_EQ(service_error("environment: [BAD]"),
+              "compose.yaml:4: services.web.environment[0]: the variable BAD is not valid UTF-8");
     write("bad.env", "A=1\nB=\xc3\n");
-    EXPECT_EQ(service_error("env_file: bad.env"), "compose.yaml:4: services.web.env_file: bad.env:1: is not valid UTF-8");
-    EXPECT_EQ(service_error("env_file: [{path: bad.env, format: raw}]"), "compose.yaml:4: services.web.env_file[0]: bad.env:2: is not valid UTF-8");
+    EXPECT_EQ(service_error("env_file: bad.env"),
+              "compose.yaml:4: services.web.env_file: bad.env:1: is not valid UTF-8");
+    EXPECT_EQ(service_error("env_file: [{path: bad.env, format: raw}]"),
+              "compose.yaml:4: services.web.env_file[0]: bad.env:2: is not valid UTF-8");
     write("zero.env", std::string("A=1\0", 4));
-    EXPECT_EQ(service_error("env_file: zero.env"), "compose.yaml:4: services.web.env_file: zero.env:1: a zero byte is not allowed");
-    EXPECT_EQ(service_error("env_file: [{path: zero.env, format: raw}]"), "compose.yaml:4: services.web.env_file[0]: zero.env:1: a zero byte is not allowed");
+    EXPECT_EQ(service_error("env_file: zero.env"),
+              "compose.yaml:4: services.web.env_file: zero.env:1: a zero byte is not allowed");
+    EXPECT_EQ(service_error("env_file: [{path: zero.env, format: raw}]"),
+              "compose.yaml:4: services.web.env_file[0]: zero.env:1: a zero byte is not allowed");
     EXPECT_EQ(service_error("user: \"a\\0b\""), "compose.yaml:4: a zero byte is not allowed");
     EXPECT_EQ(service_error("? \"a\\0b\"\n: c"), "compose.yaml:4: a zero byte is not allowed");
 }

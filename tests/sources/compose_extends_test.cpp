@@ -43,7 +43,10 @@ services:
     write("common/base.env", "A=base\n");
     write("common/profile.json", "{}");
     write("deeper/deep.yaml", "services: {deep: {image: deep, user: u, volumes: ['./d:/d']}}\n");
-    Service web = load("services:\n  web:\n    extends: {file: common/base.yaml, service: base}\n    hostname: h\nvolumes: {named: {}}\n").services.at("web");
+    Service web = load(
+                      "services:\n  web:\n    extends: {file: common/base.yaml, service: base}\n    hostname: "
+                      "h\nvolumes: {named: {}}\n")
+                      .services.at("web");
     EXPECT_EQ(web.image, "app");
     EXPECT_EQ(web.user, "u");
     EXPECT_EQ(web.hostname, "h");
@@ -51,8 +54,12 @@ services:
     EXPECT_EQ(web.security_opt, Strings{"seccomp={}"});
     Map sources;
     for (const VolumeMount& mount : web.volumes) sources[mount.target] = mount.source;
-    EXPECT_EQ(sources, (Map{{"/data", input.directory + "/common/data"}, {"/n", "named"}, {"/abs", "/abs"}, {"/conf", input.directory + "/common/conf"},
-                            {"/up", input.directory + "/up"}, {"/d", input.directory + "/deeper/d"}}));
+    EXPECT_EQ(sources, (Map{{"/data", input.directory + "/common/data"},
+                            {"/n", "named"},
+                            {"/abs", "/abs"},
+                            {"/conf", input.directory + "/common/conf"},
+                            {"/up", input.directory + "/up"},
+                            {"/d", input.directory + "/deeper/d"}}));
 }
 
 TEST_F(ComposeExtendsTest, TheOtherFilesVariablesAndOverridesCount) {
@@ -69,19 +76,29 @@ TEST_F(ComposeExtendsTest, WhatCantBeExtendedIsNamed) {
     write("list.yaml", "[a]");
     write("bad.yaml", "services: {base: {image: a, ports: ['x']}}\n");
     expect_errors({
-        {"services: {web: {extends: none}}", "1: services.web.extends: cannot extend service \"web\": service \"none\" not found in compose.yaml"},
-        {"services: {web: {extends: {service: none, file: other.yaml}}}", "1: services.web.extends: cannot extend service \"web\": service \"none\" not found in other.yaml"},
+        {"services: {web: {extends: none}}",
+         "1: services.web.extends: cannot extend service \"web\": service \"none\" not found in compose.yaml"},
+        {"services: {web: {extends: {service: none, file: other.yaml}}}",
+         "1: services.web.extends: cannot extend service \"web\": service \"none\" not found in other.yaml"},
         {"services: {web: {extends: {service: a, file: none.yaml}}}", "1: services.web.extends: none.yaml not found"},
         {"services: {web: {extends: {file: other.yaml}}}", "1: services.web.extends: service is missing"},
         {"services: {web: {extends: {service: 5}}}", "1: services.web.extends.service: must be a string"},
         {"services: {web: {extends: [a]}}", "1: services.web.extends: must be a string"},
-        {"services: {web: {extends: {service: a, file: .}}}", "1: services.web.extends: " + input.directory + " is not a regular file"},
-        {"services: {web: {image: a, extends: web}}", "1: services.web.extends: circular reference: web in compose.yaml extends web in compose.yaml"},
-        {"services:\n  web: {extends: b}\n  b: {extends: c}\n  c: {extends: web}", "2: services.web.extends: circular reference: web in compose.yaml extends b in compose.yaml extends c in compose.yaml extends web in compose.yaml"},
-        {"services: {web: {image: i, extends: {file: other.yaml, service: a}}}", "1: services.web.extends: circular reference: web in compose.yaml extends a in other.yaml extends web in compose.yaml"},
+        {"services: {web: {extends: {service: a, file: .}}}",
+         "1: services.web.extends: " + input.directory + " is not a regular file"},
+        {"services: {web: {image: a, extends: web}}",
+         "1: services.web.extends: circular reference: web in compose.yaml extends web in compose.yaml"},
+        {"services:\n  web: {extends: b}\n  b: {extends: c}\n  c: {extends: web}",
+         "2: services.web.extends: circular reference: web in compose.yaml extends b in compose.yaml extends c in "
+         "compose.yaml extends web in compose.yaml"},
+        {"services: {web: {image: i, extends: {file: other.yaml, service: a}}}",
+         "1: services.web.extends: circular reference: web in compose.yaml extends a in other.yaml extends web in "
+         "compose.yaml"},
     });
-    EXPECT_EQ(error("services: {web: {extends: {file: list.yaml, service: a}}}"), "list.yaml:1: top-level object must be a mapping");
-    EXPECT_EQ(error("services: {web: {extends: {file: bad.yaml, service: base}}}"), "bad.yaml:1: services.base.ports[0]: \"x\" is not a port");
+    EXPECT_EQ(error("services: {web: {extends: {file: list.yaml, service: a}}}"),
+              "list.yaml:1: top-level object must be a mapping");
+    EXPECT_EQ(error("services: {web: {extends: {file: bad.yaml, service: base}}}"),
+              "bad.yaml:1: services.base.ports[0]: \"x\" is not a port");
 }
 
 TEST_F(ComposeExtendsTest, ChainsAndSizesHaveBounds) {
@@ -91,7 +108,8 @@ TEST_F(ComposeExtendsTest, ChainsAndSizesHaveBounds) {
     // A thousand small services with a large one in each.
     std::string wide = "services:\n  base: {image: a, labels: {a: " + std::string(500000, 'x') + "}}\n";
     for (int i = 0; i < 900; ++i) wide += fmt::format("  s{}: {{extends: base}}\n", i);
-    EXPECT_EQ(error(wide).substr(error(wide).find(": the")), ": the project takes more than 67108864 bytes from files and variables");
+    EXPECT_EQ(error(wide).substr(error(wide).find(": the")),
+              ": the project takes more than 67108864 bytes from files and variables");
     std::string many = "services:\n  base: {image: a, labels: [";
     for (int i = 0; i < 300; ++i) many += fmt::format("l{},", i);
     many += "]}\n";

@@ -26,7 +26,9 @@ struct ComposeHostileTest : ComposeTest {
         write_all(file.get(), secret);
     }
 
-    void link(const std::string& target, const std::string& name) { ASSERT_EQ(::symlink(target.c_str(), (input.directory + "/" + name).c_str()), 0); }
+    void link(const std::string& target, const std::string& name) {
+        ASSERT_EQ(::symlink(target.c_str(), (input.directory + "/" + name).c_str()), 0);
+    }
 
     /// Every way to have a file read.
     std::vector<std::string> bodies(const std::string& file) const {
@@ -53,8 +55,10 @@ TEST_F(ComposeHostileTest, NothingOutsideTheTreeIsRead) {
     link("/etc/passwd", "passwd");
     link("..", "parent");
     link("/proc/self/root", "magic");
-    for (const std::string& file : {std::string("../outside"), outside, std::string("/etc/passwd"), std::string("up"), std::string("absolute"), std::string("passwd"),
-                                    std::string("parent/outside"), std::string("magic/etc/passwd"), std::string("./x/../../outside"), std::string("~/x")}) {
+    for (const std::string& file :
+         {std::string("../outside"), outside, std::string("/etc/passwd"), std::string("up"), std::string("absolute"),
+          std::string("passwd"), std::string("parent/outside"), std::string("magic/etc/passwd"),
+          std::string("./x/../../outside"), std::string("~/x")}) {
         for (const std::string& text : bodies(file)) {
             std::string message = error(text);
             bool optional = text.find("required: false") != std::string::npos;
@@ -63,9 +67,12 @@ TEST_F(ComposeHostileTest, NothingOutsideTheTreeIsRead) {
             EXPECT_EQ(message.find("root:"), std::string::npos) << message;
         }
     }
-    EXPECT_EQ(error(bodies("../outside")[0]), "compose.yaml:1: services.web.env_file: " + outside + " lies outside the repository");
-    EXPECT_EQ(error(bodies("/etc/passwd")[0]), "compose.yaml:1: services.web.env_file: /etc/passwd lies outside the repository");
-    EXPECT_EQ(error(bodies("up")[0]), "compose.yaml:1: services.web.env_file: up not found") << "the link is resolved inside the tree";
+    EXPECT_EQ(error(bodies("../outside")[0]),
+              "compose.yaml:1: services.web.env_file: " + outside + " lies outside the repository");
+    EXPECT_EQ(error(bodies("/etc/passwd")[0]),
+              "compose.yaml:1: services.web.env_file: /etc/passwd lies outside the repository");
+    EXPECT_EQ(error(bodies("up")[0]), "compose.yaml:1: services.web.env_file: up not found")
+        << "the link is resolved inside the tree";
 }
 
 TEST_F(ComposeHostileTest, TheFilesThatAreFoundBySearchingAreConfinedToo) {
@@ -89,9 +96,12 @@ TEST_F(ComposeHostileTest, MountsThroughLinksLeadToWhatTheyAreInsideTheTree) {
     link("real", "alias");
     link("../outside", "up");
     link("/", "everything");
-    EXPECT_EQ(service("volumes: ['./alias/file:/f']").volumes[0].source, input.directory + "/real/file") << "the engine follows no link of the repository";
-    EXPECT_EQ(service_error("volumes: ['./up:/f']"), "compose.yaml:4: services.web.volumes[0]: up is a link that leads nowhere inside the repository");
-    EXPECT_EQ(service("volumes: ['./everything:/f']").volumes[0].source, input.directory) << "the tree is all that there is";
+    EXPECT_EQ(service("volumes: ['./alias/file:/f']").volumes[0].source, input.directory + "/real/file")
+        << "the engine follows no link of the repository";
+    EXPECT_EQ(service_error("volumes: ['./up:/f']"),
+              "compose.yaml:4: services.web.volumes[0]: up is a link that leads nowhere inside the repository");
+    EXPECT_EQ(service("volumes: ['./everything:/f']").volumes[0].source, input.directory)
+        << "the tree is all that there is";
     EXPECT_NE(service_error("volumes: ['../outside:/f']").find("lies outside the repository"), std::string::npos);
 }
 
@@ -105,7 +115,8 @@ TEST_F(ComposeHostileTest, PipesDevicesAndSocketsAreNoFiles) {
     std::string name = input.directory + "/socket";
     name.copy(address.sun_path, sizeof address.sun_path - 1);
     ASSERT_EQ(::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
-    for (const std::string& file : {std::string("pipe"), std::string("socket"), std::string("/dev/zero"), std::string("/dev/tty"), std::string(".")}) {
+    for (const std::string& file : {std::string("pipe"), std::string("socket"), std::string("/dev/zero"),
+                                    std::string("/dev/tty"), std::string(".")}) {
         for (const std::string& text : bodies(file)) EXPECT_NE(error(text), "") << text;
     }
     EXPECT_EQ(error(bodies("pipe")[0]), "compose.yaml:1: services.web.env_file: pipe is not a regular file");
@@ -118,7 +129,8 @@ TEST_F(ComposeHostileTest, LoopsOfLinksAndFilesInThePlaceOfFoldersAreErrorsOfThe
     write("in.yaml", "services: {}\n");
     link("two", "one");
     link("one", "two");
-    for (const std::string& file : {std::string("one"), std::string("in.yaml/x"), std::string(300, 'n'), std::string("a/").append(std::string(2000, 'b'))}) {
+    for (const std::string& file : {std::string("one"), std::string("in.yaml/x"), std::string(300, 'n'),
+                                    std::string("a/").append(std::string(2000, 'b'))}) {
         for (const std::string& text : bodies(file)) {
             std::string message = error(text);
             EXPECT_TRUE(!message.empty() || text.find("required: false") != std::string::npos) << text;
@@ -141,7 +153,9 @@ TEST_F(ComposeHostileTest, ALinkThatChangesWhileItIsReadNeverLeadsOut) {
         }
     });
     int good = 0;
-    write("compose.yaml", "services: {web: {image: a, env_file: x.env, secrets: [s], volumes: ['./x.env:/x']}}\nsecrets: {s: {file: x.env}}\n");
+    write("compose.yaml",
+          "services: {web: {image: a, env_file: x.env, secrets: [s], volumes: ['./x.env:/x']}}\nsecrets: {s: {file: "
+          "x.env}}\n");
     for (int i = 0; i < 2000; ++i) {
         try {
             Project project = load_compose(input);
@@ -160,13 +174,15 @@ TEST_F(ComposeHostileTest, ALinkThatChangesWhileItIsReadNeverLeadsOut) {
 
 TEST_F(ComposeHostileTest, SizesHaveBounds) {
     write("big.env", std::string((1u << 20) + 1, '#'));
-    EXPECT_EQ(error(bodies("big.env")[0]), "compose.yaml:1: services.web.env_file: big.env is larger than 1048576 bytes");
+    EXPECT_EQ(error(bodies("big.env")[0]),
+              "compose.yaml:1: services.web.env_file: big.env is larger than 1048576 bytes");
     EXPECT_EQ(error(std::string((1u << 20) + 1, '#')), "compose.yaml is larger than 1048576 bytes");
     // A thousand services that each take a whole megabyte.
     write("mega.env", "A=" + std::string(1000000, 'x') + "\n");
     std::string many = "services:\n";
     for (int i = 0; i < 900; ++i) many += fmt::format("  s{}: {{image: a, env_file: mega.env}}\n", i);
-    EXPECT_NE(error(many).find("the project takes more than 67108864 bytes from files and variables"), std::string::npos);
+    EXPECT_NE(error(many).find("the project takes more than 67108864 bytes from files and variables"),
+              std::string::npos);
     // Variables that grow when they are put in.
     input.environment["BIG"] = std::string(200000, 'x');
     std::string labels = "services:\n  web:\n    image: a\n    labels:\n";
@@ -211,15 +227,18 @@ TEST_F(ComposeHostileTest, LongKeysAndValuesGiveShortMessages) {
 
 TEST_F(ComposeHostileTest, OddBytesInNamesNeverReachAMessageRaw) {
     write("odd\n\x1b[31m.yaml", "services: {odd: {image: 5}}\n");
-    EXPECT_EQ(error("services: {web: {image: a}}\ninclude: [\"odd\\n\\e[31m.yaml\"]"), "odd\\x0a\\x1b[31m.yaml:1: services.odd.image: must be a string");
+    EXPECT_EQ(error("services: {web: {image: a}}\ninclude: [\"odd\\n\\e[31m.yaml\"]"),
+              "odd\\x0a\\x1b[31m.yaml:1: services.odd.image: must be a string");
     EXPECT_EQ(service_error("\"a\\rb\": 1"), "compose.yaml:4: services.web.a\\x0db: unknown key");
-    EXPECT_EQ(service_error("restart: \"x\\ny\""), "compose.yaml:4: services.web.restart: \"x\\x0ay\" is not a restart policy");
+    EXPECT_EQ(service_error("restart: \"x\\ny\""),
+              "compose.yaml:4: services.web.restart: \"x\\x0ay\" is not a restart policy");
     link("na\xffme", "plain");
     write("na\xffme", "x");
     input.files = {input.directory + "/na\xffme"};
     EXPECT_EQ(load_error(), "na\\xffme: the path is not valid UTF-8");
     input.files.clear();
-    EXPECT_EQ(service_error("volumes: ['./plain:/x']"), "compose.yaml:4: services.web.volumes[0]: plain leads to a name that is not valid UTF-8");
+    EXPECT_EQ(service_error("volumes: ['./plain:/x']"),
+              "compose.yaml:4: services.web.volumes[0]: plain leads to a name that is not valid UTF-8");
 }
 
 TEST_F(ComposeHostileTest, WorkIsBoundedWhateverTheFileRefersTo) {

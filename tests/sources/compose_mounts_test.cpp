@@ -53,16 +53,29 @@ TEST_F(ComposeMountsTest, BothFormsGiveTheSameMounts) {
         {"/srv:/data:Z,ro,cached", with(bind_of("/srv", "/data"), [](M& m) { m.read_only = true; })},
         {"{type: volume, source: v, target: /data}", volume_of("v", "/data")},
         {"{type: volume, target: /data}", volume_of("", "/data")},
-        {"{type: volume, source: v, target: /data, read_only: true, volume: {nocopy: true}}", with(volume_of("v", "/data"), [](M& m) { m.read_only = m.no_copy = true; })},
+        {"{type: volume, source: v, target: /data, read_only: true, volume: {nocopy: true}}",
+         with(volume_of("v", "/data"), [](M& m) { m.read_only = m.no_copy = true; })},
         {"{type: bind, source: /srv, target: /data, consistency: cached}", bind_of("/srv", "/data")},
         {"{type: bind, source: a, target: /data}", bind_of(here + "/a", "/data")},
         {"{type: bind, source: ./a, target: /data, bind: {create_host_path: false, propagation: shared, selinux: z}}",
-         with(bind_of(here + "/a", "/data"), [](M& m) { m.create_host_path = false; m.propagation = "shared"; })},
+         with(bind_of(here + "/a", "/data"),
+              [](M& m) {
+                  m.create_host_path = false;
+                  m.propagation = "shared";
+              })},
         {"{type: tmpfs, target: /data}", with(volume_of("", "/data"), [](M& m) { m.type = "tmpfs"; })},
-        {"{type: tmpfs, target: /data, tmpfs: {size: 64m, mode: 0700}}",
-         with(volume_of("", "/data"), [](M& m) { m.type = "tmpfs"; m.tmpfs_size = 64 << 20; m.tmpfs_mode = 0700; })},
-        {"{type: tmpfs, target: /data, tmpfs: {size: 1024, mode: '0755'}}",
-         with(volume_of("", "/data"), [](M& m) { m.type = "tmpfs"; m.tmpfs_size = 1024; m.tmpfs_mode = 0755; })},
+        {"{type: tmpfs, target: /data, tmpfs: {size: 64m, mode: 0700}}", with(volume_of("", "/data"),
+                                                                              [](M& m) {
+                                                                                  m.type = "tmpfs";
+                                                                                  m.tmpfs_size = 64 << 20;
+                                                                                  m.tmpfs_mode = 0700;
+                                                                              })},
+        {"{type: tmpfs, target: /data, tmpfs: {size: 1024, mode: '0755'}}", with(volume_of("", "/data"),
+                                                                                 [](M& m) {
+                                                                                     m.type = "tmpfs";
+                                                                                     m.tmpfs_size = 1024;
+                                                                                     m.tmpfs_mode = 0755;
+                                                                                 })},
     };
     ::setenv("HOME", "/home/me", 1);
     for (const auto& [text, wanted] : cases) {
@@ -109,9 +122,11 @@ TEST_F(ComposeMountsTest, WhatIsNoMountIsNamed) {
         one("{type: volume, source: a}", ": invalid mount path: \"\" mount path must be absolute"),
         one("{type: volume, source: none, target: /data}", ": service \"web\" refers to undefined volume none"),
         one("{type: volume, target: /data, bind: {}}", ".bind: a mount of type volume takes no bind options"),
-        one("{type: bind, source: /a, target: /data, tmpfs: {}}", ".tmpfs: a mount of type bind takes no tmpfs options"),
+        one("{type: bind, source: /a, target: /data, tmpfs: {}}",
+            ".tmpfs: a mount of type bind takes no tmpfs options"),
         one("{type: tmpfs, target: /data, volume: {}}", ".volume: a mount of type tmpfs takes no volume options"),
-        one("{type: bind, source: /a, target: /data, bind: {propagation: far}}", ".bind.propagation: \"far\" is not a propagation"),
+        one("{type: bind, source: /a, target: /data, bind: {propagation: far}}",
+            ".bind.propagation: \"far\" is not a propagation"),
         one("{type: bind, source: /a, target: /data, bind: {selinux: x}}", ".bind.selinux: \"x\" is not one of z, Z"),
         one("{type: tmpfs, target: /data, tmpfs: {size: big}}", ".tmpfs.size: \"big\" is not a size"),
         one("{type: tmpfs, target: /data, tmpfs: {mode: '9'}}", ".tmpfs.mode: \"9\" is not a file mode"),
@@ -137,7 +152,8 @@ TEST_F(ComposeMountsTest, TwoMountsCantShareAPlace) {
         {"volumes: ['/a:/x', '/b:/x/']", "4: services.web.volumes: duplicate mount point: /x"},
         {"volumes: ['/a:/x']\ntmpfs: /y/../x", "5: services.web.tmpfs: duplicate mount point: /x"},
     });
-    EXPECT_EQ(error("services:\n  web:\n    image: a\n    volumes: ['/a:/run/secrets/s']\n    secrets: [s]\nsecrets: {s: {file: f}}"),
+    EXPECT_EQ(error("services:\n  web:\n    image: a\n    volumes: ['/a:/run/secrets/s']\n    secrets: [s]\nsecrets: "
+                    "{s: {file: f}}"),
               "compose.yaml:5: services.web.secrets: duplicate mount point: /run/secrets/s");
 }
 
@@ -162,7 +178,8 @@ TEST_F(ComposeMountsTest, InARepositoryContentIsDigestedAndTheRestIsData) {
     ASSERT_EQ(::chmod((input.directory + "/conf/a.txt").c_str(), 0755), 0);
     EXPECT_NE(service(text).volumes[0].content_digest, second.volumes[0].content_digest) << "a mode is content too";
     EXPECT_EQ(service_error("volumes: ['../../x:/x']").substr(0, 42), "compose.yaml:4: services.web.volumes[0]: /");
-    EXPECT_EQ(service_error("volumes: ['~/x:/x']"), "compose.yaml:4: services.web.volumes[0]: \"~/x\": ~ has no meaning in a repository");
+    EXPECT_EQ(service_error("volumes: ['~/x:/x']"),
+              "compose.yaml:4: services.web.volumes[0]: \"~/x\": ~ has no meaning in a repository");
 }
 
 TEST_F(ComposeMountsTest, AFolderOfLinksAndPipesIsDigestedWithoutFollowingOrWaiting) {

@@ -37,7 +37,9 @@ TEST_F(ComposeProjectTest, TheNameIsGivenOrInTheEnvironmentOrInTheFileOrTheFolde
 }
 
 TEST_F(ComposeProjectTest, ANameThatCantBeIsRefused) {
-    std::string what = "\": must consist only of lowercase alphanumeric characters, hyphens, and underscores as well as start with a letter or number";
+    std::string what =
+        "\": must consist only of lowercase alphanumeric characters, hyphens, and underscores as well as start with a "
+        "letter or number";
     EXPECT_EQ(error("name: My App\n" + kSome), "compose.yaml:1: name: invalid project name \"My App" + what);
     EXPECT_EQ(error("name: -a\n" + kSome), "compose.yaml:1: name: invalid project name \"-a" + what);
     EXPECT_EQ(error("name: 5\n" + kSome), "compose.yaml:1: name: must be a string");
@@ -47,7 +49,9 @@ TEST_F(ComposeProjectTest, ANameThatCantBeIsRefused) {
     input.project_name = "a/b";
     EXPECT_EQ(error(kSome), "invalid project name \"a/b" + what);
     input.project_name = std::string(200, 'p');
-    EXPECT_EQ(error("services: {" + std::string(100, 's') + ": {image: a}}"), "compose.yaml:1: services." + std::string(100, 's') + ": its containers' names would be longer than 255 characters");
+    EXPECT_EQ(error("services: {" + std::string(100, 's') + ": {image: a}}"),
+              "compose.yaml:1: services." + std::string(100, 's') +
+                  ": its containers' names would be longer than 255 characters");
 }
 
 TEST_F(ComposeProjectTest, TheUsualFilesAreFoundInTheirOrder) {
@@ -61,7 +65,8 @@ TEST_F(ComposeProjectTest, TheUsualFilesAreFoundInTheirOrder) {
         write(name, kSome);
         EXPECT_EQ(found(), below({name}));
     }
-    for (const char* name : {"docker-compose.override.yaml", "docker-compose.override.yml", "compose.override.yaml", "compose.override.yml"}) {
+    for (const char* name : {"docker-compose.override.yaml", "docker-compose.override.yml", "compose.override.yaml",
+                             "compose.override.yml"}) {
         write(name, kSome);
         EXPECT_EQ(found(), below({"compose.yaml", name}));
     }
@@ -78,7 +83,8 @@ TEST_F(ComposeProjectTest, TheUsualFilesAreFoundInTheirOrder) {
 }
 
 TEST_F(ComposeProjectTest, ServicesOfInactiveProfilesAreLeftOut) {
-    const std::string text = "services: {web: {image: a}, debug: {image: a, profiles: [dev, test]}, job: {image: a, profiles: [jobs]}}";
+    const std::string text =
+        "services: {web: {image: a}, debug: {image: a, profiles: [dev, test]}, job: {image: a, profiles: [jobs]}}";
     auto active = [&](const Strings& profiles) {
         input.profiles = profiles;
         return names_of(load(text));
@@ -94,9 +100,12 @@ TEST_F(ComposeProjectTest, ServicesOfInactiveProfilesAreLeftOut) {
 
 TEST_F(ComposeProjectTest, AnInactiveServiceNeedsNoFilesButIsCheckedForWhatItSays) {
     input.confine_to = path;
-    EXPECT_EQ(error("services: {web: {image: a}, t: {image: a, profiles: [p], env_file: none.env, volumes: ['./none:/x'], security_opt: [seccomp=none], secrets: [s], depends_on: [gone]}}\n"
-                    "secrets: {s: {file: none}}\n"), "");
-    EXPECT_EQ(error("services: {web: {image: a}, t: {image: a, profiles: [p], ports: [x]}}"), "compose.yaml:1: services.t.ports[0]: \"x\" is not a port");
+    EXPECT_EQ(error("services: {web: {image: a}, t: {image: a, profiles: [p], env_file: none.env, volumes: "
+                    "['./none:/x'], security_opt: [seccomp=none], secrets: [s], depends_on: [gone]}}\n"
+                    "secrets: {s: {file: none}}\n"),
+              "");
+    EXPECT_EQ(error("services: {web: {image: a}, t: {image: a, profiles: [p], ports: [x]}}"),
+              "compose.yaml:1: services.t.ports[0]: \"x\" is not a port");
 }
 
 TEST_F(ComposeProjectTest, DependenciesHaveThreeConditionsAndMustBeThere) {
@@ -120,25 +129,37 @@ services:
   sidecar: {image: a, network_mode: "service:web"}
 )");
     EXPECT_EQ(project.services.at("web").depends_on,
-              (std::vector<Dependency>{{"a", "service_started", false, true}, {"b", "service_healthy", true, true}, {"c", "service_completed_successfully", false, true},
-                                       {"d", "service_started", false, true}, {"e", "service_started", false, false}}));
+              (std::vector<Dependency>{{"a", "service_started", false, true},
+                                       {"b", "service_healthy", true, true},
+                                       {"c", "service_completed_successfully", false, true},
+                                       {"d", "service_started", false, true},
+                                       {"e", "service_started", false, false}}));
     EXPECT_EQ(project.services.at("b").depends_on.size(), 2u);
-    EXPECT_EQ(project.services.at("sidecar").depends_on, (std::vector<Dependency>{{"web", "service_started", true, true}}));
+    EXPECT_EQ(project.services.at("sidecar").depends_on,
+              (std::vector<Dependency>{{"web", "service_started", true, true}}));
     expect_errors({
-        {"services:\n  web:\n    image: a\n    depends_on:\n      - none\n", "5: services.web.depends_on[0]: service \"web\" depends on undefined service \"none\""},
-        {"services:\n  web:\n    image: a\n    depends_on:\n      none: {required: true}\n", "5: services.web.depends_on.none: service \"web\" depends on undefined service \"none\""},
+        {"services:\n  web:\n    image: a\n    depends_on:\n      - none\n",
+         "5: services.web.depends_on[0]: service \"web\" depends on undefined service \"none\""},
+        {"services:\n  web:\n    image: a\n    depends_on:\n      none: {required: true}\n",
+         "5: services.web.depends_on.none: service \"web\" depends on undefined service \"none\""},
         {"services:\n  web: {image: a, depends_on: [off]}\n  off: {image: a, profiles: [x, y]}\n",
-         "2: services.web.depends_on[0]: service \"off\" is required by \"web\" but is disabled. Can be enabled by profiles [x y]"},
-        {"services:\n  a: {image: i, depends_on: [b]}\n  b: {image: i, depends_on: [c]}\n  c: {image: i, depends_on: [b]}\n", "3: services.b.depends_on: dependency cycle detected: b -> c -> b"},
-        {"services:\n  a: {image: i, network_mode: 'service:b'}\n  b: {image: i, depends_on: [a]}\n", "2: services.a: dependency cycle detected: a -> b -> a"},
-        {"services:\n  a: {image: i, container_name: same}\n  b: {image: i, container_name: same}\n", "3: services.b.container_name: container name \"same\" is already in use by service a"},
+         "2: services.web.depends_on[0]: service \"off\" is required by \"web\" but is disabled. Can be enabled by "
+         "profiles [x y]"},
+        {"services:\n  a: {image: i, depends_on: [b]}\n  b: {image: i, depends_on: [c]}\n  c: {image: i, depends_on: "
+         "[b]}\n",
+         "3: services.b.depends_on: dependency cycle detected: b -> c -> b"},
+        {"services:\n  a: {image: i, network_mode: 'service:b'}\n  b: {image: i, depends_on: [a]}\n",
+         "2: services.a: dependency cycle detected: a -> b -> a"},
+        {"services:\n  a: {image: i, container_name: same}\n  b: {image: i, container_name: same}\n",
+         "3: services.b.container_name: container name \"same\" is already in use by service a"},
     });
 }
 
 TEST_F(ComposeProjectTest, AThousandServicesAreReadAndNotOneMore) {
     auto many = [](int count, const std::string& each) {
         std::string text = "services:\n";
-        for (int i = 0; i < count; ++i) text += fmt::format("  s{:04}: {{image: a{}}}\n", i, i > 0 ? fmt::format(fmt::runtime(each), i - 1) : "");
+        for (int i = 0; i < count; ++i)
+            text += fmt::format("  s{:04}: {{image: a{}}}\n", i, i > 0 ? fmt::format(fmt::runtime(each), i - 1) : "");
         return text;
     };
     EXPECT_EQ(load(many(1000, ", depends_on: [s{:04}]")).services.size(), 1000u);
@@ -155,7 +176,9 @@ TEST_F(ComposeProjectTest, AnOldVersionIsIgnoredWithAWarning) {
 TEST_F(ComposeProjectTest, LoadingTwiceGivesTheSameProject) {
     write("conf/a", "x");
     input.confine_to = path;
-    std::string text = "services: {web: {image: a, volumes: ['./conf:/c'], labels: {b: 1, a: 2}, networks: [y, x]}, db: {image: b}}\nnetworks: {x: {}, y: {}}\n";
+    std::string text =
+        "services: {web: {image: a, volumes: ['./conf:/c'], labels: {b: 1, a: 2}, networks: [y, x]}, db: {image: "
+        "b}}\nnetworks: {x: {}, y: {}}\n";
     Project first = load(text);
     EXPECT_EQ(load(text), first);
     EXPECT_EQ(to_json_text(load(text)), to_json_text(first));

@@ -15,7 +15,9 @@ const std::string kWeb = "services:\n  web:\n    image: app\n";
 }  // namespace
 
 TEST_F(ComposeResourcesTest, NetworksAreReadWhole) {
-    auto network = [&](const std::string& body) { return load(kWeb + "    networks: [n]\nnetworks:\n  n: " + body + "\n").networks.at("n"); };
+    auto network = [&](const std::string& body) {
+        return load(kWeb + "    networks: [n]\nnetworks:\n  n: " + body + "\n").networks.at("n");
+    };
     Network plain;
     plain.key = "n";
     plain.name = "shop_n";
@@ -29,48 +31,77 @@ TEST_F(ComposeResourcesTest, NetworksAreReadWhole) {
     EXPECT_EQ(network("{name: other.net}"), changed([](Network& n) { n.name = "other.net"; }));
     EXPECT_EQ(network("{internal: true}"), changed([](Network& n) { n.internal = true; }));
     EXPECT_EQ(network("{driver: bridge}"), changed([](Network& n) { n.driver = "bridge"; }));
-    EXPECT_EQ(network("{external: true}"), changed([](Network& n) { n.external = true; n.name = "n"; }));
-    EXPECT_EQ(network("{external: true, name: given, x-why: a}"), changed([](Network& n) { n.external = true; n.name = "given"; }));
-    EXPECT_EQ(network("{external: {name: old}}"), changed([](Network& n) { n.external = true; n.name = "old"; }));
+    EXPECT_EQ(network("{external: true}"), changed([](Network& n) {
+                  n.external = true;
+                  n.name = "n";
+              }));
+    EXPECT_EQ(network("{external: true, name: given, x-why: a}"), changed([](Network& n) {
+                  n.external = true;
+                  n.name = "given";
+              }));
+    EXPECT_EQ(network("{external: {name: old}}"), changed([](Network& n) {
+                  n.external = true;
+                  n.name = "old";
+              }));
     EXPECT_EQ(network("{external: false, labels: [a=b]}"), changed([](Network& n) { n.labels = Map{{"a", "b"}}; }));
     EXPECT_EQ(network("{labels: {a: 1}}"), changed([](Network& n) { n.labels = Map{{"a", "1"}}; }));
-    EXPECT_EQ(network("{driver_opts: {com.docker.network.driver.mtu: 1400}}"), changed([](Network& n) { n.driver_opts = Map{{"com.docker.network.driver.mtu", "1400"}}; }));
+    EXPECT_EQ(network("{driver_opts: {com.docker.network.driver.mtu: 1400}}"), changed([](Network& n) {
+                  n.driver_opts = Map{{"com.docker.network.driver.mtu", "1400"}};
+              }));
     EXPECT_EQ(network("{ipam: {driver: default, config: [{subnet: 10.1.0.0/16, gateway: 10.1.0.9}]}}"),
-              changed([](Network& n) { n.subnet = "10.1.0.0/16"; n.gateway = "10.1.0.9"; }));
+              changed([](Network& n) {
+                  n.subnet = "10.1.0.0/16";
+                  n.gateway = "10.1.0.9";
+              }));
 }
 
 TEST_F(ComposeResourcesTest, WhatANetworkCantBeIsNamed) {
-    auto one = [](const std::string& body, const std::string& wanted) { return std::pair(kWeb + "networks:\n  n: " + body, "5: networks.n" + wanted); };
+    auto one = [](const std::string& body, const std::string& wanted) {
+        return std::pair(kWeb + "networks:\n  n: " + body, "5: networks.n" + wanted);
+    };
     expect_errors({
         one("{name: ''}", ".name: invalid name \"\", only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
         one("{name: a/b}", ".name: invalid name \"a/b\", only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
         one("{name: host}", ": the network host is not supported yet here"),
         one("{external: true, name: none}", ": the network none is not supported yet here"),
         one("{external: maybe}", ".external: \"maybe\" is not true or false"),
-        one("{external: true, driver: bridge}", ".driver: conflicting parameters \"external\" and \"driver\" specified for network"),
+        one("{external: true, driver: bridge}",
+            ".driver: conflicting parameters \"external\" and \"driver\" specified for network"),
         one("{external: {nam: a}}", ".external.nam: unknown key"),
         one("{internal: 5}", ".internal: must be true or false"),
         one("{driver: overlay}", ".driver: the network driver \"overlay\" is not supported yet"),
         one("{driver_opts: {a: b}}", ".driver_opts.a: the network option is not supported yet"),
-        one("{driver_opts: {com.docker.network.driver.mtu: 5}}", ".driver_opts.com.docker.network.driver.mtu: 5 is not between 68 and 65535"),
-        one("{driver_opts: {com.docker.network.bridge.name: a/b}}", ".driver_opts.com.docker.network.bridge.name: \"a/b\" is not a bridge's name"),
-        one("{driver_opts: {com.docker.network.bridge.enable_icc: false}}", ".driver_opts.com.docker.network.bridge.enable_icc: the value \"false\" is not supported yet"),
+        one("{driver_opts: {com.docker.network.driver.mtu: 5}}",
+            ".driver_opts.com.docker.network.driver.mtu: 5 is not between 68 and 65535"),
+        one("{driver_opts: {com.docker.network.bridge.name: a/b}}",
+            ".driver_opts.com.docker.network.bridge.name: \"a/b\" is not a bridge's name"),
+        one("{driver_opts: {com.docker.network.bridge.enable_icc: false}}",
+            ".driver_opts.com.docker.network.bridge.enable_icc: the value \"false\" is not supported yet"),
         one("{labels: a}", ".labels: must be a mapping or a list of NAME=value"),
         one("{ipam: {driver: dhcp}}", ".ipam.driver: \"dhcp\" is not one of default"),
         one("{ipam: {config: {}}}", ".ipam.config: must be a list"),
         one("{ipam: {config: [{subnet: 10.0.0.0}]}}", ".ipam.config[0].subnet: \"10.0.0.0\" is not a subnet"),
         one("{ipam: {config: [{subnet: 10.0.0.0/33}]}}", ".ipam.config[0].subnet: \"10.0.0.0/33\" is not a subnet"),
         one("{ipam: {config: [{subnet: 10.0.0.0/x}]}}", ".ipam.config[0].subnet: \"10.0.0.0/x\" is not a subnet"),
-        one("{ipam: {config: [{subnet: 10.0.0.0/31}]}}", ".ipam.config[0].subnet: the subnet 10.0.0.0/31 has no room for containers"),
-        one("{ipam: {config: [{subnet: 10.0.0.5/16}]}}", ".ipam.config[0].subnet: the subnet 10.0.0.5/16 should be 10.0.0.0/16"),
-        one("{ipam: {config: [{subnet: 127.0.0.0/8}]}}", ".ipam.config[0].subnet: the subnet 127.0.0.0/8 can't be used for containers"),
-        one("{ipam: {config: [{subnet: 224.0.0.0/8}]}}", ".ipam.config[0].subnet: the subnet 224.0.0.0/8 can't be used for containers"),
-        one("{ipam: {config: [{subnet: 0.0.0.0/0}]}}", ".ipam.config[0].subnet: the subnet 0.0.0.0/0 can't be used for containers"),
-        one("{ipam: {config: [{subnet: 'fd00::/64'}]}}", ".ipam.config[0].subnet: the IPv6 subnet \"fd00::/64\" is not supported yet"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/31}]}}",
+            ".ipam.config[0].subnet: the subnet 10.0.0.0/31 has no room for containers"),
+        one("{ipam: {config: [{subnet: 10.0.0.5/16}]}}",
+            ".ipam.config[0].subnet: the subnet 10.0.0.5/16 should be 10.0.0.0/16"),
+        one("{ipam: {config: [{subnet: 127.0.0.0/8}]}}",
+            ".ipam.config[0].subnet: the subnet 127.0.0.0/8 can't be used for containers"),
+        one("{ipam: {config: [{subnet: 224.0.0.0/8}]}}",
+            ".ipam.config[0].subnet: the subnet 224.0.0.0/8 can't be used for containers"),
+        one("{ipam: {config: [{subnet: 0.0.0.0/0}]}}",
+            ".ipam.config[0].subnet: the subnet 0.0.0.0/0 can't be used for containers"),
+        one("{ipam: {config: [{subnet: 'fd00::/64'}]}}",
+            ".ipam.config[0].subnet: the IPv6 subnet \"fd00::/64\" is not supported yet"),
         one("{ipam: {config: [{gateway: 10.0.0.1}]}}", ".ipam.config[0].gateway: needs a subnet"),
-        one("{ipam: {config: [{subnet: 10.0.0.0/16, gateway: 10.1.0.1}]}}", ".ipam.config[0].gateway: 10.1.0.1 is not in the subnet 10.0.0.0/16"),
-        one("{ipam: {config: [{subnet: 10.0.0.0/16, gateway: x}]}}", ".ipam.config[0].gateway: \"x\" is not an IPv4 address"),
-        one("{ipam: {config: [{subnet: 10.0.0.0/16}, {subnet: 10.1.0.0/16}]}}", ".ipam.config[1]: more than one subnet is not supported yet"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/16, gateway: 10.1.0.1}]}}",
+            ".ipam.config[0].gateway: 10.1.0.1 is not in the subnet 10.0.0.0/16"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/16, gateway: x}]}}",
+            ".ipam.config[0].gateway: \"x\" is not an IPv4 address"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/16}, {subnet: 10.1.0.0/16}]}}",
+            ".ipam.config[1]: more than one subnet is not supported yet"),
     });
 }
 
@@ -84,15 +115,19 @@ networks:
   front: {ipam: {config: [{subnet: 10.1.0.0/16}]}}
   unused: {}
 )");
-    EXPECT_EQ(project.services.at("web").networks, (std::vector<NetworkUse>{{"front", {"www", "shop"}, "10.1.0.7", 100}, {"back", {}, "", 0}}));
+    EXPECT_EQ(project.services.at("web").networks,
+              (std::vector<NetworkUse>{{"front", {"www", "shop"}, "10.1.0.7", 100}, {"back", {}, "", 0}}));
     EXPECT_FALSE(project.networks.contains("unused"));
     EXPECT_FALSE(project.networks.contains("default"));
     auto address = [](const std::string& ip, const std::string& network) {
         return kWeb + "    networks:\n      n: {ipv4_address: " + ip + "}\nnetworks: {n: " + network + "}\n";
     };
-    EXPECT_EQ(error(address("10.1.0.7", "{}")), "compose.yaml:5: services.web.networks.n.ipv4_address: the network n has no subnet of its own");
-    EXPECT_EQ(error(address("10.2.0.7", "{ipam: {config: [{subnet: 10.1.0.0/16}]}}")), "compose.yaml:5: services.web.networks.n.ipv4_address: 10.2.0.7 is not in the subnet 10.1.0.0/16");
-    EXPECT_EQ(error(address("10.1.0.0", "{ipam: {config: [{subnet: 10.1.0.0/16}]}}")), "compose.yaml:5: services.web.networks.n.ipv4_address: 10.1.0.0 is not in the subnet 10.1.0.0/16");
+    EXPECT_EQ(error(address("10.1.0.7", "{}")),
+              "compose.yaml:5: services.web.networks.n.ipv4_address: the network n has no subnet of its own");
+    EXPECT_EQ(error(address("10.2.0.7", "{ipam: {config: [{subnet: 10.1.0.0/16}]}}")),
+              "compose.yaml:5: services.web.networks.n.ipv4_address: 10.2.0.7 is not in the subnet 10.1.0.0/16");
+    EXPECT_EQ(error(address("10.1.0.0", "{ipam: {config: [{subnet: 10.1.0.0/16}]}}")),
+              "compose.yaml:5: services.web.networks.n.ipv4_address: 10.1.0.0 is not in the subnet 10.1.0.0/16");
     EXPECT_EQ(error(address("10.2.0.7", "{external: true}")), "") << "what it has is known to its owner";
 }
 
@@ -102,18 +137,23 @@ TEST_F(ComposeResourcesTest, TheDefaultNetworkMayBeChanged) {
 }
 
 TEST_F(ComposeResourcesTest, VolumesAreReadWhole) {
-    auto volume = [&](const std::string& body) { return load(kWeb + "    volumes: ['v:/v']\nvolumes:\n  v: " + body + "\n").volumes.at("v"); };
+    auto volume = [&](const std::string& body) {
+        return load(kWeb + "    volumes: ['v:/v']\nvolumes:\n  v: " + body + "\n").volumes.at("v");
+    };
     EXPECT_EQ(volume(""), (Volume{"v", "shop_v", false, "", {}, {}}));
     EXPECT_EQ(volume("{name: mine}"), (Volume{"v", "mine", false, "", {}, {}}));
     EXPECT_EQ(volume("{driver: local, labels: {a: b}}"), (Volume{"v", "shop_v", false, "local", {{"a", "b"}}, {}}));
     EXPECT_EQ(volume("{external: true}"), (Volume{"v", "v", true, "", {}, {}}));
     EXPECT_EQ(volume("{external: true, name: theirs}"), (Volume{"v", "theirs", true, "", {}, {}}));
-    auto one = [](const std::string& body, const std::string& wanted) { return std::pair(kWeb + "volumes:\n  v: " + body, "5: volumes.v" + wanted); };
+    auto one = [](const std::string& body, const std::string& wanted) {
+        return std::pair(kWeb + "volumes:\n  v: " + body, "5: volumes.v" + wanted);
+    };
     expect_errors({
         one("{name: ../x}", ".name: invalid name \"../x\", only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
         one("{driver: nfs}", ".driver: the volume driver \"nfs\" is not supported yet"),
         one("{driver_opts: {type: none}}", ".driver_opts.type: the volume option is not supported yet"),
-        one("{external: true, labels: {a: b}}", ".labels: conflicting parameters \"external\" and \"labels\" specified for volume"),
+        one("{external: true, labels: {a: b}}",
+            ".labels: conflicting parameters \"external\" and \"labels\" specified for volume"),
     });
     EXPECT_FALSE(load(kWeb + "volumes: {v: {}}").volumes.contains("v")) << "nobody uses it";
 }
@@ -133,8 +173,11 @@ configs:
   pass: {environment: TOKEN}
 )");
     const Service& web = project.services.at("web");
-    EXPECT_EQ(web.secrets, (std::vector<FileUse>{{"pass", "/run/secrets/pass", "", "", std::nullopt}, {"token", "/run/secrets/tok", "1000", "100", 0440}}));
-    EXPECT_EQ(web.configs, (std::vector<FileUse>{{"conf", "/conf", "", "", std::nullopt}, {"inline", "/etc/app/x.conf", "", "", 0600}, {"pass", "/etc/p", "", "", std::nullopt}}));
+    EXPECT_EQ(web.secrets, (std::vector<FileUse>{{"pass", "/run/secrets/pass", "", "", std::nullopt},
+                                                 {"token", "/run/secrets/tok", "1000", "100", 0440}}));
+    EXPECT_EQ(web.configs, (std::vector<FileUse>{{"conf", "/conf", "", "", std::nullopt},
+                                                 {"inline", "/etc/app/x.conf", "", "", 0600},
+                                                 {"pass", "/etc/p", "", "", std::nullopt}}));
     std::string digest = Digest::of("secret").str();
     EXPECT_EQ(project.secrets.at("pass"), (FileSource{"pass", input.directory + "/pass.txt", "", digest}));
     EXPECT_EQ(project.secrets.at("token"), (FileSource{"token", "", "t", Digest::of("t").str()}));
@@ -143,7 +186,9 @@ configs:
 }
 
 TEST_F(ComposeResourcesTest, WhatASecretCantBeIsNamed) {
-    auto secret = [](const std::string& body, const std::string& wanted) { return std::pair(kWeb + "    secrets: [s]\nsecrets:\n  s: " + body, "6: secrets.s" + wanted); };
+    auto secret = [](const std::string& body, const std::string& wanted) {
+        return std::pair(kWeb + "    secrets: [s]\nsecrets:\n  s: " + body, "6: secrets.s" + wanted);
+    };
     expect_errors({
         secret("{}", ": has no source: give it a file or environment"),
         secret("{file: a, environment: B}", ".file: a not found"),
@@ -156,17 +201,22 @@ TEST_F(ComposeResourcesTest, WhatASecretCantBeIsNamed) {
         {kWeb + "configs: {s: {content: a, environment: B}}", "4: configs.s: has more than one source"},
         {kWeb + "configs: {s: {content: [a]}}", "4: configs.s.content: must be a string"},
         {kWeb + "    secrets: [s]", "4: services.web.secrets[0]: service \"web\" refers to undefined secret s"},
-        {kWeb + "    configs: [{source: c}]", "4: services.web.configs[0]: service \"web\" refers to undefined config c"},
+        {kWeb + "    configs: [{source: c}]",
+         "4: services.web.configs[0]: service \"web\" refers to undefined config c"},
         {kWeb + "    secrets: s", "4: services.web.secrets: must be a list"},
         {kWeb + "    secrets: [5]", "4: services.web.secrets[0]: must be a string"},
         {kWeb + "    secrets: [{target: a}]", "4: services.web.secrets[0]: source is missing"},
-        {kWeb + "    secrets: [{source: a, uid: root}]", "4: services.web.secrets[0].uid: \"root\" is not a whole number"},
+        {kWeb + "    secrets: [{source: a, uid: root}]",
+         "4: services.web.secrets[0].uid: \"root\" is not a whole number"},
         {kWeb + "    secrets: [{source: a, uid: 5}]", "4: services.web.secrets[0].uid: must be a string"},
-        {kWeb + "    secrets: [{source: a, gid: '5000000000'}]", "4: services.web.secrets[0].gid: 5000000000 is not between 0 and 4294967294"},
+        {kWeb + "    secrets: [{source: a, gid: '5000000000'}]",
+         "4: services.web.secrets[0].gid: 5000000000 is not between 0 and 4294967294"},
         {kWeb + "    secrets: [{source: a, mode: rw}]", "4: services.web.secrets[0].mode: \"rw\" is not a file mode"},
-        {kWeb + "    secrets: [{source: a, mode: 99999}]", "4: services.web.secrets[0].mode: \"99999\" is not a file mode"},
+        {kWeb + "    secrets: [{source: a, mode: 99999}]",
+         "4: services.web.secrets[0].mode: \"99999\" is not a file mode"},
         {kWeb + "    secrets: [{source: a, target: /}]", "4: services.web.secrets[0]: the mount path can't be \"/\""},
-        {kWeb + "    secrets: [a, {source: b, target: a}]\nsecrets: {a: {file: f}, b: {file: f}}", "4: services.web.secrets: duplicate mount point: /run/secrets/a"},
+        {kWeb + "    secrets: [a, {source: b, target: a}]\nsecrets: {a: {file: f}, b: {file: f}}",
+         "4: services.web.secrets: duplicate mount point: /run/secrets/a"},
     });
     EXPECT_EQ(error(kWeb + "secrets: {s: {file: none}, t: {environment: NONE}}"), "") << "nobody uses them";
 }

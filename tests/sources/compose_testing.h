@@ -31,7 +31,8 @@ struct ComposeTest : testing::Test {
     /// Writes below the project's folder.
     void write(const std::string& name, const std::string& text, unsigned mode = 0644) {
         Fd folder = open_at(AT_FDCWD, input.directory, O_RDONLY | O_DIRECTORY);
-        if (size_t slash = name.rfind('/'); slash != std::string::npos) make_folders(folder.get(), name.substr(0, slash));
+        if (size_t slash = name.rfind('/'); slash != std::string::npos)
+            make_folders(folder.get(), name.substr(0, slash));
         // Not truncated: ext4 flushes a truncated file when it is closed.
         (void)::unlinkat(folder.get(), name.c_str(), 0);
         Fd file = open_at(folder.get(), name, O_WRONLY | O_CREAT | O_EXCL, mode);
@@ -43,7 +44,9 @@ struct ComposeTest : testing::Test {
         return load_compose(input);
     }
 
-    Service service(const std::string& body) { return load("services:\n  web:\n    image: app\n" + indented(body)).services.at("web"); }
+    Service service(const std::string& body) {
+        return load("services:\n  web:\n    image: app\n" + indented(body)).services.at("web");
+    }
 
     /// What loading says is wrong; empty if nothing is.
     std::string error(const std::string& text) {
@@ -62,7 +65,9 @@ struct ComposeTest : testing::Test {
         }
     }
 
-    std::string service_error(const std::string& body) { return error("services:\n  web:\n    image: app\n" + indented(body)); }
+    std::string service_error(const std::string& body) {
+        return error("services:\n  web:\n    image: app\n" + indented(body));
+    }
 
     /// Each of `cases` is the body of a service and what loading says about it after `compose.yaml:`.
     void expect_service_errors(const std::vector<std::pair<std::string, std::string>>& cases) {

@@ -24,8 +24,14 @@ std::string shown(const Node& node) {
         case Kind::integer: return text + "int:" + node.text;
         case Kind::number: return text + "number:" + node.text;
         case Kind::string: return text + "'" + node.text + "'";
-        case Kind::sequence: text += "["; for (const Node& item : node.items) text += shown(item) + ","; return text + "]";
-        case Kind::map: text += "{"; for (const auto& [key, value] : node.entries) text += key + "=" + shown(value) + ","; return text + "}";
+        case Kind::sequence:
+            text += "[";
+            for (const Node& item : node.items) text += shown(item) + ",";
+            return text + "]";
+        case Kind::map:
+            text += "{";
+            for (const auto& [key, value] : node.entries) text += key + "=" + shown(value) + ",";
+            return text + "}";
     }
     return text;
 }
@@ -43,12 +49,39 @@ std::string error(const std::string& text) {
 
 TEST(Yaml, ScalarsHaveTheTypesOfTheCoreSchema) {
     const std::pair<const char*, const char*> cases[] = {
-        {"a: x", "'x'"}, {"a:", "null"}, {"a: ~", "null"}, {"a: null", "null"}, {"a: 'null'", "'null'"}, {"a: true", "bool:true"},
-        {"a: 'true'", "'true'"}, {"a: yes", "'yes'"}, {"a: no", "'no'"}, {"a: on", "'on'"}, {"a: 12", "int:12"}, {"a: -3", "int:-3"}, {"a: 0440", "int:0440"},
-        {"a: 0x1f", "int:0x1f"}, {"a: 0o17", "int:0o17"}, {"a: 0x", "'0x'"}, {"a: '12'", "'12'"}, {"a: 1.5", "number:1.5"}, {"a: 1e3", "number:1e3"},
-        {"a: 1.2.3", "'1.2.3'"}, {"a: 80:80", "'80:80'"}, {"a: .", "'.'"}, {"a:\n-", "[null,]"}, {"a: '-'", "'-'"}, {"a: 2026-01-01", "'2026-01-01'"}, {"a: !!str 5", "'5'"},
-        {"a: |\n  l\n  m\n", "'l\nm\n'"}, {"a: >-\n  l\n  m\n", "'l m'"}, {"a: [1, b]", "[int:1,'b',]"}, {"a: !reset null", "!reset null"},
-        {"a: !reset", "!reset null"}, {"a: !override [x]", "!override ['x',]"}, {"a: \"\\u00e9\"", "'é'"},
+        {"a: x", "'x'"},
+        {"a:", "null"},
+        {"a: ~", "null"},
+        {"a: null", "null"},
+        {"a: 'null'", "'null'"},
+        {"a: true", "bool:true"},
+        {"a: 'true'", "'true'"},
+        {"a: yes", "'yes'"},
+        {"a: no", "'no'"},
+        {"a: on", "'on'"},
+        {"a: 12", "int:12"},
+        {"a: -3", "int:-3"},
+        {"a: 0440", "int:0440"},
+        {"a: 0x1f", "int:0x1f"},
+        {"a: 0o17", "int:0o17"},
+        {"a: 0x", "'0x'"},
+        {"a: '12'", "'12'"},
+        {"a: 1.5", "number:1.5"},
+        {"a: 1e3", "number:1e3"},
+        {"a: 1.2.3", "'1.2.3'"},
+        {"a: 80:80", "'80:80'"},
+        {"a: .", "'.'"},
+        {"a:\n-", "[null,]"},
+        {"a: '-'", "'-'"},
+        {"a: 2026-01-01", "'2026-01-01'"},
+        {"a: !!str 5", "'5'"},
+        {"a: |\n  l\n  m\n", "'l\nm\n'"},
+        {"a: >-\n  l\n  m\n", "'l m'"},
+        {"a: [1, b]", "[int:1,'b',]"},
+        {"a: !reset null", "!reset null"},
+        {"a: !reset", "!reset null"},
+        {"a: !override [x]", "!override ['x',]"},
+        {"a: \"\\u00e9\"", "'é'"},
     };
     for (auto [text, wanted] : cases) EXPECT_EQ(shown(*parse(text, "f").find("a")), wanted) << text;
 }
@@ -56,7 +89,8 @@ TEST(Yaml, ScalarsHaveTheTypesOfTheCoreSchema) {
 TEST(Yaml, AnchorsAndMergeKeysAreResolved) {
     EXPECT_EQ(shown(parse("a: &x {b: 1}\nc: *x", "f")), "{a={b=int:1,},c={b=int:1,},}");
     EXPECT_EQ(shown(parse("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}", "f").entries[1].second), "{c=int:3,b=int:1,}");
-    EXPECT_EQ(shown(*parse("d: {c: 3, <<: [{b: 1, c: 9}, {b: 2, e: 4}]}", "f").find("d")), "{c=int:3,b=int:1,e=int:4,}");
+    EXPECT_EQ(shown(*parse("d: {c: 3, <<: [{b: 1, c: 9}, {b: 2, e: 4}]}", "f").find("d")),
+              "{c=int:3,b=int:1,e=int:4,}");
     EXPECT_EQ(error("d: {<<: 5}"), "f.yaml:1: << takes a map or a list of maps");
     EXPECT_EQ(error("a: *x"), "f.yaml:1: malformed YAML: the referenced anchor is not defined");
 }
@@ -95,7 +129,9 @@ TEST(Yaml, BombsAreRefusedInBoundedTimeAndMemory) {
         billion += fmt::format("a{0}: &a{0} [{1}]\n", i, repeated(fmt::format("*a{},", i - 1), 10));
     }
     EXPECT_NE(error(billion).find("aliases expand to more than"), std::string::npos);
-    EXPECT_NE(error("a: &a " + std::string(500000, 'x') + "\nb: [" + repeated("*a,", 90000) + "]").find("expand to more than"), std::string::npos);
+    EXPECT_NE(error("a: &a " + std::string(500000, 'x') + "\nb: [" + repeated("*a,", 90000) + "]")
+                  .find("expand to more than"),
+              std::string::npos);
     std::string merges = "a0: &a0 {k0: 1}\n";
     for (int i = 1; i < 60; ++i) merges += fmt::format("a{0}: &a{0} {{<<: [*a{1}, *a{1}], k{0}: 1}}\n", i, i - 1);
     EXPECT_NE(error(merges).find("f.yaml:"), std::string::npos) << "each merges the one before twice";
@@ -120,7 +156,8 @@ TEST(Yaml, DeepNestingIsRefusedAndNeverOverflowsTheStack) {
         std::string text = repeated(piece, 300000 / static_cast<int>(std::string(piece).size()));
         EXPECT_NE(error(text).find("nested deeper"), std::string::npos) << piece;
     }
-    for (const char* piece : {"a: ", "&a ", "\"", ":", "[a:", "!", "]", "*a ", "a\n: ", "%", "|\n", "!a ", "@", "\\", "- -", "?\n", "#", "'"}) {
+    for (const char* piece : {"a: ", "&a ", "\"", ":", "[a:", "!", "]", "*a ", "a\n: ", "%", "|\n", "!a ", "@", "\\",
+                              "- -", "?\n", "#", "'"}) {
         (void)error(repeated(piece, 300000 / static_cast<int>(std::string(piece).size())));
     }
     std::string stairs;

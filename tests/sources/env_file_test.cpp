@@ -19,7 +19,9 @@ TEST(EnvFile, LinesAreReadAsComposeReadsThem) {
         {"A=1", {{"A", "1"}}},
         {"A=1\nB=2\n", {{"A", "1"}, {"B", "2"}}},
         {"A=1\r\nB=2\r\n", {{"A", "1"}, {"B", "2"}}},
-        {"\xef\xbb\xbf" "A=1", {{"A", "1"}}},
+        {"\xef\xbb\xbf"
+         "A=1",
+         {{"A", "1"}}},
         {"export A=1\nexport\tB=2", {{"A", "1"}, {"B", "2"}}},
         {"A = 1 ", {{"A", "1"}}},
         {"A: 1", {{"A", "1"}}},
@@ -53,7 +55,8 @@ TEST(EnvFile, LinesAreReadAsComposeReadsThem) {
 }
 
 TEST(EnvFile, TheEnvironmentGoesBeforeTheFileInVariablesAndFillsNamesAlone) {
-    EXPECT_EQ(parse("A=file\nB=$A\nC", {{"A", "shell"}, {"C", "given"}}), (Map{{"A", "file"}, {"B", "shell"}, {"C", "given"}}));
+    EXPECT_EQ(parse("A=file\nB=$A\nC", {{"A", "shell"}, {"C", "given"}}),
+              (Map{{"A", "file"}, {"B", "shell"}, {"C", "given"}}));
 }
 
 TEST(EnvFile, AMalformedLineIsNamedWithItsNumber) {
@@ -107,13 +110,21 @@ TEST(EnvFile, WhateverTheBytesItIsReadOrRefused) {
 
 TEST(EnvFile, ASingleQuotedValueComesBackWhole) {
     EXPECT_TRUE(rc::check([](std::string value) {
-        std::erase_if(value, [](char c) { return c == '\'' || c == '\\' || c == '\0' || static_cast<unsigned char>(c) > 0x7e; });
+        std::erase_if(
+            value, [](char c) { return c == '\'' || c == '\\' || c == '\0' || static_cast<unsigned char>(c) > 0x7e; });
         RC_ASSERT(parse("A='" + value + "'").at("A") == value);
     }));
 }
 
 TEST(ProjectName, IsNormalisedAsComposeDoes) {
-    for (auto [given, wanted] : {std::pair{"Shop", "shop"}, {"my.app", "myapp"}, {"_-x", "x"}, {"a b", "ab"}, {"Ünï", "n"}, {"", ""}, {"9-x_", "9-x_"}, {"...", ""}}) {
+    for (auto [given, wanted] : {std::pair{"Shop", "shop"},
+                                 {"my.app", "myapp"},
+                                 {"_-x", "x"},
+                                 {"a b", "ab"},
+                                 {"Ünï", "n"},
+                                 {"", ""},
+                                 {"9-x_", "9-x_"},
+                                 {"...", ""}}) {
         EXPECT_EQ(normalize_project_name(given), wanted) << given;
     }
 }

@@ -58,8 +58,8 @@ TEST(Interpolation, VariablesAreReplacedAsTheSpecificationSays) {
 }
 
 TEST(Interpolation, AnInvalidFormatIsRefused) {
-    for (const char* text : {"$", "a $", "$1", "${", "${}", "${A", "${A:", "${A:x}", "${A!x}", "${ A}", "${A }", "$(A)", "${A:-", "${A:-${B}",
-                             "${1A}", "$-", "$ A", "${A:-$}", "${-x}"}) {
+    for (const char* text : {"$", "a $", "$1", "${", "${}", "${A", "${A:", "${A:x}", "${A!x}", "${ A}", "${A }", "$(A)",
+                             "${A:-", "${A:-${B}", "${1A}", "$-", "$ A", "${A:-$}", "${-x}"}) {
         EXPECT_THROW(interpolate(text, lookup), Error) << text;
     }
 }
@@ -84,7 +84,8 @@ TEST(Interpolation, NestingAndSizeHaveBounds) {
     std::string unused = "${A:-";
     for (int i = 0; i < 3000; ++i) unused += "${LONG-}";
     std::string value(1000, 'x');
-    EXPECT_EQ(interpolate(unused + "}", [&](const std::string&) { return &value; }), value) << "what isn't used takes no room";
+    EXPECT_EQ(interpolate(unused + "}", [&](const std::string&) { return &value; }), value)
+        << "what isn't used takes no room";
     std::string big(100000, 'x'), many;
     for (int i = 0; i < 1000; ++i) many += "$BIG";
     EXPECT_THROW(interpolate(many, [&](const std::string&) { return &big; }), Error);

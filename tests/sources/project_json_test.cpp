@@ -2,8 +2,8 @@
 #include "sources/project.h"
 
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 #include <rapidcheck.h>
+#include <nlohmann/json.hpp>
 
 using namespace kedge;
 using namespace kedge::sources;
@@ -135,7 +135,8 @@ TEST(ProjectJson, AnyTextAndNumbersComeBack) {
 
 TEST(ProjectJson, DamagedTextIsAnErrorOrAProjectButNeverACrash) {
     std::string good = to_json_text(full_project());
-    for (const char* text : {"", "null", "5", "[]", "{\"services\": 5}", "{\"services\": {\"a\": []}}", "{\"name\": 1}", "{", "{\"services\": {\"a\": {\"ports\": [{\"target\": \"x\"}]}}}"}) {
+    for (const char* text : {"", "null", "5", "[]", "{\"services\": 5}", "{\"services\": {\"a\": []}}", "{\"name\": 1}",
+                             "{", "{\"services\": {\"a\": {\"ports\": [{\"target\": \"x\"}]}}}"}) {
         EXPECT_THROW(project_from_json(text), Error) << text;
     }
     EXPECT_TRUE(rc::check([&](unsigned place, char byte) {
