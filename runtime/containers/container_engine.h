@@ -79,6 +79,9 @@ private:
     std::string run_folder_of(const std::string& id) const { return options_.run + "/containers/" + id; }
     void publish(const ContainerRecord& record, const std::string& action, std::map<std::string, std::string> more = {});
 
+    // exec.cpp
+    std::string hostname_of(const ContainerInfo& info) const;
+
     // create.cpp
     void insert_with_name(ContainerRecord& record);
     void make_container(const ContainerRecord& record);

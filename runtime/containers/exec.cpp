@@ -2,11 +2,13 @@
 
 #include "base/error.h"
 #include "base/stop_fd.h"
+#include "runtime/containers/process_tree.h"
 #include "runtime/containers/resolve.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -28,34 +30,35 @@ int reap(const Launcher::Exec& process) {
     return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
-/// The shim kills and reaps the process inside. One that does not die (it waits in the kernel for a disk or a server) is left to
-/// the host's init: nobody else waits for it.
+/// Ends it and all that it started: of a shell that is killed alone, what it waits for would go on in the container. Its shim reaps it;
+/// one that does not die (it waits in the kernel for a disk or a server) is left to the host's init.
 void end(const Launcher::Exec& process) {
     constexpr int kPatience = 1000;  // milliseconds
-    pollfd ended{process.pidfd.get(), POLLIN, 0};
+    pollfd inner{process.inner_pidfd.get(), POLLIN, 0};
+    bool runs = process.inner_pidfd && ::poll(&inner, 1, 0) == 0;
+    if (runs) kill_tree(process.inner_pid);  // its shim has not reaped it, so the number is still its own
+    pollfd shim{process.pidfd.get(), POLLIN, 0};
     (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGTERM, nullptr, 0);  // it may have ended
-    if (::poll(&ended, 1, kPatience) == 0) (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);
+    if (::poll(&shim, 1, kPatience) == 0) (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);
 }
 
-/// Why nothing was executed, to the one who waits for output.
-void tell(int fd, const std::string& error) {
-    if (fd < 0) return;
-    try {
-        write_all(fd, error + "\n");
-    } catch (const Error&) {
-        // Nobody listens any more; the exit code says it too.
-    }
+/// What the command's own words would have been if there were one: whoever reads its streams is told why there is none.
+void tell_failure(const Launcher::Exec& process, int out, int err) {
+    int to = err >= 0 ? err : out;
+    pollfd ready{to, POLLOUT, 0};
+    if (process.error.empty() || to < 0 || ::poll(&ready, 1, 0) <= 0 || (ready.revents & POLLERR)) return;
+    std::string line = process.error + "\n";
+    (void)!::write(to, line.data(), line.size());
 }
 
 std::string joined(const std::vector<std::string>& arguments) {
     return fmt::format("{}", fmt::join(arguments, " "));
 }
 
-Launcher::ExecRequest exec_request(const ContainerInfo& info, const ExecSpec& spec) {
+Launcher::ExecRequest exec_request(const ContainerInfo& info, const ExecSpec& spec, const std::string& hostname) {
     if (spec.arguments.empty()) throw Error(Code::invalid_argument, "No exec command specified");
     Launcher::ExecRequest request;
     request.arguments = spec.arguments;
-    std::string hostname = info.spec.hostname.empty() ? info.id.substr(0, 12) : info.spec.hostname;
     request.environment = overlay_environment(process_environment(info, hostname), spec.environment);
     std::erase_if(request.environment, [](const std::string& variable) { return variable.find('=') == std::string::npos; });
     request.user = spec.user.empty() ? info.user : spec.user;
@@ -81,37 +84,54 @@ public:
     void started() { write_.reset(); }
     int get() const { return read_.get(); }
 
-    /// Takes what is there. False at the end of the stream.
-    bool take() {
-        char buffer[16384];
-        while (true) {
-            ssize_t n = ::read(read_.get(), buffer, sizeof buffer);
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) return true;
-            if (n == 0) return false;
-            text.append(buffer, std::min(static_cast<size_t>(n), limit_ - std::min(limit_, text.size())));
-        }
+    /// Takes some of what is there. False at the end of the stream.
+    bool take() { return take(sizeof buffer_); }
+
+    /// Takes what is there by now, and no more: a writer may be faster than this.
+    void take_rest() {
+        int there = 0;
+        if (::ioctl(read_.get(), FIONREAD, &there) == 0) (void)take(static_cast<size_t>(there));
     }
 
     std::string text;
 
 private:
+    bool take(size_t most) {
+        for (size_t taken = 0; taken < most;) {
+            ssize_t n = ::read(read_.get(), buffer_, sizeof buffer_);
+            if (n < 0 && errno == EINTR) continue;
+            if (n < 0) return true;
+            if (n == 0) return false;
+            taken += static_cast<size_t>(n);
+            text.append(buffer_, std::min(static_cast<size_t>(n), limit_ - std::min(limit_, text.size())));
+        }
+        return true;
+    }
+
     size_t limit_;
+    char buffer_[16384];
     Fd read_, write_;
 };
 
 }  // namespace
 
+/// The name that its first process has seen: another container's, or the host's, if it shares that one's network.
+std::string ContainerEngine::hostname_of(const ContainerInfo& info) const {
+    std::string name = read_file_at(AT_FDCWD, folder_of(info.id) + "/hostname", 4096);
+    return name.substr(0, name.find('\n'));
+}
+
 ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                                  std::stop_token stop) {
     Snapshot record = running(id);
-    Launcher::ExecRequest request = exec_request(record->info, spec);
+    Launcher::ExecRequest request = exec_request(record->info, spec, hostname_of(record->info));
     Output output(output_limit);
     request.out = request.err = output.write_end();
     std::string exec_id = random_hex(32), command = joined(spec.arguments);
     publish(*record, "exec_create: " + command, {{"execID", exec_id}});
     Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
     output.started();
+    output.text = process.error.substr(0, output_limit);
     publish(*record, "exec_start: " + command, {{"execID", exec_id}});
 
     ExecResult result;
@@ -126,7 +146,7 @@ ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Na
         if (ready < 0 && errno == EINTR) continue;
         if (fds[2].revents) open = output.take();
         if (fds[0].revents) break;
-        result.timed_out = ready == 0;
+        result.timed_out = timeout.count() > 0 && Clock::now() >= deadline;
         cancelled = fds[1].revents != 0;
         if (result.timed_out || cancelled) {
             end(process);
@@ -135,7 +155,7 @@ ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Na
     }
     result.exit_code = reap(process);
     // What its children may still write is not waited for: they can go on for ever.
-    if (open) (void)output.take();
+    if (open) output.take_rest();
     result.output = std::move(output.text);
     result.error = process.error;
     publish(*record, "exec_die", {{"execID", exec_id}, {"exitCode", std::to_string(result.exit_code)}});
@@ -145,15 +165,15 @@ ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Na
 
 int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop) {
     Snapshot record = running(id);
-    Launcher::ExecRequest request = exec_request(record->info, spec);
+    Launcher::ExecRequest request = exec_request(record->info, spec, hostname_of(record->info));
     request.in = in;
     request.out = out;
     request.err = err;
     std::string exec_id = random_hex(32), command = joined(spec.arguments);
     publish(*record, "exec_create: " + command, {{"execID", exec_id}});
     Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
+    tell_failure(process, out, err);
     publish(*record, "exec_start: " + command, {{"execID", exec_id}});
-    if (!process.error.empty()) tell(err >= 0 ? err : out, process.error);
     StopFd stopped(stop);
     pollfd fds[2] = {{process.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
     while (::poll(fds, 2, -1) < 0 && errno == EINTR) {}

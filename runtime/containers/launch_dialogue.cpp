@@ -60,10 +60,15 @@ void ShimDialogue::let_go() {
     (void)::send(ours_.get(), &go, 1, MSG_NOSIGNAL);  // one that has failed meanwhile has said so
 }
 
-void ShimDialogue::await_executing(int* exit_code) {
+void ShimDialogue::await_executing(int* exit_code, Launched* started) {
     shim::Message message;
     bool executing = false;
-    while (next(&message, nullptr)) {
+    Fd passed;
+    while (next(&message, &passed)) {
+        if (started && message.kind == shim::MessageKind::spawned) {
+            started->init = {message.pid, message.start_time};
+            started->init_pidfd = std::move(passed);
+        }
         if (message.kind == shim::MessageKind::failed) refuse(message, exit_code);
         executing = executing || message.kind == shim::MessageKind::executing;
     }

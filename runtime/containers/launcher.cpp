@@ -200,11 +200,14 @@ Launcher::Exec Launcher::exec(const std::string& run_folder, const ContainerSpec
                                                    dialogue.shim_end(), init.get()});
     dialogue.close_shim_end();
     result.pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, result.pid, 0)));
+    Launched inner;
     try {
-        dialogue.await_executing(&result.exit_code);
+        dialogue.await_executing(&result.exit_code, &inner);
     } catch (const Error& e) {
         result.error = e.what();
     }
+    result.inner_pid = inner.init.pid;
+    result.inner_pidfd = std::move(inner.init_pidfd);
     return result;
 }
 

@@ -84,6 +84,8 @@ public:
     struct Exec {
         Fd pidfd;
         int pid = 0;
+        Fd inner_pidfd;  ///< of the process inside
+        int inner_pid = 0;
         std::string error;  ///< why nothing was executed, in Docker's words; the shim then ends with exit_code (126, 127, 128)
         int exit_code = 0;
     };

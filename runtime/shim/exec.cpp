@@ -72,6 +72,10 @@ int run_exec() {
         become_process(start);
     }
     if (pid < 0) fail(Stage::clone, pid);
+    Message message;
+    message.pid = pid;
+    message.start_time = start_time(pid);
+    tell(message, pidfd);
     // What the caller gave as streams is the new process' alone: it sees their end when that closes them.
     for (int fd = 0; fd < 3; fd++) close_fd(fd);
     close_fd(kAgentFd);
