@@ -117,6 +117,7 @@ void ContainerEngine::rename(const std::string& id, const std::string& new_name)
         old_name = r.info.name;
         r.info.name = name;
     });
+    networks_.rename(record->info.id, name);
     publish(*record, "rename", {{"oldName", "/" + old_name}});
 }
 

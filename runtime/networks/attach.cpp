@@ -11,14 +11,16 @@ namespace kedge::runtime {
 
 namespace {
 
-// The binding of `wanted` (taken out of it) that goes on with what `old` publishes. A port that the kernel chose for the
-// predecessor is recognised by where it leads to.
+// Whether `old` is what this binding of a spec came to, or goes on with. A port that the kernel chose is recognised by where it
+// leads to.
+bool is_same(const PortBinding& binding, const PortBinding& old) {
+    return binding.protocol == old.protocol && host_port_of(binding).address == host_port_of(old).address &&
+           (binding.host_port == 0 ? binding.container_port == old.container_port : binding.host_port == old.host_port);
+}
+
+// The binding of `wanted` (taken out of it) that goes on with what `old` publishes.
 PortBinding successor_of(const PortBinding& old, std::vector<PortBinding>& wanted, const std::string& name) {
-    auto same = [&](const PortBinding& binding) {
-        return binding.protocol == old.protocol && host_port_of(binding).address == host_port_of(old).address &&
-               (binding.host_port == 0 ? binding.container_port == old.container_port : binding.host_port == old.host_port);
-    };
-    auto found = std::find_if(wanted.begin(), wanted.end(), same);
+    auto found = std::find_if(wanted.begin(), wanted.end(), [&](const PortBinding& binding) { return is_same(binding, old); });
     if (found == wanted.end()) {
         throw Error(Code::invalid_argument, "container " + name + " does not publish port " + std::to_string(old.host_port) +
                                                 " of the one that it should succeed");
@@ -140,16 +142,20 @@ void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attache
     state_->containers.insert_or_assign(attachment.container_id, std::move(container));
 }
 
-void BridgeNetworks::move_ports(const std::string& from, const std::string& to) {
+std::vector<PortBinding> BridgeNetworks::move_ports(const std::string& from, const std::string& to) {
     std::lock_guard lock(state_->mutex);
     auto source = state_->containers.find(from);
     auto target = state_->containers.find(to);
     if (target == state_->containers.end()) throw Error(Code::conflict, "container " + to + " is not connected");
-    if (from == to) return;
+    if (from == to) return target->second.attached.ports;
 
     // Worked out on a copy, so that a failure changes nothing.
     State::Container next{target->second.attachment, target->second.attached, {}};
     std::vector<PortBinding> missing = next.attachment.ports;
+    for (const PortBinding& own : next.attached.ports) {
+        auto found = std::find_if(missing.begin(), missing.end(), [&](const PortBinding& b) { return is_same(b, own); });
+        if (found != missing.end()) missing.erase(found);
+    }
     if (source != state_->containers.end()) {
         for (const PortBinding& binding : source->second.attached.ports) {
             next.attached.ports.push_back(successor_of(binding, missing, next.attachment.container_name));
@@ -176,6 +182,15 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to) 
         source->second.attached.ports.clear();
     }
     forget_stale_flows(changes);
+    return target->second.attached.ports;
+}
+
+void BridgeNetworks::rename(const std::string& container_id, const std::string& name) {
+    std::lock_guard lock(state_->mutex);
+    auto found = state_->containers.find(container_id);
+    if (found == state_->containers.end()) return;
+    found->second.attachment.container_name = name;
+    state_->add_names(found->second);
 }
 
 void BridgeNetworks::remove_leftovers() {

@@ -49,8 +49,11 @@ public:
     void disconnect(const std::string& container_id);
     /// A running container that a former agent connected.
     void adopt(const Attachment& attachment, const Attached& attached);
-    /// Every published port of `from` now leads to `to`, in one nftables transaction.
-    void move_ports(const std::string& from, const std::string& to);
+    /// Every published port of `from` now leads to `to`, in one nftables transaction, and what `to` publishes besides is published.
+    /// Returns all that lead to `to` then.
+    std::vector<PortBinding> move_ports(const std::string& from, const std::string& to);
+    /// A connected container is found by its new name from now on; another one is left alone.
+    void rename(const std::string& container_id, const std::string& name);
 
     /// After adopting: removes links, nftables elements and addresses that belong to no known container.
     void remove_leftovers();
