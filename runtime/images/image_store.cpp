@@ -17,7 +17,7 @@ namespace kedge::runtime {
 namespace {
 
 Error no_such_image(const std::string& reference) {
-    return Error(Code::not_found, "no such image: " + reference);
+    return Error(Code::not_found, "No such image: " + reference);
 }
 
 bool is_hex(std::string_view text) {

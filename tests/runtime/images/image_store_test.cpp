@@ -99,7 +99,7 @@ TEST_F(ImageStoreTest, ImagesAreFoundByNameIdAndUniquePrefix) {
     }
     EXPECT_EQ(store->get(two.id.hex()).tags, std::vector<std::string>{});
     for (const std::string& reference : {std::string("registry.test/one"), std::string("registry.test/one:2"), std::string("x"), std::string("A B"), std::string(64, 'f')}) {
-        EXPECT_EQ(refusal(Code::not_found, [&] { (void)store->get(reference); }), "no such image: " + reference);
+        EXPECT_EQ(refusal(Code::not_found, [&] { (void)store->get(reference); }), "No such image: " + reference);
     }
     EXPECT_EQ(store->list().size(), 2u);
     EXPECT_EQ(store->list()[0].id, two.id) << "newest first";
@@ -144,7 +144,7 @@ TEST_F(ImageStoreTest, RemovingAName) {
     EXPECT_TRUE(store->blobs().list().empty());
     EXPECT_TRUE(names_in(path + "/layers").empty());
     EXPECT_EQ(actions(), (std::vector<std::string>{"import", "tag", "untag", "untag", "delete"}));
-    EXPECT_EQ(refusal(Code::not_found, [&] { store->remove("app:v1", false); }), "no such image: app:v1");
+    EXPECT_EQ(refusal(Code::not_found, [&] { store->remove("app:v1", false); }), "No such image: app:v1");
 }
 
 TEST_F(ImageStoreTest, RemovingAnIdTakesAllItsNames) {
