@@ -24,12 +24,20 @@ Response attach(const Request& request, runtime::Containers& containers) {
     options.out = request.flag("stdout");
     options.err = request.flag("stderr");
     options.tail = request.flag("logs") ? -1 : 0;
-    // Opened before the client hears that it is attached, which then starts the container.
-    runtime::Containers::AttachedOutput output = containers.attach(info.id, options);
-    std::stop_token stop = request.watch_connection();
     Response response;
     bool raw = info.spec.tty;
     response.content_type = raw ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
+    if (info.spec.log.driver == "none") {
+        // As an error of the request nobody would see it: clients only say that the upgrade failed.
+        response.take_over = [=](Duplex& duplex) {
+            const std::string note = "the container's output is not shown: it has no log\n";
+            (void)duplex.write(raw ? note : frame(StreamKind::err, note));
+        };
+        return response;
+    }
+    // Opened before the client hears that it is attached, which then starts the container.
+    runtime::Containers::AttachedOutput output = containers.attach(info.id, options);
+    std::stop_token stop = request.watch_connection();
     response.take_over = [=, id = info.id](Duplex& duplex) {
         auto send = [&](const runtime::LogLine& line) {
             return duplex.write(raw ? line.text : frame(line.err ? StreamKind::err : StreamKind::out, line.text));

@@ -50,17 +50,23 @@ Response create(const Request& request, const Services& services) {
     runtime::ContainerSpec spec = container_spec(Fields(body, ""));
     spec.name = request.parameter("name");
     if (spec.name.starts_with("/")) spec.name.erase(0, 1);
+    runtime::Platform found = services.engine.images().get(spec.image).platform;
     if (!request.parameter("platform").empty()) {
         runtime::Platform asked = runtime::Platform::parse(request.parameter("platform"));
-        runtime::Platform found = services.engine.images().get(spec.image).platform;
         if (asked.os != found.os || asked.architecture != found.architecture) {
             throw Error(Code::not_found, "image with reference " + spec.image + " was found but does not match the specified platform: wanted " +
                                              asked.str() + ", actual: " + found.str());
         }
     }
     provide_default_network(spec, services.engine.networks());
-    std::string id = services.engine.containers().create(spec);
-    return json_reply({{"Id", id}, {"Warnings", json::array()}}, 201);
+    try {
+        std::string id = services.engine.containers().create(spec);
+        return json_reply({{"Id", id}, {"Warnings", json::array()}}, 201);
+    } catch (const Error& error) {
+        // The image is there: what else is missing must not be 404, which makes Docker's clients pull the image and try again.
+        if (error.code() == Code::not_found) throw Error(Code::invalid_argument, error.what(), error.hint());
+        throw;
+    }
 }
 
 Response remove(const Request& request, const Services& services) {

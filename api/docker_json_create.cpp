@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "runtime/container_spec.h"
 
+#include <algorithm>
 #include <charconv>
 
 namespace kedge::api {
@@ -35,7 +36,8 @@ runtime::PortBinding container_port(const std::string& text, const std::string& 
 
 void read_networks(const Fields& body, ContainerSpec& spec) {
     auto endpoints = body.object("NetworkingConfig").object_map("EndpointsConfig");
-    for (const auto& [name, endpoint] : endpoints) {
+    for (const auto& [given, endpoint] : endpoints) {
+        std::string name = given == "default" ? "bridge" : given;
         runtime::NetworkAttachment* attachment = nullptr;
         for (auto& known : spec.networks) {
             if (known.network == name) attachment = &known;
@@ -111,19 +113,24 @@ ContainerSpec container_spec(const Fields& body) {
     if (body.has("StopTimeout")) spec.stop_timeout = static_cast<int>(std::clamp<int64_t>(body.number("StopTimeout"), -1, INT32_MAX));
     spec.tty = body.flag("Tty");
     spec.open_stdin = body.flag("OpenStdin");
+    if (spec.open_stdin && body.flag("AttachStdin")) {  // said here, as clients don't show why attaching fails
+        throw Error(Code::invalid_argument, "attaching to a container's standard input is not supported by kedge", "leave out -i, or use exec -i");
+    }
     if (body.has("Healthcheck")) spec.healthcheck = read_healthcheck(body.object("Healthcheck"));
     body.refuse_others({"Image", "Entrypoint", "Cmd", "Env", "Labels", "User", "WorkingDir", "Hostname", "Domainname", "StopSignal",
                         "StopTimeout", "Tty", "OpenStdin", "Healthcheck", "Volumes", "HostConfig", "NetworkingConfig", "ExposedPorts",
                         // how the client will attach, and how the arguments of other systems are quoted
                         "AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce", "ArgsEscaped"});
     body.object("NetworkingConfig").refuse_others({"EndpointsConfig"});
+    Fields host = body.object("HostConfig");
+    read_host_config(host, spec);
     for (const std::string& target : body.object("Volumes").keys()) {
+        // Clients name here also what is mounted by another field.
+        if (std::any_of(spec.mounts.begin(), spec.mounts.end(), [&](const runtime::Mount& m) { return m.target == target; })) continue;
         runtime::Mount mount;
         mount.target = target;
         spec.mounts.push_back(mount);
     }
-    Fields host = body.object("HostConfig");
-    read_host_config(host, spec);
     read_ports(body, host, spec);
     read_networks(body, spec);
     return spec;

@@ -20,31 +20,35 @@ runtime::ExecSpec read_spec(const Fields& body) {
     spec.user = body.text("User");
     spec.working_dir = body.text("WorkingDir");
     spec.privileged = body.flag("Privileged");
-    body.refuse_others({"Cmd", "Env", "User", "WorkingDir", "Privileged", "AttachStdin", "AttachStdout", "AttachStderr", "Tty",
-                        // of the client's terminal
-                        "DetachKeys", "ConsoleSize"});
+    body.refuse_others({"Cmd", "Env", "User", "WorkingDir", "Privileged", "AttachStdin", "AttachStdout", "AttachStderr",
+                        "Tty",
+                        // what the path says already, and of the client's terminal
+                        "Container", "DetachKeys", "ConsoleSize"});
     return spec;
 }
 
 void refuse_terminal(const Fields& body) {
-    if (body.flag("Tty")) throw Error(Code::invalid_argument, "exec with a terminal is not supported by kedge", "leave out -t");
+    if (body.flag("Tty"))
+        throw Error(Code::invalid_argument, "exec with a terminal is not supported by kedge", "leave out -t");
 }
 
 std::string running_container(runtime::Containers& containers, const std::string& id) {
     runtime::ContainerInfo info = containers.inspect(id);
-    if (info.status != runtime::Status::running) throw Error(Code::conflict, "Container " + info.id + " is not running");
+    if (info.status != runtime::Status::running)
+        throw Error(Code::conflict, "Container " + info.id + " is not running");
     return info.id;
 }
 
 /// Runs it to its end; what prevents that is told on the error stream, as Docker does once the head is sent.
-int run_and_tell(runtime::Containers& containers, const std::string& id, const runtime::ExecSpec& spec, Writer& writer, Duplex* input,
-                 std::stop_token stop) {
+int run_and_tell(runtime::Containers& containers, const std::string& id, const runtime::ExecSpec& spec, Writer& writer,
+                 Duplex* input, std::stop_token stop) {
     try {
         return run_exec(containers, id, spec, writer, input, stop);
     } catch (const std::exception& error) {
         std::string text = error.what();
         (void)writer.write(frame(StreamKind::err, text + "\n"));
-        return text.find("not found") != std::string::npos || text.find("no such file") != std::string::npos ? 127 : 126;
+        return text.find("not found") != std::string::npos || text.find("no such file") != std::string::npos ? 127
+                                                                                                             : 126;
     }
 }
 
@@ -74,7 +78,8 @@ Response start(const Request& request, runtime::Containers& containers, const st
     Response response;
     response.content_type = "application/vnd.docker.multiplexed-stream";
     response.take_over = [=, &containers](Duplex& duplex) {
-        execs->finish(exec.id, run_and_tell(containers, exec.container, exec.spec, duplex, exec.attach_in ? &duplex : nullptr, stop));
+        execs->finish(exec.id, run_and_tell(containers, exec.container, exec.spec, duplex,
+                                            exec.attach_in ? &duplex : nullptr, stop));
     };
     return response;
 }
@@ -87,8 +92,12 @@ Response inspect(const Request& request, const Execs& execs) {
     return json_reply({{"ID", exec.id},
                        {"Running", exec.running},
                        {"ExitCode", exec.exit_code ? json(*exec.exit_code) : json(nullptr)},
-                       {"ProcessConfig", {{"tty", false}, {"entrypoint", arguments.front()}, {"arguments", rest},
-                                          {"privileged", exec.spec.privileged}, {"user", exec.spec.user}}},
+                       {"ProcessConfig",
+                        {{"tty", false},
+                         {"entrypoint", arguments.front()},
+                         {"arguments", rest},
+                         {"privileged", exec.spec.privileged},
+                         {"user", exec.spec.user}}},
                        {"OpenStdin", exec.attach_in},
                        {"OpenStdout", exec.attach_out},
                        {"OpenStderr", exec.attach_err},
@@ -120,11 +129,15 @@ Response run_now(const Request& request, runtime::Containers& containers) {
 void add_exec_routes(Router& router, const Services& services) {
     runtime::Containers& containers = services.engine.containers();
     auto execs = std::make_shared<Execs>(containers);
-    router.add("POST", "/containers/{id}/exec", [&containers, execs](const Request& r) { return create(r, containers, *execs); });
-    router.add("POST", "/exec/{id}/start", [&containers, execs](const Request& r) { return start(r, containers, execs); });
+    router.add("POST", "/containers/{id}/exec",
+               [&containers, execs](const Request& r) { return create(r, containers, *execs); });
+    router.add("POST", "/exec/{id}/start",
+               [&containers, execs](const Request& r) { return start(r, containers, execs); });
     router.add("GET", "/exec/{id}/json", [execs](const Request& r) { return inspect(r, *execs); });
-    router.add("POST", "/exec/{id}/resize", [](const Request&) { return error_reply(501, "exec resize is not supported by kedge"); });
-    router.add("POST", "/kedge/v1/containers/{id}/exec", [&containers](const Request& r) { return run_now(r, containers); });
+    router.add("POST", "/exec/{id}/resize",
+               [](const Request&) { return error_reply(501, "exec resize is not supported by kedge"); });
+    router.add("POST", "/kedge/v1/containers/{id}/exec",
+               [&containers](const Request& r) { return run_now(r, containers); });
 }
 
 }  // namespace kedge::api

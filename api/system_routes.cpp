@@ -154,6 +154,9 @@ void add_system_routes(Router& router, const Services& services) {
     router.add("POST", "/auth", [](const Request&) -> Response {
         throw Error(Code::invalid_argument, "logging in is not supported by kedge: credentials are in the agent's configuration");
     });
+    // There is no cache of builds, so none of it is left.
+    router.add("POST", "/build/prune", [](const Request&) { return json_reply({{"CachesDeleted", nullptr}, {"SpaceReclaimed", 0}}); });
+    router.add("GET", "/system/df", [](const Request&) { return error_reply(501, "system df is not supported by kedge"); });
     for (const char* path : {"/build", "/commit", "/session"}) {
         router.add("POST", path, [path](const Request&) { return error_reply(501, std::string(path) + " is not supported by kedge"); });
     }

@@ -88,8 +88,8 @@ TEST(DockerCreate, ReadsWhatPeopleAskFor) {
     ASSERT_EQ(spec.networks.size(), 2u);
     EXPECT_EQ(spec.networks[0], (runtime::NetworkAttachment{"front", {"web"}, "10.0.0.9"}));
     ASSERT_EQ(spec.mounts.size(), 2u);
-    EXPECT_EQ(spec.mounts[1].tmpfs_size, 1 << 20);
-    EXPECT_EQ(spec.mounts[1].tmpfs_mode, 0700u);
+    EXPECT_EQ(spec.mounts[0].tmpfs_size, 1 << 20);
+    EXPECT_EQ(spec.mounts[0].tmpfs_mode, 0700u);
     EXPECT_EQ(spec.devices[0].container_path, "/dev/null");
     EXPECT_EQ(spec.devices[0].permissions, "rwm");
 }
@@ -210,6 +210,12 @@ TEST(DockerCreate, EveryMemberOfAnotherTypeIsRefusedNotMisread) {
     };
     for (const char* at : {"", "/HostConfig", "/HostConfig/RestartPolicy", "/HostConfig/LogConfig", "/Healthcheck"})
         try_all(json::json_pointer(at));
+}
+
+TEST(DockerCreate, StandardInputMayBeOpenButNotAttached) {
+    EXPECT_TRUE(spec_of({{"OpenStdin", true}}).open_stdin);
+    EXPECT_FALSE(spec_of({{"AttachStdin", true}}).open_stdin) << "Docker ignores it too, then";
+    EXPECT_NE(refusal({{"OpenStdin", true}, {"AttachStdin", true}}).find("standard input"), std::string::npos);
 }
 
 TEST(DockerCreate, OddValuesAreRefused) {

@@ -1,0 +1,198 @@
+#include "tests/api/api_fixture.h"
+
+namespace kedge::api {
+namespace {
+
+using nlohmann::json;
+using test::RawClient;
+using test::request;
+using test::unframed;
+
+class DockerContainers : public test::ApiFixture {};
+
+TEST_F(DockerContainers, LiveFromCreateToRemoveWithDockersStatuses) {
+    std::string id =
+        create("web", "trap 'exit 7' TERM; echo up; while :; do sleep 0.05; done",
+               {{"Labels", {{"tier", "front"}}}, {"Env", {"A=b"}}, {"HostConfig", {{"NetworkMode", "none"}}}});
+    ASSERT_EQ(id.size(), 64u);
+    EXPECT_EQ(get("/containers/web/json").body["State"]["Status"], "created");
+    EXPECT_EQ(get("/containers/json").body.size(), 0u) << "only what runs";
+    EXPECT_EQ(get("/containers/json?all=1").body.size(), 1u);
+    EXPECT_EQ(post("/containers/web/stop").status, 304);
+    EXPECT_EQ(post("/v1.43/containers/web/start").status, 204);
+    EXPECT_EQ(post("/v1.24/containers/" + id.substr(0, 12) + "/start").status, 304);
+    ASSERT_TRUE(wait_for_log(id, "up"));
+
+    json shown = get("/containers/" + id + "/json").body;
+    EXPECT_EQ(shown["Id"], id);
+    EXPECT_EQ(shown["Name"], "/web");
+    EXPECT_EQ(shown["State"]["Running"], true);
+    EXPECT_GT(shown["State"]["Pid"], 0);
+    EXPECT_EQ(shown["Config"]["Image"], "busybox");
+    EXPECT_EQ(shown["Config"]["Labels"]["tier"], "front");
+    EXPECT_EQ(shown["HostConfig"]["NetworkMode"], "none");
+    EXPECT_EQ(shown["HostConfig"]["RestartPolicy"]["Name"], "no");
+    EXPECT_EQ(shown["Path"], "sh");
+    json listed =
+        get("/containers/json?filters=" + std::string(R"({"label":["tier=front"],"status":["running"]})")).body.at(0);
+    EXPECT_EQ(listed["Names"], json({"/web"}));
+    EXPECT_EQ(listed["State"], "running");
+    EXPECT_TRUE(listed["Status"].get<std::string>().starts_with("Up "));
+
+    EXPECT_EQ(ask("DELETE", "/containers/web").status, 409) << "it runs";
+    EXPECT_EQ(post("/containers/web/rename?name=web2").status, 204);
+    EXPECT_EQ(get("/containers/web/json").status, 404);
+    EXPECT_EQ(post("/containers/web2/stop?t=5").status, 204);
+    EXPECT_EQ(post("/containers/web2/wait").body, (json{{"StatusCode", 7}, {"Error", nullptr}}));
+    EXPECT_EQ(post("/containers/web2/kill").status, 409);
+    EXPECT_EQ(ask("DELETE", "/containers/web2?v=1").status, 204);
+    EXPECT_EQ(ask("DELETE", "/containers/web2").status, 404);
+}
+
+TEST_F(DockerContainers, ThatAreNotThereAreNotFoundInDockersWords) {
+    for (const auto& [method, target] : std::map<std::string, std::string>{
+             {"GET", "/containers/x/json"}, {"POST", "/containers/x/start"}, {"DELETE", "/containers/x"}}) {
+        Reply reply = ask(method, target);
+        EXPECT_EQ(reply.status, 404) << target;
+        EXPECT_EQ(reply.message(), "No such container: x");
+    }
+    for (const char* action :
+         {"stop", "restart", "kill", "wait", "rename?name=y", "attach?stream=1&stdout=1", "exec"}) {
+        EXPECT_EQ(post("/containers/x/" + std::string(action), {{"Cmd", {"true"}}}).status, 404) << action;
+    }
+    EXPECT_EQ(get("/containers/x/logs?stdout=1").status, 404);
+    EXPECT_EQ(get("/exec/x/json").status, 404);
+    EXPECT_EQ(post("/exec/x/start", json::object()).status, 404);
+    EXPECT_EQ(get("/nothing").status, 404);
+    EXPECT_EQ(ask("PUT", "/containers/json").status, 405);
+}
+
+TEST_F(DockerContainers, ThatCanNotBeMadeSayWhy) {
+    Reply missing = post("/containers/create", {{"Image", "nosuch:1"}});
+    EXPECT_EQ(missing.status, 404);
+    EXPECT_NE(missing.message().find("No such image: nosuch:1"), std::string::npos) << "what makes clients pull it";
+    Reply network = post("/containers/create", {{"Image", "busybox"}, {"HostConfig", {{"NetworkMode", "nosuch"}}}});
+    EXPECT_EQ(network.status, 400) << "404 would make clients pull the image";
+    EXPECT_NE(network.message().find("nosuch"), std::string::npos);
+    create("taken", "true", {{"HostConfig", {{"NetworkMode", "none"}}}});
+    EXPECT_EQ(post("/containers/create?name=taken", {{"Image", "busybox"}}).status, 409);
+    EXPECT_EQ(post("/containers/create?name=..%2fx", {{"Image", "busybox"}}).status, 400);
+    EXPECT_EQ(post("/containers/create", {{"Image", "busybox"}, {"HostConfig", {{"Runtime", "runsc"}}}}).status, 400);
+    EXPECT_EQ(post("/containers/create?platform=linux/riscv64", {{"Image", "busybox"}}).status, 404);
+    Reply nosuch = post("/containers/create?name=bad",
+                        {{"Image", "busybox"}, {"Cmd", {"nosuch"}}, {"HostConfig", {{"NetworkMode", "none"}}}});
+    EXPECT_EQ(nosuch.status, 201);
+    Reply started = post("/containers/bad/start");
+    EXPECT_EQ(started.status, 400);
+    EXPECT_NE(started.message().find("nosuch"), std::string::npos);
+    EXPECT_EQ(get("/containers/bad/json").body["State"]["ExitCode"], 127);
+    EXPECT_EQ(get("/containers/json?all=1&filters=" + std::string(R"({"nonsense":["x"]})")).status, 400);
+    EXPECT_EQ(get("/containers/json?limit=many").status, 400);
+    EXPECT_EQ(post("/containers/bad/stop?t=soon").status, 400);
+    EXPECT_EQ(post("/containers/bad/wait?condition=someday").status, 400);
+}
+
+TEST_F(DockerContainers, OutputThatIsNoTextGoesThroughEveryAnswer) {
+    std::string id = create("odd", "printf 'a\\377\\0b\\n'; echo err >&2",
+                            {{"Labels", {{"l", "x\\y\"<>"}}}, {"HostConfig", {{"NetworkMode", "none"}}}});
+    runtime::ContainerSpec spec = shell("true", "raw");
+    spec.labels["l"] = "\xff\xfe";
+    spec.environment = {"BAD=\xc3\x28"};
+    containers().create(spec);
+    EXPECT_EQ(post("/containers/odd/start").status, 204);
+    post("/containers/odd/wait");
+    std::string log = unframed(get("/containers/odd/logs?stdout=1&stderr=1").text);
+    EXPECT_NE(log.find("err:err\n"), std::string::npos);
+    EXPECT_NE(log.find(std::string("b\n")), std::string::npos);
+    EXPECT_EQ(get("/containers/raw/json").body["Config"]["Labels"]["l"], "\xef\xbf\xbd\xef\xbf\xbd");
+    EXPECT_EQ(get("/containers/json?all=1").body.size(), 2u);
+    EXPECT_EQ(get("/metrics").status, 200);
+}
+
+TEST_F(DockerContainers, LogsAreCutAndMarkedAsAsked) {
+    std::string id = start("log", "echo one; echo two; sleep 0.1; echo three >&2", {{"HostConfig", {{"NetworkMode", "none"}}}});
+    post("/containers/log/wait");
+    EXPECT_EQ(unframed(get("/containers/log/logs?stdout=1").text), "out:one\ntwo\n");
+    EXPECT_EQ(unframed(get("/containers/log/logs?stderr=1").text), "err:three\n");
+    EXPECT_EQ(unframed(get("/containers/log/logs?stdout=1&stderr=1&tail=0").text), "");
+    EXPECT_EQ(unframed(get("/containers/log/logs?stdout=1&stderr=1&tail=1").text), "err:three\n");
+    EXPECT_EQ(unframed(get("/containers/log/logs?stdout=1&follow=1").text), "out:one\ntwo\n") << "it has ended";
+    EXPECT_NE(get("/containers/log/logs?stdout=1&timestamps=1").text.find("Z one\n"), std::string::npos);
+    EXPECT_EQ(get("/containers/log/logs").status, 400);
+    EXPECT_EQ(get("/containers/log/logs?stdout=1&tail=x").status, 400);
+    EXPECT_EQ(get("/containers/log/logs?stdout=1&since=yesterday").status, 400);
+}
+
+TEST_F(DockerContainers, AttachedBeforeItsStartShowItsFirstWordsEvenIfTheyRemoveThemselvesAtOnce) {
+    for (int i = 0; i < 10; ++i) {
+        std::string id = create("short", "echo out; echo err >&2",
+                                {{"HostConfig", {{"NetworkMode", "none"}, {"AutoRemove", true}}}});
+        RawClient attached = server->client(), waiting = server->client();
+        attached.send(request("POST", "/containers/short/attach?stream=1&stdout=1&stderr=1", "",
+                              "Connection: Upgrade\r\nUpgrade: tcp\r\n"));
+        EXPECT_TRUE(attached.until("\r\n\r\n").starts_with("HTTP/1.1 101 UPGRADED\r\n"));
+        waiting.send(request("POST", "/containers/short/wait?condition=removed"));
+        waiting.until("\r\n\r\n");
+        EXPECT_EQ(post("/containers/short/start").status, 204);
+        std::string text = unframed(attached.rest());
+        EXPECT_TRUE(text == "out:out\nerr:err\n" || text == "err:err\nout:out\n") << text;
+        EXPECT_NE(waiting.until("0\r\n\r\n").find("\"StatusCode\":0"), std::string::npos);
+        EXPECT_EQ(get("/containers/" + id + "/json").status, 404);
+    }
+}
+
+TEST_F(DockerContainers, AttachedAgainShowOnlyWhatIsNew) {
+    start("twice", "echo run", {{"HostConfig", {{"NetworkMode", "none"}}}});
+    post("/containers/twice/wait");
+    RawClient fresh = server->client(), all = server->client();
+    fresh.send(request("POST", "/containers/twice/attach?stream=1&stdout=1"));
+    EXPECT_TRUE(fresh.until("\r\n\r\n").starts_with("HTTP/1.1 200 OK\r\n"));
+    all.send(request("POST", "/containers/twice/attach?stream=1&stdout=1&logs=1"));
+    all.until("\r\n\r\n");
+    EXPECT_EQ(post("/containers/twice/start").status, 204);
+    EXPECT_EQ(unframed(fresh.rest()), "out:run\n");
+    EXPECT_EQ(unframed(all.rest()), "out:run\nrun\n");
+    EXPECT_EQ(get("/containers/twice/attach/ws").status, 501);
+}
+
+TEST_F(DockerContainers, AnAttachedClientThatLeavesChangesNothing) {
+    std::string id = start("stay", "trap 'exit 3' TERM; echo up; while :; do sleep 0.05; done",
+                           {{"HostConfig", {{"NetworkMode", "none"}}}});
+    RawClient attached = server->client();
+    attached.send(request("POST", "/containers/stay/attach?stream=1&stdout=1&logs=1"));
+    attached.until("up\n");
+    attached.hang_up();
+    EXPECT_EQ(get("/containers/stay/json").body["State"]["Running"], true);
+    EXPECT_EQ(post("/containers/stay/stop").status, 204);
+    EXPECT_EQ(get("/containers/stay/json").body["State"]["ExitCode"], 3);
+}
+
+TEST_F(DockerContainers, ExecutesCommandsWithTheirStreamsAndExitCodes) {
+    start("box", "trap 'exit 0' TERM; while :; do sleep 0.05; done", {{"HostConfig", {{"NetworkMode", "none"}}}});
+    Reply made = post("/containers/box/exec", {{"Cmd", {"sh", "-c", "cat; echo err >&2; exit 5"}},
+                                               {"AttachStdin", true},
+                                               {"AttachStdout", true},
+                                               {"AttachStderr", true}});
+    ASSERT_EQ(made.status, 201) << made.text;
+    std::string id = made.body["Id"];
+    EXPECT_EQ(get("/exec/" + id + "/json").body["ExitCode"], nullptr);
+    RawClient client = server->client();
+    client.send(request("POST", "/exec/" + id + "/start", "{}", "Connection: Upgrade\r\nUpgrade: tcp\r\n") + "input");
+    client.until("\r\n\r\n");
+    client.end_sending();
+    EXPECT_EQ(unframed(client.rest()), "out:inputerr:err\n");
+    json shown = get("/exec/" + id + "/json").body;
+    EXPECT_EQ(shown["ExitCode"], 5);
+    EXPECT_EQ(shown["Running"], false);
+    EXPECT_EQ(post("/exec/" + id + "/start", json::object()).status, 409) << "once";
+    EXPECT_EQ(post("/containers/box/exec", json::object()).status, 400);
+    EXPECT_EQ(post("/containers/box/exec", {{"Cmd", {"sh"}}, {"Tty", true}}).status, 400);
+    EXPECT_EQ(unframed(post("/kedge/v1/containers/box/exec", {{"Cmd", {"sh", "-c", "echo x; exit 4"}}}).text),
+              "out:x\ncode:4");
+    EXPECT_TRUE(unframed(post("/kedge/v1/containers/box/exec", {{"Cmd", {"nosuch"}}}).text).ends_with("code:127"));
+    post("/containers/box/stop");
+    EXPECT_EQ(post("/containers/box/exec", {{"Cmd", {"true"}}}).status, 409) << "it doesn't run";
+}
+
+}  // namespace
+}  // namespace kedge::api
