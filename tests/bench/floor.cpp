@@ -1,7 +1,8 @@
-// The floor: the time that the kernel itself takes for what starting one container means, with raw system calls, nothing
-// checked, nothing remembered and nothing logged. Everything that an engine adds comes on top of it.
+// The floor: the time that the kernel itself takes for what starting one container means, with raw system calls,
+// nothing checked, nothing remembered and nothing logged. Everything that an engine adds comes on top of it.
 //   kedge-floor <rounds> <layer folder> <work folder> [network]
-// prints the milliseconds of each round, from the first call until the container's program has ended.
+// prints the milliseconds of each round, from the first call until the container's program has ended. `-` for the
+// rounds makes one for each line of standard input.
 #include "tests/bench/netlink.h"
 
 #include <fcntl.h>
@@ -44,8 +45,22 @@ std::vector<std::string> cgroup_folders(const std::string& name) {
     return folders;
 }
 
+/// A thread joins with far less waiting than a process: that would take a lock over all processes, and wait for a grace
+/// period. On v2 there are no such threads; the child moves itself.
+void join(const std::vector<std::string>& groups) {
+    for (const std::string& group : groups) {
+        int fd = open((group + "/tasks").c_str(), O_WRONLY | O_CLOEXEC);
+        if (fd < 0) fd = open((group + "/cgroup.procs").c_str(), O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, "0", 1) != 1) fail(group.c_str());
+        close(fd);
+    }
+    if (unshare(CLONE_NEWCGROUP) != 0) fail("unshare");
+}
+
 /// Inside the new namespaces: the root file system as engines lay it out, then the program.
-[[noreturn]] void become_container(const std::string& layer, const std::string& folder, int ready) {
+[[noreturn]] void become_container(const std::vector<std::string>& groups, const std::string& layer,
+                                   const std::string& folder, int ready) {
+    join(groups);
     mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr);
     std::string root = folder + "/merged";
     std::string options = "lowerdir=" + layer + ",upperdir=" + folder + "/upper,workdir=" + folder + "/work";
@@ -106,12 +121,11 @@ double round_once(int number, const std::string& layer, const std::string& work,
     int ready[2];
     if (pipe2(ready, O_CLOEXEC) != 0) fail("pipe");
     clone_args arguments{};
-    arguments.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP | CLONE_NEWNET;
+    arguments.flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET;
     arguments.exit_signal = SIGCHLD;
     long pid = syscall(SYS_clone3, &arguments, sizeof arguments);
     if (pid < 0) fail("clone3");
-    if (pid == 0) become_container(layer, folder, ready[0]);
-    for (const std::string& group : groups) write_text(group + "/cgroup.procs", std::to_string(pid));
+    if (pid == 0) become_container(groups, layer, folder, ready[0]);
     if (network) connect_namespace(static_cast<int>(pid), number);
     if (write(ready[1], "x", 1) != 1) fail("write");
     int status = 0;
@@ -124,6 +138,14 @@ double round_once(int number, const std::string& layer, const std::string& work,
     return std::chrono::duration<double, std::milli>(end - begin).count();
 }
 
+bool next_line() {
+    char byte;
+    do {
+        if (read(STDIN_FILENO, &byte, 1) != 1) return false;
+    } while (byte != '\n');
+    return true;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -133,6 +155,10 @@ int main(int argc, char** argv) {
     }
     bool network = argc > 4 && std::strcmp(argv[4], "network") == 0;
     if (network) prepare_bridge();
-    for (int i = 0; i < std::atoi(argv[1]); ++i) std::printf("%.3f\n", round_once(i, argv[2], argv[3], network));
+    bool on_demand = std::strcmp(argv[1], "-") == 0;
+    for (int i = 0; on_demand ? next_line() : i < std::atoi(argv[1]); ++i) {
+        std::printf("%.3f\n", round_once(i, argv[2], argv[3], network));
+        std::fflush(stdout);
+    }
     return 0;
 }

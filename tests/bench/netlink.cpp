@@ -137,6 +137,8 @@ void add_pair(int pid, const std::string& name) {
 
 void prepare_bridge() {
     host_socket = route_socket();
+    bridge_index = static_cast<int>(if_nametoindex("kfloor0"));
+    if (bridge_index != 0) return;
     Message message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
     message.body(ifinfomsg{});
     message.attribute(IFLA_IFNAME, "kfloor0");

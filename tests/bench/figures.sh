@@ -1,0 +1,154 @@
+# One function a figure. Sourced by tests/bench/run.
+
+measure() { "$bin/kedge-bench" "$@" --format "$format"; }
+
+figure_start() {
+    local n=${rounds:-21} floor="$bin/kedge-floor - $dir/layer $dir/floor"
+    start_agent start
+    engine_options
+    measure start "${options[@]}" --image "$image" --rounds "$n" --network --floor "$floor network"
+    measure start "${options[@]}" --image "$image" --rounds "$n" --floor "$floor"
+    stop_agent
+}
+
+figure_run() {
+    local n=${rounds:-21} commands=()
+    start_agent run
+    export KEDGE_HOST="unix://$agent_socket"
+    if "$bin/kedge" run --rm "$image" true >/dev/null 2>&1; then commands+=(--command "kedge=$bin/kedge run --rm $image true")
+    else missing kedge "its command run does not work"; fi
+    commands+=(--command "floor=$bin/kedge-floor 1 $dir/layer $dir/floor network")
+    [ -z "${sockets[docker]:-}" ] || ! command -v docker >/dev/null ||
+        commands+=(--command "docker=docker -H unix://${sockets[docker]} run --rm $image true")
+    [ -z "${sockets[podman]:-}" ] || commands+=(--command "podman@/run/netns/$name-podman=$podman run --rm $image true")
+    measure command --name run --what "the whole command run --rm busybox true" --rounds "$n" "${commands[@]}"
+    stop_agent
+}
+
+# repository <folder>: a bare repository <folder>/origin.git and a clone <folder>/work
+repository() {
+    export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.org GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@example.org
+    mkdir -p "$1"
+    git init -q --bare -b main "$1/origin.git"
+    git init -q -b main "$1/work"
+    git -C "$1/work" remote add origin "$1/origin.git"
+}
+source_lines() {  # source_lines <folder>: of the agent's configuration
+    echo "sources: [{name: fleet, url: \"file://$1/origin.git\", branch: main, poll: 1h}]"
+}
+
+figure_webhook() {
+    local home=$dir/webhook
+    repository "$home"
+    mkdir -p "$home/seen"
+    head -c 24 /dev/urandom | base64 >"$home/secret"
+    chmod 600 "$home/secret"
+    start_agent webhook "$(source_lines "$home")" "webhook: {listen: \"127.0.0.1:9000\", secret_file: $home/secret}" \
+        "policy: {monitor: 100ms, allowed_binds: [$home/seen]}"
+    measure webhook --socket "$agent_socket" --rounds "${rounds:-100}" --image "$image" --address 127.0.0.1:9000 --secret "$(cat "$home/secret")" \
+        --url "file://$home/origin.git" --work "$home/work" --seen "$home/seen"
+    stop_agent
+}
+
+# start_projects <figure> <projects> <services>: an agent with that many running
+start_projects() {
+    local home=$dir/$1 project service
+    repository "$home"
+    for ((project = 0; project < $2; project++)); do
+        mkdir -p "$home/work/apps/project$project"
+        {
+            echo "services:"
+            for ((service = 0; service < $3; service++)); do
+                printf '  service%d:\n    image: %s\n    command: [sh, -c, "trap exit TERM; sleep 1000000 & wait"]\n' "$service" "$image"
+                printf '    environment: {ONE: first value, TWO: second value, THREE: third value}\n    labels: {made.by: bench}\n'
+            done
+        } >"$home/work/apps/project$project/compose.yaml"
+    done
+    git -C "$home/work" add -A
+    git -C "$home/work" commit -qm "$2 projects"
+    git -C "$home/work" push -q origin HEAD:main
+    start_agent "$1" "policy: {monitor: 1s}" "$(source_lines "$home")"
+    "$bin/kedge-bench" await --socket "$agent_socket" --projects "$2"
+}
+
+figure_sync() {
+    start_projects sync "$projects" 10
+    measure sync --socket "$agent_socket" --agent "$agent" --rounds "${rounds:-10}" --what "$projects projects of 10 running services"
+    stop_agent
+}
+
+figure_memory() {
+    start_projects memory "$memory_projects" 1
+    measure idle --agent "$agent" --what "$memory_projects projects of one running service"
+    stop_agent
+}
+
+# ---- pull
+
+# layer <number> <file list>: a tar of these files as a compressed blob of the image layout; sets digest, size and diff_id
+layer() {
+    local tar=$dir/image/layer.tar
+    tar --no-recursion --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -C / -cf "$tar" --verbatim-files-from -T "$2"
+    diff_id=$(sha256sum "$tar" | cut -d' ' -f1)
+    gzip -6n "$tar"
+    digest=$(sha256sum "$tar.gz" | cut -d' ' -f1) size=$(stat -c %s "$tar.gz")
+    mv "$tar.gz" "$dir/image/blobs/sha256/$digest"
+}
+# blob <text>: of the image layout; sets digest and size
+blob() {
+    digest=$(printf %s "$1" | sha256sum | cut -d' ' -f1) size=${#1}
+    printf %s "$1" >"$dir/image/blobs/sha256/$digest"
+}
+
+# An image of this machine's own files: programs, libraries, many small files.
+make_image() {
+    local part layers='' diffs='' config
+    mkdir -p "$dir/image/blobs/sha256"
+    : >"$dir/pipe.list"
+    for part in 'usr/bin 90' 'usr/lib 160' 'usr/share 60' 'usr/include 40'; do
+        # Files in the order of their names until the megabytes are reached.
+        (cd / && LC_ALL=C find "${part% *}" -xdev -type f -size -20M -printf '%s %p\n' 2>/dev/null | LC_ALL=C sort -k2 |
+            awk -v most="${part#* }" '{ sum += $1 } sum <= most * 1048576 { sub(/^[0-9]+ /, ""); print }') >"$dir/files.list"
+        [ -s "$dir/files.list" ] || continue
+        layer "$part" "$dir/files.list"
+        layers+="${layers:+,}{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar+gzip\",\"digest\":\"sha256:$digest\",\"size\":$size}"
+        diffs+="${diffs:+,}\"sha256:$diff_id\""
+        echo "$digest" >>"$dir/pipe.list"
+    done
+    blob "{\"architecture\":\"$(dpkg --print-architecture)\",\"os\":\"linux\",\"config\":{},\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[$diffs]}}"
+    config="{\"mediaType\":\"application/vnd.oci.image.config.v1+json\",\"digest\":\"sha256:$digest\",\"size\":$size}"
+    blob "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":$config,\"layers\":[$layers]}"
+    echo '{"imageLayoutVersion":"1.0.0"}' >"$dir/image/oci-layout"
+    echo "{\"schemaVersion\":2,\"manifests\":[{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:$digest\",\"size\":$size,\"annotations\":{\"org.opencontainers.image.ref.name\":\"1\"}}]}" >"$dir/image/index.json"
+}
+
+# registry [namespace]: Debian's registry on that namespace's loopback; all have the same storage
+registry() {
+    local enter=()
+    [ $# = 0 ] || enter=(nsenter --net="/run/netns/$name-$1")
+    setsid "${enter[@]}" docker-registry serve "$dir/registry.yaml" >>"$dir/registry.log" 2>&1 &
+    pids+=($!)
+    await 20 "${enter[@]}" curl -fsS http://127.0.0.1:5000/v2/ || { say "the registry does not start"; tail -n 3 "$dir/registry.log" >&2; exit 1; }
+}
+
+figure_pull() {
+    local what=127.0.0.1:5000/bench/layers:1 durable engine
+    printf '%s\n' 'version: 0.1' 'log: {level: error}' "storage: {filesystem: {rootdirectory: $dir/registry}}" 'http: {addr: "127.0.0.1:5000"}' >"$dir/registry.yaml"
+    make_image
+    registry
+    skopeo copy -q --dest-tls-verify=false "oci:$dir/image:1" "docker://$what"
+    for engine in docker podman; do [ -z "${sockets[$engine]:-}" ] || registry "$engine"; done
+    cat >"$dir/pipe" <<SH
+unpacked=\$(mktemp -d $dir/unpacked-XXXXXX)
+while read -r digest; do
+    curl -fsSL http://127.0.0.1:5000/v2/bench/layers/blobs/sha256:\$digest | gzip -dc | tar -xf - -C "\$unpacked" || exit 1
+done <$dir/pipe.list
+SH
+    start_agent pull
+    engine_options
+    [ "$format" = json ] || printf '\nthe image: %s layers, %s MB compressed\n' "$(wc -l <"$dir/pipe.list")" "$(du -sm "$dir/image" | cut -f1)"
+    for durable in '' --durable; do
+        measure pull "${options[@]}" --command "pipe=sh $dir/pipe" --image "$what" --rounds "${rounds:-5}" $durable
+    done
+    stop_agent
+}
