@@ -60,6 +60,12 @@ std::string_view NetlinkSocket::receive() {
 }
 
 void NetlinkSocket::subscribe(int group) {
+    // Without an address of its own, which the first message sent would bring as well, the kernel passes a socket over.
+    sockaddr_nl self{};
+    self.nl_family = AF_NETLINK;
+    socklen_t size = sizeof self;
+    if (::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&self), &size) != 0) throw_errno("netlink");
+    if (self.nl_pid == 0 && ::bind(socket_.get(), reinterpret_cast<sockaddr*>(&self), sizeof self) != 0) throw_errno("bind netlink");
     if (::setsockopt(socket_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) throw_errno("subscribe to netlink");
 }
 
