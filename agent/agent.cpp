@@ -38,7 +38,7 @@ reconciler::ControllerOptions controller_options(const Config& config) {
 }
 
 std::string with_folders(const Config& config) {
-    make_folders(AT_FDCWD, config.engine.root, 0711);
+    make_private_folder(config.engine.root);
     make_folders(AT_FDCWD, config.engine.run, 0711);
     return config.engine.root + "/kedge.db";
 }

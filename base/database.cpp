@@ -2,10 +2,15 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/fd.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <sqlite3.h>
 
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <cerrno>
 #include <cstdio>
 
 namespace kedge {
@@ -24,9 +29,19 @@ bool is_damage(const SQLite::Exception& e) {
     return e.getErrorCode() == SQLITE_CORRUPT || e.getErrorCode() == SQLITE_NOTADB;
 }
 
+/// Makes the file for its owner alone, as it holds what containers get as secrets. SQLite gives the files beside it the same rights; ones
+/// that an older kedge made are still there after a crash.
+void keep_private(const std::string& path) {
+    (void)open_at(AT_FDCWD, path, O_RDWR | O_CREAT, 0600);
+    for (const char* end : {"", "-wal", "-shm"}) {
+        if (::chmod((path + end).c_str(), 0600) != 0 && errno != ENOENT) throw_errno("chmod " + path + end);
+    }
+}
+
 }  // namespace
 
 void Database::open(const std::string& path) {
+    keep_private(path);
     db_ = std::make_unique<SQLite::Database>(path, SQLite::OPEN_READWRITE | SQLite::OPEN_CREATE, 5000);
     db_->exec("PRAGMA journal_mode=WAL");
     db_->exec("PRAGMA synchronous=NORMAL");

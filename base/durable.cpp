@@ -52,6 +52,12 @@ void make_folders(int dirfd, const std::string& path, unsigned mode) {
     }
 }
 
+void make_private_folder(const std::string& path) {
+    make_folders(AT_FDCWD, path, 0700);
+    Fd folder = open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY);
+    if (::fchmod(folder.get(), 0700) != 0) throw_errno("chmod " + path);
+}
+
 namespace {
 
 void remove_contents(Fd folder, dev_t device) {

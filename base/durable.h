@@ -19,6 +19,9 @@ void sync_fd(int fd);
 /// control use base/confined.h. Throws Error.
 void make_folders(int dirfd, const std::string& path, unsigned mode = 0755);
 
+/// make_folders for a folder that is nobody else's: 0700, also when it was there before with more rights. Throws Error.
+void make_private_folder(const std::string& path);
+
 /// rm -r below dirfd, without following symbolic links and without crossing into other file systems.
 /// What is already gone is fine. Throws Error for what can't be removed.
 void remove_tree(int dirfd, const std::string& name);

@@ -49,9 +49,11 @@ EngineOptions prepared(EngineOptions options) {
             throw Error(Code::invalid_argument, "\"" + *folder + "\" is not an absolute path");
         }
         while (folder->size() > 1 && folder->back() == '/') folder->pop_back();
-        // Containers' users walk through to their own folders; nobody else lists it.
-        make_folders(AT_FDCWD, *folder, 0711);
     }
+    // Layers and containers' files hold setuid programs and device nodes, which nobody on the host may reach by a path. Containers
+    // need no way in: what they see was mounted by us.
+    make_private_folder(options.root);
+    make_folders(AT_FDCWD, options.run, 0711);  // users walk through to the socket
     if (options.shim.empty()) options.shim = path_beside_executable();
     if (::access(options.shim.c_str(), X_OK) != 0) throw_errno("kedge-shim: " + options.shim);
     return options;

@@ -24,8 +24,7 @@ ContainerEngine::ContainerEngine(Options options, ContainerStore& store, Images&
       volumes_(volumes),
       events_(events),
       launcher_(options_.shim, options_.instance) {
-    // Searchable by everyone: a container's own users walk through to their files.
-    make_folders(AT_FDCWD, options_.root + "/containers", 0711);
+    make_folders(AT_FDCWD, options_.root + "/containers", 0700);
     make_folders(AT_FDCWD, options_.run + "/containers", 0700);
     workers_ = std::make_unique<Workers>(4);
     supervisor_ = std::make_unique<Supervisor>([this](const std::string& id) { on_exit(id); },
