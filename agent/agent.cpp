@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <optional>
 
 namespace kedge::agent {
@@ -37,17 +38,19 @@ reconciler::ControllerOptions controller_options(const Config& config) {
     return options;
 }
 
-std::string with_folders(const Config& config) {
+/// Makes the agent's folders. The root is called by its name without links from here on, as paths below it are compared.
+Config with_folders(Config config) {
     make_private_folder(config.engine.root);
     make_folders(AT_FDCWD, config.engine.run, 0711);
-    return config.engine.root + "/kedge.db";
+    config.engine.root = std::filesystem::canonical(config.engine.root);
+    return config;
 }
 
 }  // namespace
 
 struct Agent::Parts {
     explicit Parts(const Config& config)
-        : database(with_folders(config)),
+        : database(config.engine.root + "/kedge.db"),
           engine(config.engine, database),
           monitor(engine),
           controller(controller_options(config), engine, database),
@@ -72,7 +75,9 @@ void prepare_process() {
     if (::setrlimit(RLIMIT_NOFILE, &files) != 0) log(LogLevel::warning, "the limit of open files could not be raised");
 }
 
-Agent::Agent(const Config& config) : parts_(std::make_unique<Parts>(config)) {
+Agent::Agent(const Config& given) {
+    const Config config = with_folders(given);
+    parts_ = std::make_unique<Parts>(config);
     if (!parts_->database.damaged().empty()) {
         log(LogLevel::warning, "the database was damaged; it lies in " + parts_->database.damaged() + " and a new one was begun");
     }

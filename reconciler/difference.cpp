@@ -97,7 +97,10 @@ void add_entries(std::string& text, const std::string& kind, const json& from, c
 
 json without_places(json mounts) {
     for (json& mount : mounts) {
-        if (mount.value("type", "") == "bind") mount.erase("source");
+        if (mount.value("type", "") == "bind") {
+            mount.erase("source");
+            mount.erase("confined_to");
+        }
     }
     return mounts;
 }

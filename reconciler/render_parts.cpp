@@ -60,11 +60,23 @@ runtime::Mount tmpfs_mount(const sources::Service& service, const std::string& t
     return mount;
 }
 
+/// The folder below which a bind of the repository's own lies: the project's data, which its containers write, or the commit's tree.
+/// Empty for a folder of the host.
+std::string own_folder(const Target& target, const std::string& source) {
+    std::string data = target.files.substr(0, target.files.rfind('/')) + "/data/";
+    std::string tree = target.files.substr(0, target.files.rfind('/')) + "/trees/" + target.commit;
+    if (target.files.empty()) return {};
+    if (source.starts_with(data)) return source.substr(0, source.find('/', data.size()));
+    if (!target.commit.empty() && (source == tree || source.starts_with(tree + "/"))) return tree;
+    return {};
+}
+
 runtime::Mount volume_mount(const Target& target, const sources::Service& service, const sources::VolumeMount& volume) {
     runtime::Mount mount;
     mount.source = volume.source;
     if (volume.type == "bind") {
         mount.type = runtime::Mount::Type::bind;
+        mount.confined_to = own_folder(target, volume.source);
     } else if (volume.type == "tmpfs") {
         mount.type = runtime::Mount::Type::tmpfs;
         mount.source.clear();

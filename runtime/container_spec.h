@@ -31,6 +31,9 @@ struct Mount {
     bool read_only = false;
     bool no_copy = false;  ///< volume: do not take over the image's content
     bool create_host_path = false;  ///< bind: make the folder when it is missing (Docker's -v, Compose's short form)
+    /// bind: a folder that others than the host's owner write into. The source lies below it and is resolved when it is mounted, with this folder
+    /// as root and without symbolic links, whatever was put there meanwhile. Empty: links are followed, as Docker does.
+    std::string confined_to;
     std::string propagation;  ///< bind: rprivate when empty
     int64_t tmpfs_size = 0;  ///< bytes; 0: no limit
     uint32_t tmpfs_mode = 01777;

@@ -1,6 +1,7 @@
 #include "runtime/containers/container_check.h"
 
 #include "base/error.h"
+#include "runtime/containers/bind_source.h"
 #include "runtime/containers/launch_build.h"
 #include "runtime/containers/resolve.h"
 #include "runtime/containers/signals.h"
@@ -8,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cctype>
@@ -74,7 +74,8 @@ void check_mount(const Mount& mount) {
             if (mount.source[0] != '/') refuse("invalid mount path: '{}' mount path must be absolute", mount.source);
             static const std::set<std::string> modes = {"", "private", "rprivate", "slave", "rslave", "shared", "rshared"};
             if (!modes.contains(mount.propagation)) refuse("invalid propagation mode: {}", mount.propagation);
-            if (!mount.create_host_path && ::access(mount.source.c_str(), F_OK) != 0) {
+            check_confinement(mount);
+            if (!mount.create_host_path && !bind_source_exists(mount)) {
                 refuse("invalid mount config for type \"bind\": bind source path does not exist: {}", mount.source);
             }
             break;

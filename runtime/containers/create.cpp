@@ -3,6 +3,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "runtime/containers/bind_source.h"
 #include "runtime/containers/container_check.h"
 #include "runtime/containers/generated_name.h"
 #include "runtime/containers/image_view.h"
@@ -95,7 +96,7 @@ void ContainerEngine::make_container(const ContainerRecord& record) {
 void ContainerEngine::make_volumes(const ContainerRecord& record) {
     Fd image;  // opened when a volume needs it
     for (const Mount& mount : record.info.mounts) {
-        if (mount.type == Mount::Type::bind && mount.create_host_path) make_folders(AT_FDCWD, mount.source, 0755);
+        if (mount.type == Mount::Type::bind && mount.create_host_path) make_bind_source(mount);
         if (mount.type != Mount::Type::volume) continue;
         const auto& anonymous = record.anonymous_volumes;
         if (std::find(anonymous.begin(), anonymous.end(), mount.source) != anonymous.end()) {

@@ -1,6 +1,7 @@
 #include "runtime/containers/launch_mounts.h"
 
 #include "base/error.h"
+#include "runtime/containers/bind_source.h"
 
 #include <linux/mount.h>
 #include <sys/stat.h>
@@ -135,8 +136,8 @@ void add_bind(const Mount& mount, const std::string& target, LaunchSpec& spec) {
     if (mount.source.empty() || mount.source[0] != '/') {
         throw Error(Code::invalid_argument, "mount " + target + ": the source \"" + mount.source + "\" is not an absolute path");
     }
-    struct stat info {};
-    if (::stat(mount.source.c_str(), &info) != 0) {
+    check_confinement(mount);
+    if (!bind_source_exists(mount)) {
         throw Error(Code::invalid_argument, "invalid mount config for type \"bind\": bind source path does not exist: " + mount.source);
     }
     bool harmless = std::find(std::begin(kHarmlessProcFiles), std::end(kHarmlessProcFiles), target) != std::end(kHarmlessProcFiles);
@@ -145,6 +146,7 @@ void add_bind(const Mount& mount, const std::string& target, LaunchSpec& spec) {
     // Docker binds trees also for `private`; only the propagation then is that of the top.
     flags |= shim::kRecursive;
     LaunchMount result = bind_mount(mount.source, target, mount.read_only ? kReadOnly : 0, flags);
+    result.confined_to = mount.confined_to;
     result.propagation = how & ~kRecursivePropagation;
     if (how & kSharedMount) result.propagation = 0;  // it stays the peer that it is of the host's mount
     spec.mounts.push_back(std::move(result));

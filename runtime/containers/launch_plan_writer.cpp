@@ -47,6 +47,7 @@ shim::List PlanWriter::add_mounts(const std::vector<LaunchMount>& mounts) {
         step.target = add(mount.target);
         step.source = add(mount.source);
         step.type = add(mount.type);
+        step.confined_to = add(mount.confined_to);
         std::vector<shim::Text> options;
         for (const auto& [key, value] : mount.options) {
             options.push_back(add(key));

@@ -16,6 +16,7 @@ struct LaunchMount {
     shim::MountKind kind = shim::MountKind::filesystem;
     std::string target;
     std::string source;
+    std::string confined_to;  ///< of a bind: the folder above the source that is its root; empty: the host's
     std::string type;
     std::vector<std::pair<std::string, std::string>> options;  ///< an empty value: a flag
     uint64_t attributes = 0;                                   ///< MOUNT_ATTR_*

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "runtime/containers/bind_source.h"
 #include "runtime/containers/container_check.h"
 #include "runtime/containers/etc_files.h"
 #include "runtime/containers/resolve.h"
@@ -218,7 +219,7 @@ LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const P
     request.mounts = info.mounts;
     for (Mount& mount : request.mounts) {
         // Made by create() already, but one below /run is gone after a reboot.
-        if (mount.type == Mount::Type::bind && mount.create_host_path) make_folders(AT_FDCWD, mount.source, 0755);
+        if (mount.type == Mount::Type::bind && mount.create_host_path) make_bind_source(mount);
         if (mount.type != Mount::Type::volume) continue;
         mount.source = volumes_.inspect(mount.source).mountpoint;
         mount.type = Mount::Type::bind;

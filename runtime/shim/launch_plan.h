@@ -7,7 +7,7 @@
 /// Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
 namespace kedge::shim {
 
-constexpr uint64_t kPlanMagic = 0x6b65646765303031;  // "kedge001"
+constexpr uint64_t kPlanMagic = 0x6b65646765303032;  // "kedge002"
 
 /// Descriptors that the agent puts in place before the shim executes.
 constexpr int kPlanFd = 3;
@@ -44,6 +44,7 @@ struct MountStep {
     Text target = 0;
     Text source = 0;
     Text type = 0;
+    Text confined_to = 0;     ///< a folder above `source`, which is opened below it without following links; 0: from the host's root
     List options;             ///< of Text pairs: key, value (0: a flag)
     uint64_t attributes = 0;  ///< MOUNT_ATTR_* to set
     uint64_t propagation = 0; ///< MS_PRIVATE, MS_SLAVE, MS_SHARED; 0: left as it is

@@ -177,11 +177,28 @@ long make_entry(const Start& start, const MountStep& step) {
     return result == -EEXIST ? 0 : result;
 }
 
+/// Containers write into the folder that a source is confined to: it is looked up here, by the kernel, in one go, and what was
+/// found is what is mounted.
+int clone_confined(const char* folder, const char* source, bool recursive) {
+    int root = open_file(AT_FDCWD, folder, O_PATH | O_DIRECTORY);
+    if (root < 0) return root;
+    const char* inner = source + length(folder);
+    while (*inner == '/') inner++;
+    int fd = open_resolved(root, *inner ? inner : ".", O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    int tree = fd < 0 ? fd : clone_tree(fd, "", recursive);
+    if (fd >= 0) close_fd(fd);
+    close_fd(root);
+    return tree;
+}
+
 void open_sources(Start& start) {
     MountStep* steps = start.list<MountStep>(start.plan->mounts);
     for (uint32_t i = 0; i < start.plan->mounts.count; i++) {
         if (steps[i].kind != MountKind::bind) continue;
-        steps[i].fd = clone_tree(AT_FDCWD, start.text(steps[i].source), (steps[i].flags & kRecursive) != 0);
+        const char* source = start.text(steps[i].source);
+        bool recursive = (steps[i].flags & kRecursive) != 0;
+        steps[i].fd = steps[i].confined_to ? clone_confined(start.text(steps[i].confined_to), source, recursive)
+                                           : clone_tree(AT_FDCWD, source, recursive);
         if (steps[i].fd >= 0) continue;
         if (steps[i].flags & kOptional) warn(Stage::source, steps[i].fd, steps[i].source);
         else fail(Stage::source, steps[i].fd, steps[i].source);

@@ -59,7 +59,7 @@ void to_json(json& j, const Mount& v) {
     j = {{"type", v.type},           {"source", v.source},
          {"target", v.target},       {"read_only", v.read_only},
          {"no_copy", v.no_copy},     {"create_host_path", v.create_host_path},
-         {"propagation", v.propagation}, {"tmpfs_size", v.tmpfs_size},
+         {"confined_to", v.confined_to}, {"propagation", v.propagation}, {"tmpfs_size", v.tmpfs_size},
          {"tmpfs_mode", v.tmpfs_mode}};
 }
 
@@ -70,6 +70,7 @@ void from_json(const json& j, Mount& v) {
     take(j, "read_only", v.read_only);
     take(j, "no_copy", v.no_copy);
     take(j, "create_host_path", v.create_host_path);
+    take(j, "confined_to", v.confined_to);
     take(j, "propagation", v.propagation);
     take(j, "tmpfs_size", v.tmpfs_size);
     take(j, "tmpfs_mode", v.tmpfs_mode);

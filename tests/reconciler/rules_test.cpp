@@ -150,6 +150,22 @@ TEST(Render, LabelsNetworksAndShortNotationsAreWhatComposeSays) {
     }
 }
 
+TEST(Render, BindsOfTheRepositorysOwnAreConfinedAndThoseOfTheHostAreNot) {
+    sources::Service web = service("web");
+    web.volumes = {bind("/k/sources/fleet/data/shop/uploads/a"), bind("/k/sources/fleet/trees/c1/conf/nginx.conf"), bind("/srv/media"),
+                   bind("/k/sources/fleet/data2/x")};
+    for (size_t i = 0; i < web.volumes.size(); ++i) web.volumes[i].target = "/" + std::to_string(i);
+    Target t = target({web});
+    t.files = "/k/sources/fleet/files";
+    t.commit = "c1";
+    std::vector<runtime::Mount> mounts = render(t, web, 1, "hash").mounts;
+    ASSERT_EQ(mounts.size(), 4u);
+    EXPECT_EQ(mounts[0].confined_to, "/k/sources/fleet/data/shop");
+    EXPECT_EQ(mounts[1].confined_to, "/k/sources/fleet/trees/c1");
+    EXPECT_EQ(mounts[2].confined_to, "");
+    EXPECT_EQ(mounts[3].confined_to, "");
+}
+
 TEST(Render, TheHashSeesContentAndNotTheCommit) {
     sources::Service web = service("web");
     web.volumes = {{"bind", "/trees/1/conf", "/conf", true, false, false, "", 0, 01777, "sha256:aa"}};
