@@ -2,6 +2,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/programs.h"
 #include "runtime/containers/container_engine.h"
 #include "runtime/containers/container_store.h"
 #include "runtime/images/image_store.h"
@@ -35,14 +36,6 @@ Fd lock_root(const std::string& root) {
     return file;
 }
 
-std::string path_beside_executable() {
-    char path[4096];
-    ssize_t n = ::readlink("/proc/self/exe", path, sizeof path);
-    if (n <= 0) throw_errno("readlink /proc/self/exe");
-    std::string executable(path, static_cast<size_t>(n));
-    return executable.substr(0, executable.rfind('/')) + "/kedge-shim";
-}
-
 EngineOptions prepared(EngineOptions options) {
     for (std::string* folder : {&options.root, &options.run}) {
         if (folder->empty() || (*folder)[0] != '/') {
@@ -54,7 +47,7 @@ EngineOptions prepared(EngineOptions options) {
     // need no way in: what they see was mounted by us.
     make_private_folder(options.root);
     make_folders(AT_FDCWD, options.run, 0711);  // users walk through to the socket
-    if (options.shim.empty()) options.shim = path_beside_executable();
+    if (options.shim.empty()) options.shim = find_program("kedge-shim");
     if (::access(options.shim.c_str(), X_OK) != 0) throw_errno("kedge-shim: " + options.shim);
     return options;
 }

@@ -27,7 +27,7 @@ struct EngineOptions {
     std::string root = "/var/lib/kedge";
     std::string run = "/run/kedge";
     std::string instance = "kedge";  ///< prefix of all that is made outside root and run: cgroups, links, the nftables table
-    std::string shim;  ///< path of the kedge-shim executable; empty: beside this executable
+    std::string shim;  ///< path of the kedge-shim executable; empty: find_program() of base/programs.h
     std::vector<std::string> address_pools = {"172.29.0.0/16"};  ///< networks without a subnet get a /24 of these
     RegistrySettings registries;
     int pull_connections = 3;  ///< layers fetched side by side
