@@ -191,6 +191,7 @@ LaunchSpec build_exec(const ContainerSpec& container, const Launcher::ExecReques
     spec.user = UserDatabase({"/proc/" + std::to_string(init_pid) + "/root"}).find(request.user, container.group_add);
     plan_process(request.arguments, request.environment, request.working_dir, spec);
     plan_security(container, request.privileged || container.privileged, filters, spec);
+    plan_limits(container, spec);
     return spec;
 }
 

@@ -48,6 +48,19 @@ shim::Limit plan_limit(const Ulimit& ulimit, LaunchSpec& spec) {
     return limit;
 }
 
+/// Open files, unless the container says otherwise: what Docker's containers get from systemd. The agent's own limits are for itself,
+/// and programs that walk through all numbers up to the soft one take long for a million.
+void add_default_limits(const ContainerSpec& container, LaunchSpec& spec) {
+    auto is_nofile = [](const Ulimit& ulimit) { return ulimit.name == "nofile"; };
+    rlimit own{};
+    if (std::any_of(container.ulimits.begin(), container.ulimits.end(), is_nofile) || ::getrlimit(RLIMIT_NOFILE, &own) != 0) return;
+    shim::Limit limit;
+    limit.resource = RLIMIT_NOFILE;
+    limit.hard = std::min<uint64_t>(own.rlim_max, 524288);
+    limit.soft = std::min<uint64_t>(limit.hard, 1024);
+    spec.limits.push_back(limit);
+}
+
 bool is_ipc_sysctl(const std::string& key) {
     static const char* const names[] = {"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall",
                                         "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
@@ -65,12 +78,12 @@ std::string sysctl_path(const std::string& key) {
 
 void plan_limits(const ContainerSpec& container, LaunchSpec& spec) {
     for (const Ulimit& ulimit : container.ulimits) spec.limits.push_back(plan_limit(ulimit, spec));
-    if (container.oom_score_adj == 0) return;
+    add_default_limits(container, spec);
     if (container.oom_score_adj < -1000 || container.oom_score_adj > 1000) {
         throw Error(Code::invalid_argument, "invalid value " + std::to_string(container.oom_score_adj) +
                                                 ", range for oom score adj is [-1000, 1000]");
     }
-    spec.oom_score_adj = container.oom_score_adj;
+    spec.oom_score_adj = container.oom_score_adj;  // 0 too: the agent's own keeps the kernel from ending the agent, not its containers
     spec.flags |= shim::kSetOomScore;
 }
 

@@ -87,7 +87,7 @@ void set_limits(const Start& start) {
     int fd = open_file(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY);
     long result = fd < 0 ? fd : write_whole(fd, text, line.size());
     if (fd >= 0) close_fd(fd);
-    if (result < 0) warn(Stage::oom_score, result);
+    if (result < 0 && score != 0) warn(Stage::oom_score, result);  // 0 was not asked for: the agent's own is higher then
 }
 
 void enter_working_dir(const Start& start) {

@@ -1,6 +1,7 @@
 #include "tests/runtime/containers/launch_fixture.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 
@@ -114,6 +115,26 @@ TEST_F(LaunchTest, SysctlsReachOnlyTheContainersNamespaces) {
     r.spec.sysctls = {{"net.ipv4.ip_forward", "1"}};
     r.new_network_namespace = false;
     EXPECT_EQ(refusal(r), "sysctl 'net.ipv4.ip_forward' is not allowed in the host's network namespace");
+}
+
+TEST_F(LaunchTest, WhatTheAgentHasForItselfIsNotInherited) {
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    rlimit raised{before.rlim_max, before.rlim_max};
+    ASSERT_GT(before.rlim_max, 1024u);
+    std::string score = slurp("/proc/self/oom_score_adj");
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &raised), 0);
+    std::ofstream("/proc/self/oom_score_adj") << "300";
+    const char* script = "ulimit -Sn; cat /proc/self/oom_score_adj";
+    EXPECT_EQ(print("i1", script), "1024\n0\n");
+    LaunchRequest r = shell("i2", script);
+    r.spec.ulimits = {{"nofile", 2000, 2000}};
+    r.spec.oom_score_adj = 500;
+    run(r);
+    EXPECT_EQ(output("i2"), "2000\n500\n");
+    EXPECT_TRUE(launcher_->warnings("i1").empty());
+    std::ofstream("/proc/self/oom_score_adj") << score;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
 TEST_F(LaunchTest, ALimitAboveTheAgentsOwnDegradesWithAWarning) {
