@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <memory>
+#include <vector>
 
 namespace kedge {
 
@@ -60,27 +61,81 @@ void make_private_folder(const std::string& path) {
 
 namespace {
 
-void remove_contents(Fd folder, dev_t device) {
-    int fd = folder.release();
-    std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd), ::closedir);
-    if (!dir) {
-        (void)::close(fd);
-        throw_errno("read folder");
-    }
+constexpr size_t kNamesAtOnce = 4096;  // of a folder with millions of folders in it
+
+/// A folder on the way to where the removal is.
+struct Level {
+    std::string name;
+    dev_t device = 0;
+    ino_t inode = 0;
+    std::vector<std::string> folders;  ///< in it, still to be removed
+    bool read_whole = false;           ///< nothing but `folders` is left in it
+};
+
+struct stat status_of(int folder) {
+    struct stat info {};
+    if (::fstat(folder, &info) != 0) throw_errno("stat");
+    return info;
+}
+
+/// Removes what is no folder, and notes folders, but not more than kNamesAtOnce of them.
+void empty_folder(int folder, Level& level) {
+    Fd fd = open_at(folder, ".", O_RDONLY | O_DIRECTORY);
+    std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd.get()), ::closedir);
+    if (!dir) throw_errno("read folder");
+    (void)fd.release();
     while (dirent* entry = ::readdir(dir.get())) {
         std::string name = entry->d_name;
         if (name == "." || name == "..") continue;
-        if (::unlinkat(fd, name.c_str(), 0) == 0 || errno == ENOENT) continue;
+        if (::unlinkat(folder, name.c_str(), 0) == 0 || errno == ENOENT) continue;
         if (errno != EISDIR && errno != EPERM) throw_errno("remove " + name);
         struct stat info {};
-        if (::fstatat(fd, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat " + name);
-        if (!S_ISDIR(info.st_mode)) {
-            errno = EPERM;
-            throw_errno("remove " + name);
+        if (::fstatat(folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat " + name);
+        if (!S_ISDIR(info.st_mode)) throw errno_error("remove " + name, EPERM);
+        level.folders.push_back(std::move(name));
+        if (level.folders.size() == kNamesAtOnce) return;
+    }
+    level.read_whole = true;
+}
+
+/// Opens a folder that is to be removed, and enters it into `levels`.
+Fd enter(int folder, std::string name, std::vector<Level>& levels) {
+    Fd inner = open_at(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    struct stat info = status_of(inner.get());
+    if (!levels.empty() && info.st_dev != levels.back().device) {
+        throw Error(Code::conflict, "remove " + name + ": something is mounted there");
+    }
+    levels.push_back({std::move(name), info.st_dev, info.st_ino, {}, false});
+    return inner;
+}
+
+/// Goes back up from a folder that is empty, and removes it. Not by a descriptor for each level: hostile trees are deeper than that.
+Fd leave(const Fd& folder, std::vector<Level>& levels) {
+    Fd above = open_at(folder.get(), "..", O_RDONLY | O_DIRECTORY);
+    std::string name = std::move(levels.back().name);
+    levels.pop_back();
+    struct stat info = status_of(above.get());
+    if (info.st_dev != levels.back().device || info.st_ino != levels.back().inode) {
+        throw Error(Code::conflict, "remove " + name + ": it was moved meanwhile");
+    }
+    if (::unlinkat(above.get(), name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) throw_errno("remove " + name);
+    return above;
+}
+
+void remove_contents(int dirfd, const std::string& name) {
+    std::vector<Level> levels;
+    Fd folder = enter(dirfd, name, levels);
+    while (true) {
+        Level& level = levels.back();
+        if (level.folders.empty() && !level.read_whole) empty_folder(folder.get(), level);
+        if (!level.folders.empty()) {
+            std::string inner = std::move(level.folders.back());
+            level.folders.pop_back();
+            folder = enter(folder.get(), std::move(inner), levels);
+        } else if (level.read_whole) {
+            if (levels.size() == 1) return;
+            folder = leave(folder, levels);
         }
-        if (info.st_dev != device) throw Error(Code::conflict, "remove " + name + ": something is mounted there");
-        remove_contents(open_at(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), device);
-        if (::unlinkat(fd, name.c_str(), AT_REMOVEDIR) != 0 && errno != ENOENT) throw_errno("remove " + name);
     }
 }
 
@@ -92,9 +147,7 @@ void remove_tree(int dirfd, const std::string& name) {
         if (errno == ENOENT) return;
         throw_errno("stat " + name);
     }
-    if (S_ISDIR(info.st_mode)) {
-        remove_contents(open_at(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), info.st_dev);
-    }
+    if (S_ISDIR(info.st_mode)) remove_contents(dirfd, name);
     if (::unlinkat(dirfd, name.c_str(), S_ISDIR(info.st_mode) ? AT_REMOVEDIR : 0) != 0 && errno != ENOENT) {
         throw_errno("remove " + name);
     }

@@ -7,6 +7,8 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -43,6 +45,34 @@ TEST_F(Folder, RemovingATreeDoesNotFollowLinks) {
     remove_tree(fd.get(), "tree");
     EXPECT_EQ(::faccessat(fd.get(), "tree", F_OK, AT_SYMLINK_NOFOLLOW), -1);
     EXPECT_EQ(::faccessat(fd.get(), "outside/kept", F_OK, 0), 0);
+}
+
+TEST_F(Folder, ATreeDeeperThanThereAreDescriptorsIsRemoved) {
+    make_folders(fd.get(), "tree");
+    Fd deep = open_at(fd.get(), "tree", O_RDONLY | O_DIRECTORY);
+    for (int level = 0; level < 25000; ++level) {
+        ASSERT_EQ(::mkdirat(deep.get(), "d", 0755), 0);
+        if (level % 5000 == 0) {
+            make_folders(deep.get(), "beside/it");
+            write_all(open_at(deep.get(), "file", O_WRONLY | O_CREAT, 0600).get(), "x");
+        }
+        deep = open_at(deep.get(), "d", O_RDONLY | O_DIRECTORY);
+    }
+    deep.reset();
+    rlimit before{}, few{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    few = {64, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    EXPECT_NO_THROW(remove_tree(fd.get(), "tree"));
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+    EXPECT_EQ(::faccessat(fd.get(), "tree", F_OK, AT_SYMLINK_NOFOLLOW), -1);
+}
+
+TEST_F(Folder, ATreeWithManyFoldersSideBySideIsRemoved) {
+    make_folders(fd.get(), "tree");
+    for (int i = 0; i < 9000; ++i) make_folders(fd.get(), "tree/" + std::to_string(i) + (i % 100 == 0 ? "/in" : ""));
+    remove_tree(fd.get(), "tree");
+    EXPECT_EQ(::faccessat(fd.get(), "tree", F_OK, AT_SYMLINK_NOFOLLOW), -1);
 }
 
 TEST_F(Folder, AConfinedPathNeverLeavesItsRoot) {
