@@ -1,5 +1,6 @@
 #include "base/durable.h"
 
+#include "base/digest.h"
 #include "base/error.h"
 #include "base/fd.h"
 
@@ -8,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <memory>
 #include <vector>
@@ -19,28 +19,50 @@ void sync_fd(int fd) {
     if (::fsync(fd) != 0) throw_errno("fsync");
 }
 
+namespace {
+
+std::string folder_of(const std::string& name) {
+    size_t slash = name.rfind('/');
+    return slash == std::string::npos ? "." : name.substr(0, slash);
+}
+
+/// A file that has no name until it is whole, so that a crash leaves none behind. -1 where the file system has no such files.
+Fd nameless_file(int folder, unsigned mode) {
+    Fd fd(::openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
+    if (!fd && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) throw_errno("make a file");
+    return fd;
+}
+
+void give_name(int file, int dirfd, const std::string& name) {
+    std::string descriptor = "/proc/self/fd/" + std::to_string(file);
+    if (::linkat(AT_FDCWD, descriptor.c_str(), dirfd, name.c_str(), AT_SYMLINK_FOLLOW) != 0) throw_errno("name a file");
+}
+
+}  // namespace
+
 void write_file_durably(int dirfd, const std::string& name, std::string_view data, unsigned mode) {
-    static std::atomic<unsigned> counter;
-    std::string temporary = name + ".tmp-" + std::to_string(::getpid()) + "-" + std::to_string(counter++);
+    // Random: what a crash left behind under a counted name would be in the way of the next process with the same number.
+    const std::string temporary = name + ".tmp-" + random_hex(8);
     try {
-        Fd fd = open_at(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+        Fd folder = open_at(dirfd, folder_of(name), O_RDONLY | O_DIRECTORY);
+        Fd fd = nameless_file(folder.get(), mode);
+        const bool named = !fd;
+        if (named) fd = open_at(dirfd, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
         write_all(fd.get(), data);
         sync_fd(fd.get());
+        if (!named) give_name(fd.get(), dirfd, temporary);
         if (::renameat(dirfd, temporary.c_str(), dirfd, name.c_str()) != 0) throw_errno("rename");
+        sync_fd(folder.get());
     } catch (const Error& e) {
         (void)::unlinkat(dirfd, temporary.c_str(), 0);
         throw e.with_context(name);
     }
-    Fd folder = open_at(dirfd, name.find('/') == std::string::npos ? "." : name.substr(0, name.rfind('/')),
-                        O_RDONLY | O_DIRECTORY);
-    sync_fd(folder.get());
 }
 
 void rename_durably(int from_dirfd, const std::string& from, int to_dirfd, const std::string& to) {
     if (::renameat(from_dirfd, from.c_str(), to_dirfd, to.c_str()) != 0) throw_errno("rename " + from + " to " + to);
     for (auto [dirfd, name] : {std::pair{to_dirfd, &to}, std::pair{from_dirfd, &from}}) {
-        size_t slash = name->rfind('/');
-        Fd folder = open_at(dirfd, slash == std::string::npos ? "." : name->substr(0, slash), O_RDONLY | O_DIRECTORY);
+        Fd folder = open_at(dirfd, folder_of(*name), O_RDONLY | O_DIRECTORY);
         sync_fd(folder.get());
     }
 }

@@ -6,7 +6,7 @@
 namespace kedge {
 
 /// Replaces `dirfd/name` with `data` so that after a power cut either the old or the new content is there,
-/// whole: written to a temporary file beside it, fsynced, renamed, and the folder fsynced. Throws Error.
+/// whole: written to a file without a name, fsynced, named and renamed, and the folder fsynced. Throws Error.
 void write_file_durably(int dirfd, const std::string& name, std::string_view data, unsigned mode = 0644);
 
 /// Renames within one file system and fsyncs both folders. Throws Error.

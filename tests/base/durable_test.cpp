@@ -38,6 +38,18 @@ TEST_F(Folder, AFileIsReplacedWholeAndLeavesNoTemporaryFile) {
     ASSERT_EQ(::mkdir(path.c_str(), 0755), 0);
 }
 
+TEST_F(Folder, WhatACrashedProcessOfTheSameNumberLeftIsNotInTheWay) {
+    for (int i = 0; i < 50; ++i) {
+        std::string left = "a.tmp-" + std::to_string(::getpid()) + "-" + std::to_string(i);
+        write_all(open_at(fd.get(), left, O_WRONLY | O_CREAT, 0600).get(), "half");
+    }
+    write_file_durably(fd.get(), "a", "one", 0640);
+    EXPECT_EQ(read_file_at(fd.get(), "a"), "one");
+    struct stat info {};
+    ASSERT_EQ(::fstatat(fd.get(), "a", &info, 0), 0);
+    EXPECT_EQ(info.st_mode & 0777u, 0640u);
+}
+
 TEST_F(Folder, RemovingATreeDoesNotFollowLinks) {
     make_folders(fd.get(), "outside/kept");
     make_folders(fd.get(), "tree/deep/er");
