@@ -3,6 +3,7 @@
 
 #include "base/database.h"
 #include "base/error.h"
+#include "base/log.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 
@@ -33,6 +34,15 @@ std::set<Digest> ImageStore::used_ids() const {
     std::set<Digest> used = used_by_containers_();
     for (const auto& [owner, images] : pins_) used.insert(images.begin(), images.end());
     return used;
+}
+
+/// An image that a container or a kept release uses and whose manifest or configuration is damaged or gone: which content is its
+/// own is not known.
+std::optional<Digest> ImageStore::unreadable(const std::vector<Entry>& all) const {
+    for (const Digest& id : used_ids()) {
+        if (std::none_of(all.begin(), all.end(), [&](const Entry& entry) { return entry.image->info.id == id; })) return id;
+    }
+    return std::nullopt;
 }
 
 std::vector<RemovedImage> ImageStore::remove(const std::string& reference, bool force) {
@@ -161,7 +171,12 @@ int64_t ImageStore::release(const std::set<Digest>& blobs, const std::set<Digest
     std::set<Digest> needed;
     std::set<Digest> needed_layers;
     for (const Named& named : blobs_.names()) needed.insert({named.digest, named.manifest});
-    for (const Entry& entry : entries()) {
+    const std::vector<Entry> all = entries();
+    if (std::optional<Digest> lost = unreadable(all)) {
+        log(LogLevel::warning, "no image content is removed: image " + short_id(*lost) + " is in use and can't be read, pull it again");
+        return 0;
+    }
+    for (const Entry& entry : all) {
         const StoredImage& image = *entry.image;
         needed.insert(image.info.id);
         needed.insert(image.layers.begin(), image.layers.end());

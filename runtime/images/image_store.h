@@ -58,8 +58,8 @@ private:
 
     // with change_ held:
     void assign(const Named& named);
-    bool in_use(const Digest& id) const;
     std::set<Digest> used_ids() const;
+    std::optional<Digest> unreadable(const std::vector<Entry>& all) const;
     std::vector<RemovedImage> remove_name(const std::vector<Entry>& all, const Entry& entry, const std::string& reference, bool force);
     std::vector<RemovedImage> remove_image(const std::vector<Entry>& all, const Digest& id, bool force);
     int64_t drop(const Digest& id);

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -221,6 +222,25 @@ TEST_F(ImageStoreTest, ADamagedImageDoesNotHideTheOthers) {
     EXPECT_NE(refusal(Code::not_found, [&] { (void)store->get("one"); }), "accepted");
     EXPECT_EQ(import_tar(small_tar("1"), "one").tags, std::vector<std::string>{"one:latest"});
     EXPECT_EQ(store->list().size(), 2u);
+}
+
+TEST_F(ImageStoreTest, WhatADamagedImageInUseNeedsIsNotRemoved) {
+    const ImageInfo image = import_tar(small_tar("1"), "app");
+    (void)import_tar(small_tar("2"), "other");
+    const std::string layer = store->layer_folders(image.id)[0];
+    used = {image.id};
+    for (const std::string& folder : names_in(path + "/layers")) {
+        timespec old[2] = {{1'000'000'000, 0}, {1'000'000'000, 0}};
+        ASSERT_EQ(::utimensat(AT_FDCWD, (path + "/layers/" + folder + "/meta.json").c_str(), old, 0), 0);
+    }
+    write_text(path + "/images/blobs/sha256/" + image.id.hex(), "{}");
+    reopen();
+    ASSERT_EQ(store->list().size(), 1u);
+    EXPECT_EQ(store->collect(), 0);
+    EXPECT_EQ(read_text(layer + "/file"), "1") << "a container runs on it";
+    (void)store->remove("other", false);
+    EXPECT_EQ(import_tar(small_tar("1"), "app").id, image.id);
+    EXPECT_EQ(read_text(store->layer_folders(image.id)[0] + "/file"), "1");
 }
 
 TEST_F(ImageStoreTest, TheKindOfCompressionIsKeptWhereAManifestHasAWordForIt) {
