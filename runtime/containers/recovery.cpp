@@ -90,7 +90,14 @@ void ContainerEngine::recover_container(const Snapshot& record) {
 void ContainerEngine::adopt(const Snapshot& record, Launched run) {
     const std::string& id = record->info.id;
     BridgeNetworks::Attachment attachment = attachment_of(*record, !record->info.ports.empty());
-    if (record->info.spec.network_mode != "host") networks_.adopt(attachment, {record->info.endpoints, record->info.ports});
+    if (record->info.spec.network_mode != "host") {
+        try {
+            networks_.adopt(attachment, {record->info.endpoints, record->info.ports});
+        } catch (const Error& e) {
+            // It runs all the same, and its end has to be seen: names or ports that are missing come back with its next start.
+            log(LogLevel::error, fmt::format("container {}: its networks could not be taken over: {}", record->info.name, e.what()));
+        }
+    }
     auto shared = std::make_shared<const Launched>(std::move(run));
     set_run(id, shared);
     if (record->info.pid != shared->init.pid) {

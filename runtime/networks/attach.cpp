@@ -137,9 +137,10 @@ void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attache
             // Somebody took it while no agent ran. The container goes on being reached: nftables come first.
         }
     }
-    state_->add_names(container);
-    state_->firewall.publish(state_->port_changes(container, true));
-    state_->containers.insert_or_assign(attachment.container_id, std::move(container));
+    // Known first: what fails below leaves it its addresses, and its ports are no left-overs.
+    State::Container& kept = state_->containers.insert_or_assign(attachment.container_id, std::move(container)).first->second;
+    state_->add_names(kept);
+    state_->firewall.publish(state_->port_changes(kept, true));
 }
 
 std::vector<PortBinding> BridgeNetworks::move_ports(const std::string& from, const std::string& to) {
