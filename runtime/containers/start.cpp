@@ -76,15 +76,19 @@ void ContainerEngine::start(const std::string& id, const StartOptions& options) 
 }
 
 void ContainerEngine::start_locked(const std::string& id, const StartOptions& options, bool by_policy) {
-    Snapshot record = store_.get(id);
-    if (!record) throw Error(Code::not_found, "No such container: " + id);
-    const ContainerInfo& info = record->info;
+    const Snapshot before = store_.get(id);
+    if (!before) throw Error(Code::not_found, "No such container: " + id);
+    const ContainerInfo& info = before->info;
+    Snapshot record = before;
     if (info.status == Status::removing) {
         throw Error(Code::conflict, "container is marked for removal and cannot be started");
     }
     if (info.status == Status::running || (info.status == Status::restarting && !by_policy)) {
         throw Error(Code::not_modified, fmt::format("container {} is already running", info.name));
     }
+    // After a power cut it decides about what was stopped by hand before, and about what its policy only starts if it ran. Others don't wait
+    // for the disk.
+    const bool matters = !by_policy && (info.stopped_by_hand || info.spec.restart.name != RestartPolicy::Name::no);
     int exit_code = 128;
     try {
         Prepared prepared = prepare(*record, options);
@@ -104,9 +108,7 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
             &exit_code));
         fault_point("container.start.after_spawn");
         set_run(id, run);
-        // Whether somebody stopped it decides what happens after a power cut.
-        Keep keep = info.stopped_by_hand && !by_policy ? Keep::power : Keep::process;
-        record = store_.change(id, keep, [&](ContainerRecord& r) {
+        record = store_.change(id, matters ? Keep::power : Keep::process, [&](ContainerRecord& r) {
             r.starting = false;
             r.ended = false;
             r.info.status = Status::running;

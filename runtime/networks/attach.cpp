@@ -202,7 +202,11 @@ void BridgeNetworks::remove_leftovers() {
         for (const auto& [port, backend] : state_->firewall.published()) changes[port] = std::nullopt;
         for (const auto& [port, backend] : state_->name_ports) changes[port] = backend;
         for (const auto& [id, container] : state_->containers) {
-            for (const auto& [port, backend] : state_->port_changes(container, true)) changes[port] = backend;
+            try {
+                for (const auto& [port, backend] : state_->port_changes(container, true)) changes[port] = backend;
+            } catch (const Error&) {
+                // The record of its network was lost: where its ports led is not known.
+            }
         }
         state_->firewall.publish(changes);
         forget_stale_flows(changes);
