@@ -33,12 +33,13 @@ void ContainerEngine::take_over_ports(const std::string& from, const std::string
         }
     }
     // An agent that dies in between finds the ports where the records say they were.
-    std::vector<PortBinding> ports = networks_.move_ports(old->info.id, next->info.id);
-    store_.change_both(old->info.id, next->info.id, [&](ContainerRecord& a, ContainerRecord& b) {
-        b.info.ports = ports;
-        b.ports_published = true;
-        a.info.ports.clear();
-        a.ports_published = false;
+    networks_.move_ports(old->info.id, next->info.id, [&](const std::vector<PortBinding>& ports) {
+        store_.change_both(old->info.id, next->info.id, [&](ContainerRecord& a, ContainerRecord& b) {
+            b.info.ports = ports;
+            b.ports_published = true;
+            a.info.ports.clear();
+            a.ports_published = false;
+        });
     });
 }
 

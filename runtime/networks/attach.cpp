@@ -143,12 +143,13 @@ void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attache
     state_->firewall.publish(state_->port_changes(kept, true));
 }
 
-std::vector<PortBinding> BridgeNetworks::move_ports(const std::string& from, const std::string& to) {
+void BridgeNetworks::move_ports(const std::string& from, const std::string& to, const RecordPorts& record) {
     std::lock_guard lock(state_->mutex);
     auto source = state_->containers.find(from);
     auto target = state_->containers.find(to);
     if (target == state_->containers.end()) throw Error(Code::conflict, "container " + to + " is not connected");
-    if (from == to) return target->second.attached.ports;
+    if (from == to) return;
+    const bool has_source = source != state_->containers.end();
 
     // Worked out on a copy, so that a failure changes nothing.
     State::Container next{target->second.attachment, target->second.attached, {}};
@@ -157,33 +158,42 @@ std::vector<PortBinding> BridgeNetworks::move_ports(const std::string& from, con
         auto found = std::find_if(missing.begin(), missing.end(), [&](const PortBinding& b) { return is_same(b, own); });
         if (found != missing.end()) missing.erase(found);
     }
-    if (source != state_->containers.end()) {
+    if (has_source) {
         for (const PortBinding& binding : source->second.attached.ports) {
             next.attached.ports.push_back(successor_of(binding, missing, next.attachment.container_name));
         }
     }
-    std::vector<HeldPort> added;
     for (PortBinding binding : missing) {
-        added.emplace_back(host_port_of(binding));
-        binding.host_port = added.back().port().port;
+        next.held.emplace_back(host_port_of(binding));
+        binding.host_port = next.held.back().port().port;
         next.attached.ports.push_back(binding);
     }
     const Firewall::Changes changes = state_->port_changes(next, true);
+    Firewall::Changes back;
+    for (const auto& [port, backend] : changes) back[port] = std::nullopt;
+    for (const State::Container* before : {has_source ? &source->second : nullptr, &target->second}) {
+        if (!before) continue;
+        for (const auto& [port, backend] : state_->port_changes(*before, true)) back[port] = backend;
+    }
     fault_point("ports.move.before");
     state_->firewall.publish(changes);
-    fault_point("ports.move.after");
-    target->second.attached.ports = next.attached.ports;
-    for (HeldPort& port : added) {
-        port.listen();
-        target->second.held.push_back(std::move(port));
+    try {
+        fault_point("ports.move.after");
+        for (HeldPort& port : next.held) port.listen();
+        if (record) record(next.attached.ports);
+    } catch (...) {
+        state_->firewall.publish(back);
+        forget_stale_flows(back);
+        throw;
     }
-    if (source != state_->containers.end()) {
+    target->second.attached.ports = next.attached.ports;
+    for (HeldPort& port : next.held) target->second.held.push_back(std::move(port));
+    if (has_source) {
         for (HeldPort& port : source->second.held) target->second.held.push_back(std::move(port));
         source->second.held.clear();
         source->second.attached.ports.clear();
     }
     forget_stale_flows(changes);
-    return target->second.attached.ports;
 }
 
 void BridgeNetworks::rename(const std::string& container_id, const std::string& name) {

@@ -4,6 +4,7 @@
 #include "runtime/containers.h"
 #include "runtime/networks.h"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -49,9 +50,10 @@ public:
     void disconnect(const std::string& container_id);
     /// A running container that a former agent connected.
     void adopt(const Attachment& attachment, const Attached& attached);
-    /// Every published port of `from` now leads to `to`, in one nftables transaction, and what `to` publishes besides is published.
-    /// Returns all that lead to `to` then.
-    std::vector<PortBinding> move_ports(const std::string& from, const std::string& to);
+    /// Every published port of `from` now leads to `to`, in one nftables transaction. `record` is then called with all ports of `to`. When
+    /// anything fails, `record` too, they lead where they led before.
+    using RecordPorts = std::function<void(const std::vector<PortBinding>&)>;
+    void move_ports(const std::string& from, const std::string& to, const RecordPorts& record = {});
     /// A connected container is found by its new name from now on; another one is left alone.
     void rename(const std::string& container_id, const std::string& name);
 

@@ -222,6 +222,26 @@ TEST_F(Moved, AConnectionThatIsOpenStaysWhereItIs) {
     EXPECT_EQ(Connection(outside.get(), "192.0.2.1", 80).say("three"), "green three");
 }
 
+TEST_F(Moved, PortsThatCouldNotBeWrittenDownLeadWhereTheyLed) {
+    network("a");
+    Box blue = start("blue", {{"a", {}, {}}}, {tcp(80, 8080)});
+    Box green = start("green", {{"a", {}, {}}}, {tcp(80, 8080), tcp(81, 8081)}, false);
+    Service blue_service(blue.netns.get(), Protocol::tcp, 8080, "blue");
+    Service green_service(green.netns.get(), Protocol::tcp, 8080, "green");
+    Service green_more(green.netns.get(), Protocol::tcp, 8081, "more");
+    std::vector<PortBinding> told;
+    auto full_disk = [&](const std::vector<PortBinding>&) { throw Error(Code::resource_exhausted, "disk full"); };
+    EXPECT_THROW(networks->move_ports(blue.id(), green.id(), full_disk), Error);
+    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "blue 192.0.2.2");
+    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 81), "refused") << "the successor's other port leads nowhere yet";
+    networks->move_ports(blue.id(), green.id(), [&](const std::vector<PortBinding>& ports) { told = ports; });
+    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "green 192.0.2.2");
+    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 81), "more 192.0.2.2");
+    ASSERT_EQ(told.size(), 2u);
+    EXPECT_EQ(told[0].host_port, 80);
+    EXPECT_EQ(told[1].host_port, 81);
+}
+
 TEST_F(Moved, ASuccessorThatPublishesLessIsRefused) {
     network("a");
     Box blue = start("blue", {{"a", {}, {}}}, {tcp(80, 8080), tcp(0, 9090)});
