@@ -2,6 +2,7 @@
 
 #include "base/database.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "runtime/images/archive_load.h"
 #include "runtime/images/decompress.h"
 #include "runtime/images/image_config.h"
@@ -50,7 +51,15 @@ ImageStore::ImageStore(const std::string& root, RegistrySettings registries, int
     database_.migrate("images", {"CREATE TABLE image_pins(owner TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY(owner, image)) WITHOUT ROWID"});
     database_.read([&](SQLite::Database& db) {
         SQLite::Statement query(db, "SELECT owner, image FROM image_pins");
-        while (query.executeStep()) pins_[query.getColumn(0).getString()].insert(Digest::parse(query.getColumn(1).getString()));
+        while (query.executeStep()) {
+            const std::string owner = query.getColumn(0).getString(), image = query.getColumn(1).getString();
+            try {
+                pins_[owner].insert(Digest::parse(image));
+            } catch (const Error&) {
+                // It protects nothing that can be named; the owner's next pin takes its place.
+                log(LogLevel::error, "kedge.db: the pin \"" + image + "\" of " + owner + " is damaged and ignored");
+            }
+        }
     });
 }
 

@@ -3,6 +3,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "runtime/images/unpack.h"
 
 #include <dirent.h>
@@ -77,8 +78,12 @@ void LayerStore::adopt() {
         Unpacked layer;
         if (!name.starts_with(kTemporary) && is_layer(root_.get(), name, layer)) {
             sizes_[layer.diff_id] = layer.size;
-        } else {
+            continue;
+        }
+        try {
             remove_tree(root_.get(), name);
+        } catch (const Error& e) {
+            log(LogLevel::error, folder_ + "/" + name + ": " + e.what());
         }
     }
 }

@@ -94,6 +94,7 @@ void BridgeNetworks::connect(const Attachment& attachment, const Attached& attac
     if (found == state_->containers.end()) {
         throw Error(Code::conflict, "container " + attachment.container_name + " has no reservation on its networks");
     }
+    state_->serve_missing_names(found->second.attached);
     state_->add_names(found->second);
     const Firewall::Changes changes = state_->port_changes(found->second, true);
     state_->firewall.publish(changes);

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "runtime/networks/conntrack.h"
 
 #include <algorithm>
@@ -47,10 +48,15 @@ BridgeNetworks::State::State(Options chosen, Database& database)
     for (const std::string& pool : options.address_pools) pools.push_back(Subnet::parse(pool));
     std::map<std::string, Firewall::Network> walls;
     for (NetworkInfo& info : table.all()) {
-        std::string id = info.id;
-        Network network(std::move(info));
-        walls[network.info.bridge] = {network.subnet, network.info.spec.internal};
-        networks.emplace(id, std::move(network));
+        const std::string id = info.id, what = info.spec.name + " (" + info.spec.subnet + ", bridge " + info.bridge + ")";
+        try {
+            Network network(std::move(info));
+            walls[network.info.bridge] = {network.subnet, network.info.spec.internal};
+            networks.emplace(id, std::move(network));
+        } catch (const Error& e) {
+            log(LogLevel::error, "network dropped, its record is damaged: " + what + ": " + e.what());
+            table.erase(id);
+        }
     }
     firewall.begin(walls);
     if (!networks.empty()) enable_forwarding();
@@ -60,7 +66,12 @@ BridgeNetworks::State::State(Options chosen, Database& database)
         } catch (const Error&) {
             // Tried again, and reported, when a container connects: the others must not suffer.
         }
-        serve_names(network);
+        try {
+            serve_names(network);
+        } catch (const Error& e) {
+            log(LogLevel::error, "network " + network.info.spec.name + ": its name server does not answer: " + e.what());
+            without_names.insert(id);  // tried again when a container connects
+        }
     }
 }
 
@@ -162,6 +173,15 @@ bool BridgeNetworks::State::restore_links(const std::vector<Endpoint>& endpoints
         }
     }
     return restored;
+}
+
+void BridgeNetworks::State::serve_missing_names(const Attached& attached) {
+    for (const NetworkEndpoint& endpoint : attached.endpoints) {
+        auto network = networks.find(endpoint.network_id);
+        if (!without_names.contains(endpoint.network_id) || network == networks.end()) continue;
+        serve_names(network->second);
+        without_names.erase(endpoint.network_id);
+    }
 }
 
 bool BridgeNetworks::State::has_containers(const std::string& network_id) const {

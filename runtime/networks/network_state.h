@@ -11,6 +11,7 @@
 
 #include <map>
 #include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +62,8 @@ struct BridgeNetworks::State {
     /// Begins to answer on its gateway; port 53 leads there.
     void serve_names(const Network& network);
     void stop_serving_names(const Network& network);
+    /// Names of the container's networks that could not be served when the agent started.
+    void serve_missing_names(const Attached& attached);
     void add_names(const Container& container);
     bool has_containers(const std::string& network_id) const;
     void give_addresses_back(const Attached& attached);
@@ -75,6 +78,7 @@ struct BridgeNetworks::State {
     std::map<std::string, Network> networks;  // by id
     std::map<std::string, Container> containers;  // by id
     Firewall::Changes name_ports;  // port 53 of every gateway
+    std::set<std::string> without_names;  // ids of networks whose name server could not begin
     NameTable names;  // has its own mutex
     NameServer name_server;
 };

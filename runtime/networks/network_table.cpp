@@ -1,6 +1,7 @@
 #include "runtime/networks/network_table.h"
 
 #include "base/error.h"
+#include "base/log.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <nlohmann/json.hpp>
@@ -14,8 +15,22 @@ std::string to_text(const std::map<std::string, std::string>& values) {
     return nlohmann::json(values).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-std::map<std::string, std::string> to_map(const std::string& text) {
-    return nlohmann::json::parse(text).get<std::map<std::string, std::string>>();
+/// What can't be understood is left out: a network is more than its labels.
+std::map<std::string, std::string> to_map(const std::string& network, const std::string& text) {
+    try {
+        return nlohmann::json::parse(text).get<std::map<std::string, std::string>>();
+    } catch (const nlohmann::json::exception&) {
+        log(LogLevel::error, "kedge.db: network " + network + ": its labels or options are damaged and ignored: " + text);
+        return {};
+    }
+}
+
+WallTime to_time(const std::string& text) {
+    try {
+        return parse_time(text);
+    } catch (const Error&) {
+        return {};
+    }
 }
 
 }  // namespace
@@ -42,14 +57,10 @@ std::vector<NetworkInfo> NetworkTable::all() const {
             network.spec.subnet = query.getColumn(3).getString();
             network.spec.gateway = query.getColumn(4).getString();
             network.spec.internal = query.getColumn(5).getInt() != 0;
-            try {
-                network.spec.labels = to_map(query.getColumn(6).getString());
-                network.spec.options = to_map(query.getColumn(7).getString());
-            } catch (const nlohmann::json::exception& e) {
-                throw Error(Code::internal, "kedge.db: network " + network.spec.name + ": " + e.what());
-            }
+            network.spec.labels = to_map(network.spec.name, query.getColumn(6).getString());
+            network.spec.options = to_map(network.spec.name, query.getColumn(7).getString());
             network.bridge = query.getColumn(8).getString();
-            network.created = parse_time(query.getColumn(9).getString());
+            network.created = to_time(query.getColumn(9).getString());
             networks.push_back(std::move(network));
         }
     });

@@ -4,6 +4,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/log.h"
 #include "runtime/volumes/copy_tree.h"
 #include "runtime/volumes/folder_list.h"
 
@@ -87,32 +88,50 @@ void VolumeStore::load() {
 }
 
 void VolumeStore::adopt_folders() {
-    for (const std::string& name : names_in(folder_.get())) {
-        if (name.starts_with(kRemovedPrefix)) {  // a removal that was interrupted
-            std::string volume = name.substr(std::string(kRemovedPrefix).size());
-            volume.resize(volume.rfind('-'));
-            if (volumes_.erase(volume) > 0) {
-                database_.transaction(Durability::power, [&](SQLite::Database& db) {
-                    SQLite::Statement row(db, "DELETE FROM volumes WHERE name = ?");
-                    row.bind(1, volume);
-                    row.exec();
-                });
-            }
-            remove_tree(folder_.get(), name);
-        } else if (is_name(name)) {
-            remove_tree(folder_.get(), name + "/" + kFilling);
-            if (volumes_.contains(name)) continue;
-            VolumeInfo info;
-            info.spec.name = name;
-            info.created = wall_now();
-            info.mountpoint = path_ + "/" + name + "/_data";
-            insert(info);
+    // One folder that is in a bad way never keeps the agent from starting.
+    auto guarded = [&](const std::string& name, auto&& step) {
+        try {
+            step();
+        } catch (const Error& e) {
+            log(LogLevel::error, path_ + "/" + name + ": " + e.what());
         }
+    };
+    for (const std::string& name : names_in(folder_.get())) {
+        if (name.starts_with(kRemovedPrefix)) guarded(name, [&] { finish_removal(name); });
+        else if (is_name(name)) guarded(name, [&] { adopt_folder(name); });
     }
     for (const auto& [name, info] : volumes_) {
-        make_folder(name);
-        finish_fill(name);
+        guarded(name, [&, &volume = name] {
+            make_folder(volume);
+            finish_fill(volume);
+        });
     }
+}
+
+/// A removal that was interrupted: `.removed-<volume>-<8 hex>`.
+void VolumeStore::finish_removal(const std::string& name) {
+    std::string volume = name.substr(std::string_view(kRemovedPrefix).size());
+    const size_t end = volume.rfind('-');
+    if (end == std::string::npos) throw Error(Code::invalid_argument, "not a name that a removal gives, it is left alone");
+    volume.resize(end);
+    if (volumes_.erase(volume) > 0) {
+        database_.transaction(Durability::power, [&](SQLite::Database& db) {
+            SQLite::Statement row(db, "DELETE FROM volumes WHERE name = ?");
+            row.bind(1, volume);
+            row.exec();
+        });
+    }
+    remove_tree(folder_.get(), name);
+}
+
+void VolumeStore::adopt_folder(const std::string& name) {
+    remove_tree(folder_.get(), name + "/" + kFilling);
+    if (volumes_.contains(name)) return;
+    VolumeInfo info;
+    info.spec.name = name;
+    info.created = wall_now();
+    info.mountpoint = path_ + "/" + name + "/_data";
+    insert(info);
 }
 
 void VolumeStore::make_folder(const std::string& name) {

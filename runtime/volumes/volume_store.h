@@ -42,6 +42,8 @@ public:
 private:
     void load();
     void adopt_folders();
+    void finish_removal(const std::string& name);
+    void adopt_folder(const std::string& name);
     void insert(const VolumeInfo& info);
     VolumeInfo add(VolumeInfo info);
     void make_folder(const std::string& name);
