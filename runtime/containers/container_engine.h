@@ -87,6 +87,7 @@ private:
     void make_container(const ContainerRecord& record);
     void make_volumes(const ContainerRecord& record);
     void check_references(const ContainerSpec& spec);
+    void make_own_folders(const std::string& id) const;
 
     // start.cpp
     struct Prepared;

@@ -12,8 +12,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <algorithm>
+#include <cerrno>
 
 namespace kedge::runtime {
 
@@ -86,11 +88,16 @@ void ContainerEngine::insert_with_name(ContainerRecord& record) {
 }
 
 void ContainerEngine::make_container(const ContainerRecord& record) {
-    std::string folder = folder_of(record.info.id);
-    make_folders(AT_FDCWD, folder, 0711);
-    make_folders(AT_FDCWD, folder + "/upper", 0755);
-    make_folders(AT_FDCWD, folder + "/work", 0700);
+    make_own_folders(record.info.id);
     make_volumes(record);
+}
+
+/// By each start again: the row is durable, these aren't, and a power cut after create() may have taken them.
+void ContainerEngine::make_own_folders(const std::string& id) const {
+    std::string folder = folder_of(id);
+    for (auto [inner, mode] : {std::pair{"", 0711u}, {"/upper", 0755u}, {"/work", 0700u}}) {
+        if (::mkdir((folder + inner).c_str(), mode) != 0 && errno != EEXIST) throw_errno("mkdir " + folder + inner);
+    }
 }
 
 void ContainerEngine::make_volumes(const ContainerRecord& record) {

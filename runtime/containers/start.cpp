@@ -180,6 +180,7 @@ ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record
     std::string host_mode = info.spec.network_mode == "host" ? host_name() : info.id.substr(0, 12);
     prepared.hostname = info.spec.hostname.empty() ? host_mode : info.spec.hostname;
     std::string joined = container_of_mode(info.spec.network_mode);
+    make_own_folders(info.id);
     Fd folder = open_at(AT_FDCWD, folder_of(info.id), O_RDONLY | O_DIRECTORY);
     if (!joined.empty()) {
         Snapshot other = store_.find(joined);

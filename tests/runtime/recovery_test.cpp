@@ -291,6 +291,7 @@ TEST_F(Recovery, AContainerWhoseFolderWasDamagedIsStillThereAndRemovable) {
     std::string id = containers().create(shell("true", "hurt"));
     close_engine();
     remove_tree(AT_FDCWD, options.root + "/containers/" + id);
+    write_file_durably(AT_FDCWD, options.root + "/containers/" + id, "no folder");
     open_engine();
     EXPECT_EQ(status("hurt"), Status::created);
     EXPECT_THROW(containers().start(id), Error);
