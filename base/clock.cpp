@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <ctime>
@@ -52,6 +53,11 @@ std::string format_time(WallTime time) {
                        parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec, (time - whole).count());
 }
 
+WallTime from_unix(int64_t seconds_since_epoch) {
+    constexpr int64_t kFirst = -2'208'988'800, kLast = 6'942'585'599;  // as for parse_time
+    return WallTime(seconds(std::clamp(seconds_since_epoch, kFirst, kLast)));
+}
+
 WallTime parse_time(std::string_view text) {
     if (text == "0001-01-01T00:00:00Z") return {};
     std::string_view rest = text;
@@ -68,6 +74,8 @@ WallTime parse_time(std::string_view text) {
     int s = take_digits(text, rest, 2);
     year_month_day date{year(y), month(static_cast<unsigned>(mo)), day(static_cast<unsigned>(d))};
     if (!date.ok() || h > 23 || mi > 59 || s > 60) not_a_time(text);
+    // Nanoseconds reach from 1677 to 2262. Images, commits and callers may say any year: a narrower range keeps differences whole too.
+    date = year_month_day(std::clamp(date.year(), year(1900), year(2189)), date.month(), date.day());
     WallTime time = sys_days(date) + hours(h) + minutes(mi) + seconds(s);
     if (!rest.empty() && rest[0] == '.') {
         rest.remove_prefix(1);

@@ -1,5 +1,6 @@
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "sources/git/repository.h"
 #include "sources/semver.h"
 
@@ -193,8 +194,8 @@ Commit describe(git_repository* repository, const git_oid& id, const std::string
     auto* commit = reinterpret_cast<git_commit*>(peeled);
     const char* summary = git_commit_summary(commit);
     Commit described{git_oid_tostr_s(git_commit_id(commit)), ref, git_commit_author(commit)->name,
-                     std::string(summary ? summary : "").substr(0, 200),
-                     WallTime(std::chrono::seconds(git_commit_time(commit)))};
+                     beginning(summary ? summary : "", 200),
+                     from_unix(git_commit_time(commit))};
     git_commit_free(commit);
     return described;
 }

@@ -4,6 +4,7 @@
 #include "base/confined.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
@@ -120,6 +121,26 @@ TEST(Clock, TimesGoThereAndBack) {
     for (const char* bad : {"", "2026", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z"}) {
         EXPECT_THROW(parse_time(bad), Error) << bad;
     }
+}
+
+TEST(Clock, YearsThatNanosecondsCantReachAreTheNearestThatTheyCan) {
+    for (const char* far : {"9999-12-31T23:59:59Z", "2400-02-29T00:00:00Z", "2263-01-01T00:00:00Z"}) {
+        EXPECT_TRUE(format_time(parse_time(far)).starts_with("2189-")) << far << " " << format_time(parse_time(far));
+    }
+    EXPECT_TRUE(format_time(parse_time("0002-01-01T00:00:00Z")).starts_with("1900-"));
+    EXPECT_EQ(from_unix(INT64_MAX), parse_time("2189-12-31T23:59:59Z"));
+    EXPECT_EQ(from_unix(INT64_MIN), parse_time("1900-01-01T00:00:00Z"));
+    EXPECT_EQ(from_unix(1767323045), parse_time("2026-01-02T03:04:05Z"));
+    EXPECT_GT(from_unix(INT64_MAX) - from_unix(INT64_MIN), Nanoseconds(0)) << "their difference fits";
+}
+
+TEST(Text, TheBeginningOfATextHasWholeCharacters) {
+    EXPECT_EQ(beginning("short", 10), "short");
+    EXPECT_EQ(beginning("shorter", 5), "short");
+    const std::string mixed = "a\u00e9\u20ac\U0001f600";  // 1, 2, 3 and 4 bytes
+    const size_t whole[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10};
+    for (size_t bytes = 0; bytes <= mixed.size(); ++bytes) EXPECT_EQ(beginning(mixed, bytes), mixed.substr(0, whole[bytes])) << bytes;
+    EXPECT_EQ(beginning(std::string(20, '\x80'), 7).size(), 7u) << "what is no UTF-8 is cut anywhere";
 }
 
 TEST(Clock, DurationsAreReadAsComposeWritesThem) {
