@@ -65,7 +65,7 @@ enum class State {
     observed,   ///< no probe; it ran through the monitor time without an exit or restart
     completed,  ///< exited with 0 and isn't meant to run on (restart `no` or `on-failure`)
     unhealthy,  ///< its probe says so
-    crashed,    ///< exited (or restarted, or never started) though it should run
+    crashed,    ///< exited (or restarted, or never started, or was stopped by hand) though it should run
 };
 std::string_view to_string(State state);
 

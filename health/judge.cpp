@@ -84,7 +84,7 @@ ContainerVerdict judge(const ContainerInfo& info, int baseline_restarts, WallTim
         case Status::created: return info.error.empty() ? waiting("not started") : not_started(info);
         case Status::paused: return waiting("paused");
         case Status::removing: return waiting("being removed");
-        case Status::restarting: return judge_ended(info, restarts, span);
+        case Status::restarting: return restarts > 0 ? judge_ended(info, restarts, span) : waiting("starts again");
         case Status::exited:
         case Status::dead: return judge_ended(info, restarts + 1, span);
         case Status::running: break;

@@ -129,6 +129,7 @@ TEST(Judge, AnExitOrRestartOfWhatShouldRunIsACrash) {
         {"the second time", again(3, 2), 10s, 0, State::crashed, "exited with code 3 2 times in 10s"},
         {"part of a second", again(3, 2), 9300ms, 0, State::crashed, "exited with code 3 2 times in 10s"},
         {"exits with 0 again and again", again(0, 2), 61s, 0, State::crashed, "exited with code 0 2 times in 1m1s"},
+        {"waits for a restart of before", again(3, 2), 100h, 2, State::waiting, ""},
         {"runs again", container(restarted(1)), 1s, 0, State::crashed, "restarted"},
         {"the third time", container(restarted(5)), 4s, 2, State::crashed, "restarted 3 times in 4s"},
         {"restarts of before", container(restarted(5)), 10s, 5, State::observed, ""},
@@ -153,6 +154,7 @@ TEST(Judge, WhatCouldNotBeStartedIsACrashWithItsError) {
             i.status = status;
             i.error = "exec: \"nosuch\": executable file not found in $PATH";
             i.exit_code = 127;
+            i.restart_count = status == Status::restarting;
         });
     };
     std::string reason = "could not start: exec: \"nosuch\": executable file not found in $PATH";

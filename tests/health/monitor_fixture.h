@@ -76,18 +76,23 @@ public:
         if (!wait_until(id, [](const auto& info) { return !info.health.log.empty(); })) return "no result";
         return health_of(id).log.back().output;
     }
-    /// Whether a probe of it comes to this. Results are no events, so that this looks now and then.
-    bool says(const std::string& id, const std::function<bool(const runtime::ProbeResult&)>& wanted) {
-        auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(15);
-        while (std::chrono::steady_clock::now() < deadline) {
-            for (const auto& result : health_of(id).log) {
-                if (wanted(result)) return true;
-            }
+    /// What is no event has to be looked for now and then.
+    bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds patience = std::chrono::seconds(15)) {
+        auto deadline = std::chrono::steady_clock::now() + patience;
+        while (!holds()) {
+            if (std::chrono::steady_clock::now() >= deadline) return false;
             auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(10);
             (void)engine->events().read(
                 engine->events().next(), [](const runtime::Event&) {}, {}, soon);
         }
-        return false;
+        return true;
+    }
+    /// Whether a probe of it comes to this.
+    bool says(const std::string& id, const std::function<bool(const runtime::ProbeResult&)>& wanted) {
+        return eventually([&] {
+            auto log = health_of(id).log;
+            return std::any_of(log.begin(), log.end(), wanted);
+        });
     }
     bool says(const std::string& id, const std::string& output) {
         return says(id, [&](const runtime::ProbeResult& result) { return result.output == output; });
@@ -117,6 +122,17 @@ public:
             from = engine->events().read(from, see, {}, deadline);
         }
         return seen >= count;
+    }
+
+    /// How many sockets this process has.
+    static size_t sockets() {
+        size_t count = 0;
+        for (const std::string& name : entries("/proc/self/fd")) {
+            char target[64] = {};
+            ssize_t size = ::readlink(("/proc/self/fd/" + name).c_str(), target, sizeof target - 1);
+            count += size > 0 && std::string_view(target).starts_with("socket:");
+        }
+        return count;
     }
 
     static std::string busybox() { return ::access("/bin/busybox", X_OK) == 0 ? "/bin/busybox" : "/usr/bin/busybox"; }

@@ -117,7 +117,7 @@ TEST_F(MonitorTest, WhatHasNoProbeHasNoHealth) {
 
 TEST_F(MonitorTest, AnImageWithoutAShellIsProbedOverHttp) {
     std::string well = run(server(http("/health")));
-    EXPECT_EQ(health_of(well).status, Status::starting) << "there is no moment without";
+    EXPECT_NE(health_of(well).status, Status::none) << "there is no moment without";
     std::string bad = run(server(http("/nosuch")));
     health::NetworkProbe strict = http("/nosuch");
     strict.expected_status_from = strict.expected_status_to = 404;
@@ -240,8 +240,8 @@ TEST_F(MonitorTest, AContainerMayBeRemovedDuringItsProbe) {
     std::string command = run(probed(kHang));
     ContainerSpec spec = server(http("/"));
     spec.image = "busybox";
-    spec.command = std::vector<std::string>{
-        "sh", "-c", "trap exit TERM; nc -l -p 8080 -e sh -c 'echo asked > /proc/1/fd/1; sleep 1000'"};
+    // A server that takes the request and never answers.
+    (*spec.command) = {"sh", "-c", "exec nc -ll -p 8080 -e sh -c 'echo asked > /proc/1/fd/1; sleep 1000'"};
     std::string network = run(spec);
     ASSERT_TRUE(wait_for_event(command, "exec_start"));
     ASSERT_TRUE(wait_for_log(network, "asked"));
@@ -249,6 +249,22 @@ TEST_F(MonitorTest, AContainerMayBeRemovedDuringItsProbe) {
     std::string after = run(probed({"CMD", "true"}));
     EXPECT_TRUE(becomes(after, Status::healthy));
     for (const std::string& id : {command, network}) EXPECT_EQ(told(id, "health_status"), Strings{});
+}
+
+TEST_F(MonitorTest, AProbeIsNotWaitedForOnceItsContainerIsGone) {
+    // Its network outlives it, as a pod's does: only the monitor can know that the answer does not matter any more.
+    std::string pod = run(shell("exec nc -ll -p 8080 -e sh -c 'echo asked > /proc/1/fd/1; sleep 1000'"));
+    size_t before = sockets();
+    ContainerSpec spec = server(http("/"));
+    spec.image = "busybox";
+    (*spec.command) = {"sleep", "1000"};
+    spec.network_mode = "container:" + pod;
+    spec.healthcheck->timeout = 1h;
+    std::string id = run(spec);
+    ASSERT_TRUE(wait_for_log(pod, "asked"));
+    EXPECT_GT(sockets(), before);
+    containers().remove(id, {.force = true});
+    EXPECT_TRUE(eventually([&] { return sockets() == before; }, 10s)) << "the probe still waits";
 }
 
 TEST_F(MonitorTest, AProbeThatTheEndOfItsContainerCutsOffSaysNothing) {
