@@ -18,6 +18,7 @@ std::string compose(const std::string& image, bool with_extra) {
            "    deploy: {update_config: {order: start-first}}\n"
            "  store:\n"
            "    image: app:1\n"
+           "    healthcheck: {interval: 100ms, retries: 2}\n"  // the image's default would be half a minute a release
            "    volumes: [\"data:/data\"]\n" +
            (with_extra ? "    networks: [default, extra]\n" : "") +
            "volumes: {data: {}}\n" + (with_extra ? "networks: {extra: {}}\n" : "");
