@@ -123,7 +123,7 @@ public:
     virtual ImageInfo pull(const std::string& reference, const PullOptions& options, const ProgressSink& progress = {},
                            std::stop_token stop = {}) = 0;
 
-    /// By name, name@digest, id or unique id prefix. Error not_found: `no such image: x`.
+    /// By name, name@digest, id or unique id prefix. Error not_found: `No such image: x`, which is what clients look for.
     virtual ImageInfo get(const std::string& reference) const = 0;
     /// Newest first.
     virtual std::vector<ImageInfo> list() const = 0;

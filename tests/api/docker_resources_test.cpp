@@ -65,8 +65,6 @@ TEST_F(DockerResources, AnArchiveThatIsNoneFailsInTheStreamAsDockersDo) {
     for (const char* target : {"/images/load", "/images/create?fromSrc=-&repo=x"}) {
         Answer answer = server->ask(request("POST", target, std::string(5000, 'x')));
         EXPECT_EQ(answer.status, 200) << "the head is sent before the work is done";
-        json last =
-            json::parse(answer.body.substr(answer.body.rfind('{', answer.body.find("\"error\"") - 2)), nullptr, false);
         EXPECT_NE(answer.body.find("\"errorDetail\""), std::string::npos) << answer.body;
     }
 }
@@ -78,10 +76,11 @@ TEST_F(DockerResources, VolumesAndNetworksAreMadeOnceListedAndRemoved) {
     EXPECT_EQ(post("/volumes/create", {{"Name", "data"}}).status, 201) << "as Docker's: made or there";
     EXPECT_EQ(get("/volumes").body["Volumes"].size(), 1u);
     EXPECT_EQ(get("/volumes/data").body["Labels"]["a"], "b");
-    for (const json& bad : {json{{"Name", "../x"}}, json{{"Name", 1}}, json{{"Driver", "nfs"}},
-                            json{{"DriverOpts", {{"type", "nfs"}}}}, json{{"ClusterVolumeSpec", {{"a", 1}}}}}) {
+    for (const json& bad : {json{{"Name", "../x"}}, json{{"Name", 1}}, json{{"DriverOpts", {{"type", "nfs"}}}},
+                            json{{"ClusterVolumeSpec", {{"a", 1}}}}}) {
         EXPECT_EQ(post("/volumes/create", bad).status, 400) << bad;
     }
+    EXPECT_EQ(post("/volumes/create", {{"Driver", "nfs"}}).status, 404) << "as Docker's: there is no such plugin";
     EXPECT_EQ(get("/volumes/..%2f..").status, 404);
     EXPECT_EQ(ask("DELETE", "/volumes/..").status, 404);
     EXPECT_EQ(ask("DELETE", "/volumes/data").status, 204);
