@@ -173,7 +173,7 @@ public:
     }
     std::string import(const std::string& reference, const std::vector<std::string>& changes = {}) const {
         std::string path = "/images/create?fromSrc=-&repo=" + reference.substr(0, reference.find(':')) + "&tag=" + reference.substr(reference.find(':') + 1);
-        for (const std::string& change : changes) path += "&changes=" + httplib::detail::encode_url(change);
+        for (const std::string& change : changes) path += "&changes=" + httplib::detail::encode_query_param(change);
         return call("POST", path, rootfs(), "application/x-tar").body;
     }
 

@@ -2,6 +2,7 @@
 #include "tests/agent/agent_fixture.h"
 #include "tests/support/git_http_server.h"
 
+#include <fmt/format.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
