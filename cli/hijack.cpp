@@ -92,6 +92,7 @@ std::string Hijacked::read_head() {
 std::string_view Hijacked::read() {
     buffer_.resize(65536);
     ssize_t n = receive(socket_.get(), buffer_.data(), buffer_.size(), 0);
+    if (n < 0 && errno == ECONNRESET) n = 0;  // the end of one who did not read all that was written
     if (n < 0) throw broke_off();
     return std::string_view(buffer_).substr(0, static_cast<size_t>(n));
 }

@@ -80,8 +80,13 @@ void import(const Session& session, const ImportOptions& options) {
     for (const std::string& change : options.changes) parameters.emplace("changes", change);
     Upload upload(options.source);
     std::string id;
-    // Only the last status, which is the image's id, goes to standard output.
-    ProgressDisplay display([](std::string_view text) { print(text, STDERR_FILENO); }, terminal_at(STDERR_FILENO));
+    // Only the last status, which is the image's id, goes to standard output; the others are for who watches.
+    std::optional<ProgressDisplay::Terminal> terminal = terminal_at(STDERR_FILENO);
+    ProgressDisplay display(
+        [&](std::string_view text) {
+            if (terminal) print(text, STDERR_FILENO);
+        },
+        terminal);
     session.client().upload(
         "/images/create" + query(parameters), [&] { return upload.next(); }, each_message([&](const json& message) {
             std::string status = text_of(message, "status");

@@ -91,16 +91,6 @@ std::string create_with_id_file(const Client& client, const RunOptions& options)
     return id;
 }
 
-/// The image and the command that follow the flags.
-void take_words(const CLI::App& app, RunOptions& options) {
-    std::vector<std::string> words = app.remaining();
-    if (words.empty())
-        throw Error(Code::invalid_argument, "no image is named",
-                    "kedge " + app.get_name() + " [OPTIONS] IMAGE [COMMAND] [ARG...]");
-    options.image = words.front();
-    options.command.assign(words.begin() + 1, words.end());
-}
-
 void run(Session& session, const RunOptions& options) {
     check_run(options);
     Client client = session.client();

@@ -1,3 +1,4 @@
+#include "base/error.h"
 #include "cli/run_options.h"
 #include "cli/session.h"
 
@@ -143,6 +144,16 @@ void add_run_flags(CLI::App& app, RunOptions& o) {
     app.add_flag("--sig-proxy", o.sig_proxy, "Pass signals on to the container (true)");
     refuse_options(app, {"--detach-keys"});
     add_create_flags(app, o);
+}
+
+void take_words(const CLI::App& app, RunOptions& options) {
+    std::vector<std::string> words = app.remaining();
+    if (words.empty()) {
+        throw Error(Code::invalid_argument, "no image is named",
+                    "kedge " + app.get_name() + " [OPTIONS] IMAGE [COMMAND] [ARG...]");
+    }
+    options.image = words.front();
+    options.command.assign(words.begin() + 1, words.end());
 }
 
 }  // namespace kedge::cli

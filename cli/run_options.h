@@ -66,6 +66,8 @@ struct RunOptions {
 /// Flags of both; `run` has some more.
 void add_create_flags(CLI::App& app, RunOptions& options);
 void add_run_flags(CLI::App& app, RunOptions& options);
+/// Takes the image and the command that followed the flags.
+void take_words(const CLI::App& app, RunOptions& options);
 
 /// What flags refer to outside the command line.
 struct Outside {

@@ -1,0 +1,75 @@
+#include "cli/arguments.h"
+
+#include "base/error.h"
+
+#include <gtest/gtest.h>
+#include <CLI/CLI.hpp>
+
+using namespace kedge;
+using namespace kedge::cli;
+using Words = std::vector<std::string>;
+
+namespace {
+
+struct Arguments : testing::Test {
+    Arguments() {
+        app.add_option("-H,--host", host);
+        CLI::App* volume = app.add_subcommand("volume");
+        CLI::App* list = volume->add_subcommand("ls")->alias("list");
+        list->add_flag("-q,--quiet", quiet);
+        list->add_option("-f,--filter", filter);
+        list->add_option("name", name);
+        CLI::App* push = app.add_subcommand("push");
+        push->allow_extras();
+    }
+    Words read(const Words& words) const { return as_docker_reads(app, words); }
+    std::string refusal(const Words& words) const {
+        try {
+            (void)read(words);
+            return {};
+        } catch (const Error& error) {
+            return std::string(error.what()) + " | " + error.hint();
+        }
+    }
+
+    CLI::App app{"", "kedge"};
+    std::string host, filter, name;
+    bool quiet = false;
+};
+
+}  // namespace
+
+TEST_F(Arguments, ValuesBecomeWordsOfTheirOwn) {
+    EXPECT_EQ(read({"volume", "ls", "--filter=a=b"}), (Words{"volume", "ls", "--filter", "a=b"}));
+    EXPECT_EQ(read({"volume", "ls", "--filter="}), (Words{"volume", "ls", "--filter", ""}));
+    EXPECT_EQ(read({"volume", "ls", "--filter", ""}), (Words{"volume", "ls", "--filter", ""}));
+    EXPECT_EQ(read({"volume", "ls", "-fa=b"}), (Words{"volume", "ls", "-f", "a=b"}));
+    EXPECT_EQ(read({"volume", "ls", "-f=a"}), (Words{"volume", "ls", "-f", "a"}));
+    EXPECT_EQ(read({"volume", "ls", "-qf", "-x"}), (Words{"volume", "ls", "-q", "-f", "-x"}));
+    EXPECT_EQ(read({"volume", "ls", "--quiet=false"}), (Words{"volume", "ls", "--quiet=false"}));
+}
+
+TEST_F(Arguments, FlagsMayStandBehindNames) {
+    EXPECT_EQ(read({"volume", "list", "data", "-q"}), (Words{"volume", "list", "data", "-q"}));
+    EXPECT_EQ(read({"volume", "ls", "--", "-q"}), (Words{"volume", "ls", "--", "-q"}));
+    EXPECT_EQ(read({"volume", "ls", "-"}), (Words{"volume", "ls", "-"}));
+}
+
+TEST_F(Arguments, WhatIsUnknownIsToldWithTheCommandsHelp) {
+    EXPECT_EQ(refusal({"volume", "ls", "--bogus"}), "unknown flag: --bogus | kedge volume ls --help");
+    EXPECT_EQ(refusal({"--quiet", "volume", "ls"}), "unknown flag: --quiet | kedge --help");
+    EXPECT_EQ(refusal({"volume", "ls", "-qx"}), "unknown shorthand flag: 'x' in -qx | kedge volume ls --help");
+    EXPECT_EQ(refusal({"volume", "ls", "-f"}), "flag needs an argument: -f | kedge volume ls --help");
+    EXPECT_EQ(refusal({"volume", "burn"}), "unknown command: burn | kedge volume --help");
+    EXPECT_EQ(refusal({"burn", "--all"}), "unknown command: burn | kedge --help");
+}
+
+TEST_F(Arguments, ACommandThatTakesAnythingGetsItAsItIs) {
+    EXPECT_EQ(read({"push", "--all=", "-x"}), (Words{"push", "--all=", "-x"}));
+}
+
+TEST_F(Arguments, TheWordsThatNameCommandsAreFoundPastTheHost) {
+    EXPECT_EQ(called_words({"-H", "unix:///x", "volume", "ls", "-q"}), (Words{"volume", "ls"}));
+    EXPECT_EQ(called_words({"--host", "unix:///x"}), Words{});
+    EXPECT_EQ(called_words({"--version"}), Words{});
+}

@@ -1,0 +1,402 @@
+#include "base/error.h"
+#include "cli/arguments.h"
+#include "cli/run_options.h"
+
+#include <gtest/gtest.h>
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <map>
+
+using namespace kedge;
+using namespace kedge::cli;
+using nlohmann::json;
+using Words = std::vector<std::string>;
+
+namespace {
+
+Outside imagined(std::map<std::string, std::string> variables = {}, std::map<std::string, std::string> files = {}) {
+    Outside outside;
+    outside.variable = [=](const std::string& name) {
+        auto found = variables.find(name);
+        return found == variables.end() ? std::nullopt : std::optional(found->second);
+    };
+    outside.file = [=](const std::string& path) {
+        auto found = files.find(path);
+        if (found == files.end()) throw errno_error("open " + path, ENOENT);
+        return found->second;
+    };
+    outside.folder = "/home/me";
+    return outside;
+}
+
+/// The options of `kedge run <words>`.
+RunOptions options_of(const Words& words) {
+    CLI::App app("", "kedge");
+    app.require_subcommand(1);
+    CLI::App* run = app.add_subcommand("run");
+    RunOptions options;
+    add_run_flags(*run, options);
+    Words line = {"run"};
+    line.insert(line.end(), words.begin(), words.end());
+    Words read = as_docker_reads(app, line);
+    std::reverse(read.begin(), read.end());
+    app.parse(read);
+    take_words(*run, options);
+    return options;
+}
+
+json body_of(const Words& words, const Outside& outside = imagined()) {
+    RunOptions options = options_of(words);
+    check_run(options);
+    return container_body(options, outside);
+}
+
+/// The body with `busybox` behind the flags.
+json with(Words flags, const Outside& outside = imagined()) {
+    flags.push_back("busybox");
+    return body_of(flags, outside);
+}
+
+/// What is wrong with these flags; empty if nothing is.
+std::string refusal(Words flags, const Outside& outside = imagined()) {
+    flags.push_back("busybox");
+    try {
+        (void)body_of(flags, outside);
+        return {};
+    } catch (const Error& error) {
+        EXPECT_EQ(error.code() == Code::invalid_argument || error.code() == Code::not_found, true);
+        return error.what();
+    }
+}
+
+/// A flag with its value, and the part of the body that it becomes.
+struct Case {
+    Words flags;
+    const char* where;
+    json becomes;
+};
+
+void expect_all(const std::vector<Case>& cases) {
+    for (const Case& c : cases) {
+        json body = with(c.flags);
+        json::json_pointer where(c.where);
+        std::string said = c.flags[0] + (c.flags.size() > 1 ? " " + c.flags[1] : "");
+        EXPECT_TRUE(body.contains(where) && body[where] == c.becomes) << said << " became " << body;
+    }
+}
+
+}  // namespace
+
+TEST(ContainerBody, AnImageAloneAsksForNothingButTheDefaultNetwork) {
+    json expected = {{"Image", "busybox"}, {"HostConfig", {{"NetworkMode", "default"}}}};
+    EXPECT_EQ(body_of({"busybox"}), expected);
+}
+
+TEST(ContainerBody, WhatFollowsTheImageIsTheCommandWhateverItLooksLike) {
+    EXPECT_EQ(body_of({"--rm", "busybox", "ls", "--rm", "-e", "A=b", "--", "-x"})["Cmd"],
+              json({"ls", "--rm", "-e", "A=b", "--", "-x"}));
+    EXPECT_EQ(body_of({"--", "busybox", "ps"})["Cmd"], json({"ps"}));
+    EXPECT_EQ(body_of({"run", "run"})["Cmd"], json({"run"}));
+}
+
+TEST(ContainerBody, EveryPlainFlagHasItsPlace) {
+    expect_all({{{"-e", "A=b"}, "/Env", {"A=b"}},
+                {{"--env=A=b=c"}, "/Env", {"A=b=c"}},
+                {{"-e", "[a,b]=x"}, "/Env", {"[a,b]=x"}},
+                {{"--label", "a"}, "/Labels", {{"a", ""}}},
+                {{"-l", "a=b=c"}, "/Labels", {{"a", "b=c"}}},
+                {{"-u", "1000:1000"}, "/User", "1000:1000"},
+                {{"-w", "/work"}, "/WorkingDir", "/work"},
+                {{"-h", "box"}, "/Hostname", "box"},
+                {{"--domainname", "example.org"}, "/Domainname", "example.org"},
+                {{"--entrypoint", "/bin/sh"}, "/Entrypoint", {"/bin/sh"}},
+                {{"--stop-signal", "INT"}, "/StopSignal", "INT"},
+                {{"--stop-timeout", "3"}, "/StopTimeout", 3},
+                {{"--rm"}, "/HostConfig/AutoRemove", true},
+                {{"--init"}, "/HostConfig/Init", true},
+                {{"--read-only"}, "/HostConfig/ReadonlyRootfs", true},
+                {{"--privileged"}, "/HostConfig/Privileged", true},
+                {{"-P"}, "/HostConfig/PublishAllPorts", true},
+                {{"--cap-add", "NET_ADMIN"}, "/HostConfig/CapAdd", {"NET_ADMIN"}},
+                {{"--cap-drop", "ALL"}, "/HostConfig/CapDrop", {"ALL"}},
+                {{"--group-add", "video"}, "/HostConfig/GroupAdd", {"video"}},
+                {{"--security-opt", "no-new-privileges"}, "/HostConfig/SecurityOpt", {"no-new-privileges"}},
+                {{"--sysctl", "net.core.somaxconn=1024"}, "/HostConfig/Sysctls", {{"net.core.somaxconn", "1024"}}},
+                {{"--pid", "host"}, "/HostConfig/PidMode", "host"},
+                {{"--ipc", "container:db"}, "/HostConfig/IpcMode", "container:db"},
+                {{"--dns", "1.1.1.1"}, "/HostConfig/Dns", {"1.1.1.1"}},
+                {{"--dns-search", "example.org"}, "/HostConfig/DnsSearch", {"example.org"}},
+                {{"--add-host", "db:10.0.0.1"}, "/HostConfig/ExtraHosts", {"db:10.0.0.1"}},
+                {{"--add-host", "db=host-gateway"}, "/HostConfig/ExtraHosts", {"db:host-gateway"}},
+                {{"--add-host", "db=[2001:db8::1]"}, "/HostConfig/ExtraHosts", {"db:2001:db8::1"}},
+                {{"--restart", "always"}, "/HostConfig/RestartPolicy", {{"Name", "always"}}},
+                {{"--restart", "on-failure:5"},
+                 "/HostConfig/RestartPolicy",
+                 {{"Name", "on-failure"}, {"MaximumRetryCount", 5}}},
+                {{"--log-opt", "max-size=1m"}, "/HostConfig/LogConfig/Config", {{"max-size", "1m"}}},
+                {{"--tmpfs", "/run:size=1m,mode=755"}, "/HostConfig/Tmpfs", {{"/run", "size=1m,mode=755"}}}});
+}
+
+TEST(ContainerBody, LimitsBecomeNumbers) {
+    expect_all(
+        {{{"-m", "512m"}, "/HostConfig/Memory", 512 << 20},
+         {{"--memory", "1.5g"}, "/HostConfig/Memory", int64_t{1536} << 20},
+         {{"--memory-swap", "-1"}, "/HostConfig/MemorySwap", -1},
+         {{"--memory-reservation", "4096"}, "/HostConfig/MemoryReservation", 4096},
+         {{"--shm-size", "1G"}, "/HostConfig/ShmSize", 1 << 30},
+         {{"--cpus", "1.5"}, "/HostConfig/NanoCpus", 1'500'000'000},
+         {{"--cpus", ".5"}, "/HostConfig/NanoCpus", 500'000'000},
+         {{"--cpuset-cpus", "0-1"}, "/HostConfig/CpusetCpus", "0-1"},
+         {{"-c", "512"}, "/HostConfig/CpuShares", 512},
+         {{"--cpu-quota", "50000"}, "/HostConfig/CpuQuota", 50000},
+         {{"--pids-limit", "-1"}, "/HostConfig/PidsLimit", -1},
+         {{"--oom-score-adj", "-500"}, "/HostConfig/OomScoreAdj", -500},
+         {{"--ulimit", "nofile=10:20"}, "/HostConfig/Ulimits/0", {{"Name", "nofile"}, {"Soft", 10}, {"Hard", 20}}},
+         {{"--ulimit", "core=-1"}, "/HostConfig/Ulimits/0", {{"Name", "core"}, {"Soft", -1}, {"Hard", -1}}},
+         {{"--device", "/dev/fuse"},
+          "/HostConfig/Devices/0",
+          {{"PathOnHost", "/dev/fuse"}, {"PathInContainer", "/dev/fuse"}, {"CgroupPermissions", "rwm"}}},
+         {{"--device", "/dev/sda:r"},
+          "/HostConfig/Devices/0",
+          {{"PathOnHost", "/dev/sda"}, {"PathInContainer", "/dev/sda"}, {"CgroupPermissions", "r"}}},
+         {{"--device", "/dev/sda:/dev/disk:rw"},
+          "/HostConfig/Devices/0",
+          {{"PathOnHost", "/dev/sda"}, {"PathInContainer", "/dev/disk"}, {"CgroupPermissions", "rw"}}}});
+}
+
+TEST(ContainerBody, PublishedPortsMayHaveAnAddressAProtocolAndARange) {
+    auto binding = [](const std::string& ip, const std::string& port) {
+        return json::array({{{"HostIp", ip}, {"HostPort", port}}});
+    };
+    expect_all({{{"-p", "80"}, "/HostConfig/PortBindings", {{"80/tcp", binding("", "")}}},
+                {{"-p8080:80"}, "/HostConfig/PortBindings", {{"80/tcp", binding("", "8080")}}},
+                {{"-p=8080:80/udp"}, "/HostConfig/PortBindings", {{"80/udp", binding("", "8080")}}},
+                {{"-p", "127.0.0.1:8080:80"}, "/HostConfig/PortBindings", {{"80/tcp", binding("127.0.0.1", "8080")}}},
+                {{"-p", "127.0.0.1::80"}, "/HostConfig/PortBindings", {{"80/tcp", binding("127.0.0.1", "")}}},
+                {{"-p", "[::1]:8080:80/TCP"}, "/HostConfig/PortBindings", {{"80/tcp", binding("::1", "8080")}}},
+                {{"-p", "8000-8001:80-81"},
+                 "/HostConfig/PortBindings",
+                 {{"80/tcp", binding("", "8000")}, {"81/tcp", binding("", "8001")}}},
+                {{"-p", "80", "--expose", "90-91/udp"},
+                 "/ExposedPorts",
+                 {{"80/tcp", json::object()}, {"90/udp", json::object()}, {"91/udp", json::object()}}}});
+    EXPECT_EQ(with({"-p", "1:80", "-p", "2:80"})["HostConfig"]["PortBindings"]["80/tcp"].size(), 2u);
+}
+
+TEST(ContainerBody, BadPortsAreRefusedInDockersWords) {
+    EXPECT_EQ(refusal({"-p", "80:x"}), "invalid containerPort: x");
+    EXPECT_EQ(refusal({"-p", "80:0"}), "invalid containerPort: 0");
+    EXPECT_EQ(refusal({"-p", "80:65536"}), "invalid containerPort: 65536");
+    EXPECT_EQ(refusal({"-p", "x:80"}), "invalid hostPort: x");
+    EXPECT_EQ(refusal({"-p", "90-80:80"}), "invalid hostPort: 90-80");
+    EXPECT_EQ(refusal({"-p", "80:"}), "no port specified: 80:<empty>");
+    EXPECT_EQ(refusal({"-p", ""}), "no port specified: <empty>");
+    EXPECT_EQ(refusal({"-p", "80/icmp"}), "invalid proto: icmp");
+    EXPECT_EQ(refusal({"-p", "1.2.3:80:80"}), "invalid IP address: 1.2.3");
+    EXPECT_EQ(refusal({"-p", "1-2:80-82"}), "invalid ranges specified for container and host Ports: 80-82 and 1-2");
+    EXPECT_EQ(refusal({"-p", "1-2:80"}), "a range of host ports for one container port is not supported yet: 1-2:80");
+    EXPECT_EQ(refusal({"-p", "80/sctp"}), "sctp is not supported yet");
+    EXPECT_EQ(refusal({"--expose", "80:80"}), "invalid port format for --expose: 80:80");
+    EXPECT_EQ(refusal({"--expose", "x"}), "invalid range format for --expose: x");
+}
+
+TEST(ContainerBody, VolumesAreBindsOrAnonymous) {
+    expect_all({{{"-v", "/data"}, "/Volumes", {{"/data", json::object()}}},
+                {{"-v", "data:/data"}, "/HostConfig/Binds", {"data:/data"}},
+                {{"-v", "/srv:/data:ro"}, "/HostConfig/Binds", {"/srv:/data:ro"}},
+                {{"-v", "./site:/data:ro,z"}, "/HostConfig/Binds", {"/home/me/site:/data:ro,z"}},
+                {{"-v", "../site/:/data"}, "/HostConfig/Binds", {"/home/site:/data"}},
+                {{"-v", ".:/data"}, "/HostConfig/Binds", {"/home/me:/data"}}});
+    EXPECT_EQ(refusal({"-v", ""}), "invalid empty volume spec");
+    EXPECT_EQ(refusal({"-v", ":/data"}), "invalid spec: :/data: empty section between colons");
+    EXPECT_EQ(refusal({"-v", "a:b:c:d"}), "invalid volume specification: 'a:b:c:d'");
+}
+
+TEST(ContainerBody, MountsAreReadFieldByField) {
+    expect_all(
+        {{{"--mount", "type=bind,src=/a,dst=/b,readonly"},
+          "/HostConfig/Mounts/0",
+          {{"Type", "bind"}, {"Source", "/a"}, {"Target", "/b"}, {"ReadOnly", true}}},
+         {{"--mount", "source=data,target=/b,ro=false"},
+          "/HostConfig/Mounts/0",
+          {{"Type", "volume"}, {"Source", "data"}, {"Target", "/b"}, {"ReadOnly", false}}},
+         {{"--mount", "type=bind,source=./x,destination=/b,bind-propagation=rslave"},
+          "/HostConfig/Mounts/0",
+          {{"Type", "bind"}, {"Source", "/home/me/x"}, {"Target", "/b"}, {"BindOptions", {{"Propagation", "rslave"}}}}},
+         {{"--mount", "type=tmpfs,target=/b,tmpfs-size=1m,tmpfs-mode=1770"},
+          "/HostConfig/Mounts/0",
+          {{"Type", "tmpfs"}, {"Target", "/b"}, {"TmpfsOptions", {{"SizeBytes", 1 << 20}, {"Mode", 01770}}}}},
+         {{"--mount", "type=bind,\"source=/a,b\",target=/c"},
+          "/HostConfig/Mounts/0",
+          {{"Type", "bind"}, {"Source", "/a,b"}, {"Target", "/c"}}},
+         {{"--mount", "target=/b,volume-nocopy"},
+          "/HostConfig/Mounts/0",
+          {{"Type", "volume"}, {"Target", "/b"}, {"VolumeOptions", {{"NoCopy", true}}}}}});
+}
+
+TEST(ContainerBody, BadMountsAreRefusedInDockersWords) {
+    auto wrapped = [](const std::string& flag, const std::string& reason) {
+        return "invalid argument \"" + flag + "\" for \"--mount\" flag: " + reason;
+    };
+    for (const auto& [flag, reason] : std::map<std::string, std::string>{
+             {"type=bind,source=/a", "target is required"},
+             {"type=bind,nonsense", "invalid field 'nonsense' must be a key=value pair"},
+             {"type=bind,target=/b,size=3", "unexpected key 'size' in 'size=3'"},
+             {"target=/b,readonly=perhaps", "invalid value for readonly: perhaps"},
+             {"type=bind,source=/a,target=/b,volume-nocopy", "cannot mix 'volume-*' options with mount type 'bind'"},
+             {"target=/b,tmpfs-size=1m", "cannot mix 'tmpfs-*' options with mount type 'volume'"},
+             {"type=tmpfs,target=/b,tmpfs-mode=9", "invalid value for tmpfs-mode: 9"},
+             {"type=tmpfs,target=/b,tmpfs-size=much", "invalid size: 'much'"},
+             {"type=cluster,target=/b", "mount type cluster is not supported yet"},
+             {"target=/b,volume-driver=nfs", "volume-driver is not supported yet"}}) {
+        EXPECT_EQ(refusal({"--mount", flag}), wrapped(flag, reason));
+    }
+}
+
+TEST(ContainerBody, VariablesComeFromFilesThenFlagsAndMayTakeThisShellsValue) {
+    Outside outside =
+        imagined({{"HOME", "/home/me"}, {"EMPTY", ""}},
+                 {{"a.env", "\xEF\xBB\xBF# a comment\n\nA=from file\r\n  B=2\nHOME\nABSENT\nC= spaces stay \n"}});
+    EXPECT_EQ(with({"--env-file", "a.env", "-e", "EMPTY", "-e", "MISSING", "-e", "A=from flag"}, outside)["Env"],
+              json({"A=from file", "B=2", "HOME=/home/me", "C= spaces stay ", "EMPTY=", "A=from flag"}));
+    EXPECT_EQ(refusal({"-e", "=x"}),
+              "invalid argument \"=x\" for \"-e, --env\" flag: invalid environment variable: =x");
+    EXPECT_EQ(refusal({"--env-file", "none.env"}), "open none.env: No such file or directory");
+    EXPECT_EQ(refusal({"--env-file", "bad.env"}, imagined({}, {{"bad.env", "A B=c\n"}})),
+              "invalid env file (bad.env): variable 'A B' contains whitespaces");
+    EXPECT_EQ(refusal({"--env-file", "bad.env"}, imagined({}, {{"bad.env", "=c\n"}})),
+              "invalid env file (bad.env): no variable name on line '=c'");
+}
+
+TEST(ContainerBody, LabelsComeFromFilesThenFlags) {
+    Outside outside = imagined({}, {{"labels", "a=1\nb\n"}});
+    EXPECT_EQ(with({"--label-file", "labels", "-l", "a=2"}, outside)["Labels"], json({{"a", "2"}, {"b", ""}}));
+    EXPECT_EQ(refusal({"-l", "=x"}),
+              "invalid argument \"=x\" for \"-l, --label\" flag: invalid label '=x': empty name");
+    EXPECT_EQ(refusal({"-l", "a b=x"}),
+              "invalid argument \"a b=x\" for \"-l, --label\" flag: label 'a b' contains whitespaces");
+}
+
+TEST(ContainerBody, NetworksHaveAliasesAndAddressesIfTheyAreOnesOwn) {
+    json body = with({"--network", "front", "--network-alias", "www", "--ip", "10.5.0.9"});
+    EXPECT_EQ(body["HostConfig"]["NetworkMode"], "front");
+    EXPECT_EQ(body["NetworkingConfig"]["EndpointsConfig"],
+              json({{"front", {{"Aliases", {"www"}}, {"IPAMConfig", {{"IPv4Address", "10.5.0.9"}}}}}}));
+    body = with({"--net", "name=front,alias=www,ip=10.5.0.9", "--network", "back"});
+    EXPECT_EQ(body["HostConfig"]["NetworkMode"], "front");
+    EXPECT_EQ(body["NetworkingConfig"]["EndpointsConfig"].size(), 2u);
+    EXPECT_EQ(with({"--network", "container:db"})["HostConfig"]["NetworkMode"], "container:db");
+    EXPECT_FALSE(with({"--network", "host"}).contains("NetworkingConfig"));
+
+    EXPECT_EQ(refusal({"--network-alias", "www"}),
+              "network-scoped aliases are only supported for user-defined networks");
+    EXPECT_EQ(refusal({"--network", "bridge", "--ip", "10.5.0.9"}),
+              "user specified IP address is supported on user defined networks only");
+    EXPECT_EQ(refusal({"--network", "front", "--ip", "10.5.0"}), "invalid IPv4 address: 10.5.0");
+    EXPECT_EQ(refusal({"--network", "host", "--network", "front"}),
+              "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
+    EXPECT_EQ(refusal({"--network", "name=front,mac-address=x"}),
+              "invalid argument \"name=front,mac-address=x\" for \"--network\" flag: mac-address is not supported yet");
+    EXPECT_EQ(refusal({"--dns", "dns.example.org"}),
+              "invalid argument \"dns.example.org\" for \"--dns\" flag: IP address is not correctly formatted: "
+              "dns.example.org");
+    EXPECT_EQ(refusal({"--add-host", "db"}),
+              "invalid argument \"db\" for \"--add-host\" flag: bad format for add-host: \"db\"");
+    EXPECT_EQ(refusal({"--add-host", "db:nowhere"}),
+              "invalid argument \"db:nowhere\" for \"--add-host\" flag: invalid IP address in add-host: \"nowhere\"");
+}
+
+TEST(ContainerBody, HealthChecksAreShellCommandsWithTimes) {
+    json expected = {{"Test", {"CMD-SHELL", "curl -f localhost"}},
+                     {"Interval", 5'000'000'000},
+                     {"Timeout", 500'000'000},
+                     {"StartPeriod", 60'000'000'000},
+                     {"StartInterval", 1'000'000'000},
+                     {"Retries", 2}};
+    EXPECT_EQ(
+        with({"--health-cmd", "curl -f localhost", "--health-interval", "5s", "--health-timeout", "500ms",
+              "--health-start-period", "1m", "--health-start-interval", "1s", "--health-retries", "2"})["Healthcheck"],
+        expected);
+    EXPECT_EQ(with({"--no-healthcheck"})["Healthcheck"], json({{"Test", {"NONE"}}}));
+    EXPECT_EQ(refusal({"--no-healthcheck", "--health-retries", "3"}),
+              "--no-healthcheck conflicts with --health-* options");
+    EXPECT_EQ(refusal({"--health-interval", "-5s"}), "--health-interval cannot be negative");
+    EXPECT_EQ(refusal({"--health-retries", "-1"}), "--health-retries cannot be negative");
+    EXPECT_EQ(refusal({"--health-timeout", "soon"}),
+              "invalid argument \"soon\" for \"--health-timeout\" flag: \"soon\" is not a duration");
+}
+
+TEST(ContainerBody, BadLimitsAreRefusedInDockersWords) {
+    EXPECT_EQ(refusal({"-m", "much"}), "invalid argument \"much\" for \"-m, --memory\" flag: invalid size: 'much'");
+    EXPECT_EQ(refusal({"-m", "-1"}), "invalid argument \"-1\" for \"-m, --memory\" flag: invalid size: '-1'");
+    EXPECT_EQ(refusal({"--cpus", "many"}),
+              "invalid argument \"many\" for \"--cpus\" flag: failed to parse many as a rational number");
+    EXPECT_EQ(refusal({"--cpus", "1", "--cpu-quota", "5000"}),
+              "conflicting options: Nano CPUs and CPU Period cannot both be set");
+    EXPECT_EQ(refusal({"--ulimit", "nofile"}),
+              "invalid argument \"nofile\" for \"--ulimit\" flag: invalid ulimit argument: nofile");
+    EXPECT_EQ(refusal({"--ulimit", "files=1"}),
+              "invalid argument \"files=1\" for \"--ulimit\" flag: invalid ulimit type: files");
+    EXPECT_EQ(refusal({"--ulimit", "nofile=20:10"}),
+              "invalid argument \"nofile=20:10\" for \"--ulimit\" flag: ulimit soft limit must be less than or equal "
+              "to hard limit: 20 > 10");
+    EXPECT_EQ(refusal({"--device", "sda"}),
+              "invalid argument \"sda\" for \"--device\" flag: sda is not an absolute path");
+    EXPECT_EQ(refusal({"--device", "/dev/sda:/dev/sda:x"}),
+              "invalid argument \"/dev/sda:/dev/sda:x\" for \"--device\" flag: bad mode specified: x");
+    EXPECT_EQ(refusal({"--restart", "on-failure:x"}),
+              "invalid restart policy format: maximum retry count must be an integer");
+    EXPECT_EQ(refusal({"--restart", ":3"}), "invalid restart policy format: no policy provided before colon");
+    EXPECT_EQ(refusal({"--sysctl", "net"}), "invalid argument \"net\" for \"--sysctl\" flag: must be a key=value pair");
+    EXPECT_EQ(refusal({"--pid", "mine"}), "--pid: invalid PID mode");
+    EXPECT_EQ(refusal({"--ipc", "container:"}), "--ipc: invalid IPC mode");
+    EXPECT_EQ(refusal({"--pull", "sometimes"}),
+              "invalid pull option: 'sometimes': must be one of \"always\", \"missing\" or \"never\"");
+}
+
+TEST(ContainerBody, ASeccompProfileIsSentAsItsContent) {
+    Outside outside = imagined({}, {{"profile.json", "{\"defaultAction\":\"SCMP_ACT_ALLOW\"}"}});
+    EXPECT_EQ(with({"--security-opt", "seccomp=profile.json"}, outside)["HostConfig"]["SecurityOpt"],
+              json({"seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}"}));
+    EXPECT_EQ(with({"--security-opt", "seccomp=unconfined"})["HostConfig"]["SecurityOpt"],
+              json({"seccomp=unconfined"}));
+    EXPECT_EQ(refusal({"--security-opt", "seccomp=none.json"}),
+              "opening seccomp profile (none.json) failed: open none.json: No such file or directory");
+}
+
+TEST(ContainerBody, FlagsThatContradictEachOtherAreRefused) {
+    EXPECT_EQ(refusal({"--rm", "--restart", "always"}), "conflicting options: cannot specify both --restart and --rm");
+    EXPECT_EQ(refusal({"--rm", "--restart", "no"}), "");
+    EXPECT_EQ(refusal({"-d", "-a", "stdout"}), "conflicting options: cannot specify both --attach and --detach");
+    EXPECT_EQ(refusal({"-a", "stdall"}),
+              "invalid argument \"stdall\" for \"-a, --attach\" flag: valid streams are STDIN, STDOUT and STDERR");
+    EXPECT_EQ(refusal({"-d", "--log-driver", "none", "--log-opt", "max-size=1m"}),
+              "invalid logging opts for driver none");
+}
+
+TEST(ContainerBody, WhatIsNotThereYetIsNamed) {
+    EXPECT_EQ(refusal({"-t"}), "--tty is not supported yet");
+    EXPECT_EQ(refusal({"-i"}), "--interactive is not supported yet");
+    EXPECT_EQ(refusal({"-a", "stdin"}), "--attach stdin is not supported yet");
+    EXPECT_EQ(refusal({"--log-driver", "none"}), "--log-driver none is not supported yet");
+    EXPECT_EQ(refusal({"--gpus", "all"}), "--gpus is not supported yet");
+    EXPECT_EQ(refusal({"--gpus=all"}), "--gpus is not supported yet");
+    EXPECT_EQ(refusal({"--link=db"}), "--link is not supported yet");
+    EXPECT_EQ(refusal({"--dns-opt", "ndots:2"}), "--dns-option is not supported yet");
+    EXPECT_EQ(refusal({"--cgroupns", "host"}), "--cgroupns host is not supported yet");
+    json detached = with({"-dit"});
+    EXPECT_EQ(detached["Tty"], true);
+    EXPECT_EQ(detached["OpenStdin"], true);
+}
+
+TEST(ContainerBody, ALeadingFlagThatIsUnknownIsNotAnImage) {
+    EXPECT_EQ(refusal({"--bogus", "x"}), "unknown flag: --bogus");
+    EXPECT_EQ(refusal({"-dX"}), "unknown shorthand flag: 'X' in -dX");
+    EXPECT_THROW((void)options_of({"--rm"}), Error) << "no image";
+    EXPECT_THROW((void)options_of({"--name"}), Error) << "no value";
+    EXPECT_EQ(options_of({"--entrypoint=", "busybox"}).entrypoint, "");
+    EXPECT_EQ(options_of({"--rm=false", "busybox"}).remove, false);
+    EXPECT_EQ(options_of({"--sig-proxy=false", "busybox"}).sig_proxy, false);
+}
