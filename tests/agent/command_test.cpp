@@ -1,0 +1,345 @@
+// The command `kedge` with a whole agent behind it.
+#include "tests/agent/agent_fixture.h"
+
+#include <sys/mman.h>
+
+namespace kedge::test {
+namespace {
+
+struct CommandLine : AgentFixture {
+    struct Result {
+        int code = 0;
+        std::string out, err;
+    };
+    /// A started command whose streams are kept.
+    struct Running {
+        Fd out = memory(), err = memory();
+        std::unique_ptr<Process> process;
+
+        Result end() {
+            auto status = process->wait(std::chrono::seconds(60));
+            if (!status) return {-1, said(), "it does not end"};
+            int code = WIFEXITED(*status) ? WEXITSTATUS(*status) : 128 + WTERMSIG(*status);
+            return {code, said(), content(err)};
+        }
+        std::string said() const { return content(out); }
+    };
+
+    void SetUp() override {
+        AgentFixture::SetUp();
+        ASSERT_TRUE(start());
+        (void)import("box:1", {"CMD [\"sh\"]"});
+    }
+
+    static Fd memory(std::string_view content = {}) {
+        Fd fd(::memfd_create("stream", MFD_CLOEXEC));
+        write_all(fd.get(), content);
+        (void)::lseek(fd.get(), 0, SEEK_SET);
+        return fd;
+    }
+    static std::string content(const Fd& fd) {
+        return read_file_at(AT_FDCWD, "/proc/self/fd/" + std::to_string(fd.get()));
+    }
+
+    Running begin(std::vector<std::string> arguments, std::string_view in = {}) const {
+        Running running;
+        Fd input = memory(in);
+        arguments.insert(arguments.begin(), KEDGE_BUILD "/bin/kedge");
+        Process::Options options{{{"KEDGE_HOST", "unix://" + folder + "/run/kedge.sock"}},
+                                 input.get(),
+                                 running.out.get(),
+                                 running.err.get()};
+        running.process = std::make_unique<Process>(std::move(arguments), options);
+        return running;
+    }
+    Result kedge(std::vector<std::string> arguments, std::string_view in = {}) const {
+        return begin(std::move(arguments), in).end();
+    }
+    /// What it prints when all goes well.
+    std::string said(std::vector<std::string> arguments, std::string_view in = {}) const {
+        std::string line;
+        for (const std::string& argument : arguments) line += " " + argument;
+        Result result = kedge(std::move(arguments), in);
+        EXPECT_EQ(result.code, 0) << "kedge" << line << ": " << result.err;
+        return result.out;
+    }
+    std::string archive() const {
+        std::string path = folder + "/rootfs.tar";
+        write_file_durably(AT_FDCWD, path, rootfs());
+        return path;
+    }
+};
+
+std::vector<std::string> lines(const std::string& text) {
+    std::vector<std::string> result;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) result.push_back(line);
+    return result;
+}
+
+}  // namespace
+
+TEST_F(CommandLine, RunShowsBothStreamsAndEndsWithTheContainersExitCode) {
+    Result result = kedge({"run", "--name", "job", "box:1", "sh", "-c", "echo out; echo err >&2; exit 7"});
+    EXPECT_EQ(result.code, 7);
+    EXPECT_EQ(result.out, "out\n");
+    EXPECT_EQ(result.err, "err\n");
+    EXPECT_EQ(said({"ps", "-a", "--format", "{{.Names}} {{.State}}"}), "job exited\n");
+    result = kedge({"start", "-a", "job"});
+    EXPECT_EQ(result.code, 7);
+    EXPECT_EQ(result.out, "out\n") << "only what this run says";
+    result = kedge({"run", "-a", "stderr", "box:1", "sh", "-c", "echo out; echo err >&2"});
+    EXPECT_EQ(result.out + result.err, "err\n");
+}
+
+TEST_F(CommandLine, RunWithRmLosesNothingAndLeavesNothing) {
+    for (int i = 0; i < 10; ++i) {
+        Result result = kedge({"run", "--rm", "--network", "none", "box:1", "sh", "-c", "echo all of it; exit 3"});
+        EXPECT_EQ(result.code, 3) << result.err;
+        EXPECT_EQ(result.out, "all of it\n");
+        EXPECT_TRUE(containers().empty());
+    }
+}
+
+TEST_F(CommandLine, RunTellsWhatCannotBeRunByItsExitCode) {
+    Result result = kedge({"run", "--rm", "box:1", "nosuch"});
+    EXPECT_EQ(result.code, 127);
+    EXPECT_NE(result.err.find("exec: \"nosuch\": executable file not found in $PATH"), std::string::npos) << result.err;
+    EXPECT_EQ(kedge({"run", "--rm", "box:1", "/bin/nosuch"}).code, 127);
+    EXPECT_EQ(kedge({"run", "--rm", "box:1", "/data/seed"}).code, 126);
+    EXPECT_EQ(kedge({"run", "-d", "--rm", "box:1", "nosuch"}).code, 127);
+    EXPECT_EQ(kedge({"run", "--bogus", "box:1"}).code, 125);
+    EXPECT_EQ(kedge({"run", "--network", "nosuch", "box:1"}).code, 125);
+    EXPECT_EQ(kedge({"run", "--name", "!", "box:1"}).code, 125);
+    EXPECT_EQ(kedge({"create", "--name", "!", "box:1"}).code, 1);
+    EXPECT_TRUE(containers().empty());
+}
+
+TEST_F(CommandLine, RunLooksForAnImageThatIsNotHere) {
+    Result result = kedge({"run", "127.0.0.1:1/nosuch", "true"});
+    EXPECT_EQ(result.code, 125);
+    EXPECT_EQ(lines(result.err).at(0), "Unable to find image '127.0.0.1:1/nosuch:latest' locally");
+    EXPECT_EQ(result.out, "");
+    result = kedge({"run", "--pull", "never", "127.0.0.1:1/nosuch", "true"});
+    EXPECT_EQ(result.code, 125);
+    EXPECT_EQ(result.err.find("Unable"), std::string::npos);
+    EXPECT_NE(result.err.find("no such image"), std::string::npos) << result.err;
+}
+
+TEST_F(CommandLine, RunPassesSignalsOn) {
+    Running running = begin({"run", "--rm", "--stop-signal", "TERM", "box:1", "sh", "-c",
+                             "trap 'echo caught; exit 9' TERM; echo ready; while true; do sleep 0.05; done"});
+    ASSERT_TRUE(until([&] { return running.said() == "ready\n"; })) << running.said();
+    running.process->signal(SIGTERM);
+    Result result = running.end();
+    EXPECT_EQ(result.code, 9) << result.err;
+    EXPECT_EQ(result.out, "ready\ncaught\n");
+}
+
+TEST_F(CommandLine, RunGivesUpOnAContainerThatMindsNoSignal) {
+    Running running =
+        begin({"run", "--name", "deaf", "box:1", "sh", "-c", "trap '' INT; echo ready; while true; do sleep 1; done"});
+    ASSERT_TRUE(until([&] { return running.said() == "ready\n"; }));
+    for (int i = 0; i < 3; ++i) {
+        size_t before = lines(said({"events", "--since", "1h", "--until", "0s", "--filter", "event=kill"})).size();
+        running.process->signal(SIGINT);
+        if (i == 2) break;
+        ASSERT_TRUE(until([&] {
+            return lines(said({"events", "--since", "1h", "--until", "0s", "--filter", "event=kill"})).size() > before;
+        }));
+    }
+    Result result = running.end();
+    EXPECT_EQ(result.code, 125);
+    EXPECT_NE(result.err.find("goes on without this command"), std::string::npos) << result.err;
+    EXPECT_EQ(said({"ps", "--format", "{{.Names}}"}), "deaf\n");
+}
+
+TEST_F(CommandLine, RunGivesTheContainerWhatItsFlagsSay) {
+    write_file_durably(AT_FDCWD, folder + "/vars", "FROM_FILE=1\n");
+    std::string script =
+        "echo $A $FROM_FILE $HOSTNAME; pwd; cat /data/seed; cat /mnt/vars; touch /x 2>/dev/null || echo read-only";
+    EXPECT_EQ(said({"run", "--rm",        "-e",          "A=b",          "--env-file", folder + "/vars",
+                    "-h",  "box",         "-w",          "/tmp",         "-v",         folder + ":/mnt:ro",
+                    "-v",  "named:/data", "--read-only", "--memory",     "64m",        "--cpus",
+                    "0.5", "--ulimit",    "nofile=100",  "--entrypoint", "sh",         "box:1",
+                    "-c",  script}),
+              "b 1 box\n/tmp\nfrom the image\nFROM_FILE=1\nread-only\n");
+    EXPECT_EQ(said({"run", "--rm", "--entrypoint=", "box:1", "echo", "no entrypoint"}), "no entrypoint\n");
+    std::string id_file = folder + "/id";
+    std::string id = said({"run", "-d", "--cidfile", id_file, "--name", "bg", "-p", "127.0.0.1::80", "--restart",
+                           "unless-stopped", "box:1", "sleep", "1000"});
+    EXPECT_EQ(read_file_at(AT_FDCWD, id_file) + "\n", id);
+    EXPECT_EQ(said({"inspect", "-f", "{{.HostConfig.RestartPolicy.Name}} {{.State.Running}}", "bg"}),
+              "unless-stopped true\n");
+    EXPECT_EQ(said({"port", "bg", "80"}).find("127.0.0.1:"), 0u);
+    EXPECT_NE(kedge({"run", "-d", "--cidfile", id_file, "box:1"}).code, 0) << "the file is there already";
+    EXPECT_EQ(said({"ps", "-aq"}), id.substr(0, 12) + "\n");
+    said({"rm", "-f", "-v", "bg"});
+    said({"volume", "rm", "named"});
+}
+
+TEST_F(CommandLine, ExecHasStreamsInputAndAnExitCodeOfItsOwn) {
+    said({"run", "-d", "--name", "box", "box:1", "sleep", "1000"});
+    Result result = kedge({"exec", "-e", "A=b", "-w", "/tmp", "box", "sh", "-c", "echo $A $PWD; echo err >&2; exit 5"});
+    EXPECT_EQ(result.code, 5);
+    EXPECT_EQ(result.out, "b /tmp\n");
+    EXPECT_EQ(result.err, "err\n");
+    std::string input(300'000, 'x');
+    EXPECT_EQ(said({"exec", "-i", "box", "cat"}, input), input);
+    EXPECT_EQ(said({"exec", "box", "cat"}, "not passed on"), "");
+    EXPECT_EQ(kedge({"exec", "-i", "box", "true"}, input).code, 0) << "a command that does not read";
+    EXPECT_EQ(kedge({"exec", "box", "nosuch"}).code, 127);
+    EXPECT_EQ(kedge({"exec", "nobody", "true"}).code, 1);
+    EXPECT_EQ(kedge({"exec", "box"}).code, 125);
+    said({"exec", "-d", "box", "sh", "-c", "echo done > /tmp/done"});
+    EXPECT_TRUE(until([&] { return kedge({"exec", "box", "cat", "/tmp/done"}).out == "done\n"; }));
+}
+
+TEST_F(CommandLine, LogsKeepTheStreamsApart) {
+    said({"run", "-d", "--name", "talk", "box:1", "sh", "-c", "echo one; echo two >&2; echo three; printf end"});
+    said({"wait", "talk"});
+    Result result = kedge({"logs", "talk"});
+    EXPECT_EQ(result.out, "one\nthree\nend");
+    EXPECT_EQ(result.err, "two\n");
+    EXPECT_EQ(said({"logs", "--tail", "1", "talk"}), "end");
+    EXPECT_EQ(said({"logs", "-n1", "-f", "talk"}), "end");
+    EXPECT_EQ(said({"logs", "--since", "0s", "talk"}), "");
+    EXPECT_EQ(lines(said({"logs", "-t", "--since", "1h", "talk"})).at(0).substr(30), " one");
+    EXPECT_EQ(kedge({"logs", "--since", "soon", "talk"}).code, 1);
+    EXPECT_EQ(kedge({"logs", "nobody"}).code, 1);
+    said({"run", "-dit", "--name", "screen", "box:1", "sh", "-c", "test -t 1 && echo terminal"});
+    said({"wait", "screen"});
+    EXPECT_EQ(said({"logs", "screen"}), "terminal\r\n");
+}
+
+TEST_F(CommandLine, EventsCanBeFilteredAndFormatted) {
+    said({"run", "--rm", "--name", "short", "box:1", "true"});
+    std::vector<std::string> parameters = {"events",   "--since",        "1h",       "--until",        "0s",
+                                           "--filter", "type=container", "--filter", "container=short"};
+    std::vector<std::string> actions;
+    auto with = [&](std::vector<std::string> more) {
+        more.insert(more.begin(), parameters.begin(), parameters.end());
+        return lines(said(more));
+    };
+    EXPECT_EQ(with({"--format", "{{.Action}} {{.Actor.Attributes.name}}"}),
+              (std::vector<std::string>{"create short", "start short", "die short", "destroy short"}));
+    for (const std::string& line : with({"--format", "json"})) EXPECT_EQ(json::parse(line)["Type"], "container");
+    std::string line = with({"--filter", "event=die"}).at(0);
+    EXPECT_NE(line.find(" container die "), std::string::npos) << line;
+    EXPECT_NE(line.find("exitCode=0"), std::string::npos) << line;
+}
+
+TEST_F(CommandLine, ImagesAreImportedListedTaggedAndRemoved) {
+    std::string id = said(
+        {"import", "--change", "CMD [\"/bin/true\"]", "-c", "ENV A=b", "-m", "made here", archive(), "shop/web:1"});
+    ASSERT_EQ(id.substr(0, 7), "sha256:");
+    EXPECT_EQ(said({"import", "-", "shop/other"}, rootfs()).substr(0, 7), "sha256:");
+    said({"tag", "shop/web:1", "shop/web:stable"});
+    EXPECT_EQ(said({"images", "--format", "{{.Repository}}:{{.Tag}}", "shop/web"}), "shop/web:1\nshop/web:stable\n");
+    EXPECT_EQ(said({"images", "-q", "--no-trunc", "shop/web:1"}), id);
+    EXPECT_EQ(lines(said({"image", "ls", "-q"})).size(), 4u);
+    EXPECT_NE(said({"images"}).find("REPOSITORY   TAG"), std::string::npos);
+    EXPECT_EQ(said({"image", "inspect", "-f", "{{json .Config.Cmd}} {{index .Config.Env 0}}", "shop/web:1"})
+                  .find("[\"/bin/true\"]"),
+              0u);
+    EXPECT_NE(said({"image", "history", "shop/web:1"}).find("made here"), std::string::npos);
+    EXPECT_EQ(said({"rmi", "shop/web:1"}), "Untagged: shop/web:1\n");
+    EXPECT_EQ(said({"image", "rm", "shop/web:stable"}), "Untagged: shop/web:stable\nDeleted: " + id);
+    EXPECT_EQ(kedge({"rmi", "shop/web:1"}).code, 1);
+    EXPECT_EQ(kedge({"rmi", "-f", "shop/web:1"}).code, 0);
+    EXPECT_EQ(kedge({"import", "https://example.org/rootfs.tar"})
+                  .err.find("kedge: importing from a URL is not supported yet"),
+              0u);
+    EXPECT_EQ(kedge({"import", folder + "/nosuch.tar"}).code, 1);
+    EXPECT_EQ(kedge({"import", "-", "shop/bad"}, "no archive at all").code, 1);
+    EXPECT_EQ(kedge({"load"}, "no archive at all").code, 1);
+    EXPECT_NE(kedge({"pull", "127.0.0.1:1/nosuch"}).code, 0);
+}
+
+TEST_F(CommandLine, VolumesAndNetworksAreMadeListedAndRemoved) {
+    EXPECT_EQ(said({"volume", "create", "--label", "a=b", "data"}), "data\n");
+    EXPECT_EQ(said({"volume", "ls", "--format", "{{.Name}} {{.Labels}}"}), "data a=b\n");
+    EXPECT_EQ(said({"volume", "ls", "-q", "--filter", "dangling=true"}), "data\n");
+    EXPECT_EQ(said({"volume", "inspect", "-f", "{{.Mountpoint}}", "data"}), folder + "/root/volumes/data/_data\n");
+    EXPECT_EQ(said({"volume", "rm", "data"}), "data\n");
+    EXPECT_EQ(kedge({"volume", "rm", "data"}).code, 1);
+    EXPECT_EQ(kedge({"volume", "rm", "-f", "data"}).code, 0);
+
+    std::string id = said({"network", "create", "--subnet", "10.99.7.0/24", "--gateway", "10.99.7.9", "--internal",
+                           "--label", "a=b", "back"});
+    EXPECT_EQ(said({"network", "ls", "-q"}), id.substr(0, 12) + "\n");
+    EXPECT_EQ(said({"network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}} {{.Internal}}", "back"}),
+              "10.99.7.9 true\n");
+    std::string hosts =
+        said({"run", "--rm", "--network", "back", "--ip", "10.99.7.77", "box:1", "cat", "/etc/hosts"});
+    EXPECT_NE(hosts.find("10.99.7.77\t"), std::string::npos) << hosts;
+    EXPECT_EQ(said({"network", "rm", id.substr(0, 12)}), id.substr(0, 12) + "\n");
+    EXPECT_EQ(kedge({"network", "create", "--ip-range", "10.0.0.0/24", "x"}).err,
+              "kedge: --ip-range is not supported yet\n");
+}
+
+TEST_F(CommandLine, PruneAsksAndThenCleansUp) {
+    said({"create", "--name", "old", "box:1"});
+    said({"create", "--name", "kept", "--label", "keep=yes", "box:1"});
+    EXPECT_NE(said({"container", "prune"}, "n\n").find("Are you sure you want to continue? [y/N]"), std::string::npos);
+    EXPECT_EQ(containers().size(), 2u);
+    EXPECT_EQ(said({"container", "prune", "-f", "--filter", "label=keep=no"}), "");
+    EXPECT_NE(said({"container", "prune"}, "y\n").find("Deleted Containers:\n"), std::string::npos);
+    EXPECT_EQ(containers().size(), 0u);
+    said({"volume", "create", "named"});
+    EXPECT_EQ(said({"volume", "prune", "-f"}), "");
+    EXPECT_EQ(said({"volume", "prune", "-af"}), "Deleted Volumes:\nnamed\n\n");
+    said({"network", "create", "unused"});
+    EXPECT_EQ(said({"network", "prune", "-f"}), "Deleted Networks:\nunused\n\n");
+    EXPECT_NE(said({"image", "prune", "-af"}).find("untagged: box:1\n"), std::string::npos);
+    EXPECT_NE(said({"system", "prune", "-f"}).find("Total reclaimed space: "), std::string::npos);
+}
+
+TEST_F(CommandLine, InspectFindsAnythingAndSaysWhatIsMissing) {
+    said({"create", "--name", "same", "-v", "data:/data", "box:1"});
+    said({"volume", "create", "same"});
+    EXPECT_EQ(said({"inspect", "-f", "{{.Name}}", "same"}), "/same\n");
+    EXPECT_EQ(said({"inspect", "--type", "volume", "-f", "{{.Name}}", "same"}), "same\n");
+    EXPECT_EQ(json::parse(said({"inspect", "box:1"}))[0]["RepoTags"], json({"box:1"}));
+    Result result = kedge({"inspect", "nobody"});
+    EXPECT_EQ(result.code, 1);
+    EXPECT_EQ(result.out, "[]\n");
+    EXPECT_EQ(result.err, "kedge: no such object: nobody\n");
+    EXPECT_EQ(kedge({"inspect", "-s", "same"}).err, "kedge: --size is not supported yet\n");
+    said({"rm", "same"});
+    for (const char* name : {"same", "data"}) said({"volume", "rm", name});
+}
+
+TEST_F(CommandLine, TheAgentTellsItsVersionAndFigures) {
+    EXPECT_NE(said({"version"}).find("Server:\n Engine:\n"), std::string::npos);
+    EXPECT_EQ(said({"version", "--format", "{{.Server.Os}}"}), "linux\n");
+    EXPECT_EQ(json::parse(said({"info", "--format", "json"}))["Containers"], 0);
+    EXPECT_NE(said({"system", "info"}).find(" Storage Driver: overlay2\n"), std::string::npos);
+    EXPECT_NE(said({"metrics"}).find("# TYPE kedge_"), std::string::npos);
+    stop();
+    Result result = kedge({"version"});
+    EXPECT_EQ(result.code, 1);
+    EXPECT_EQ(result.out.find("Client:\n"), 0u) << "its own version is told without an agent too";
+    EXPECT_EQ(result.err.find("kedge: cannot connect to the agent"), 0u);
+}
+
+TEST_F(CommandLine, AReaderThatIsGoneEndsItQuietly) {
+    std::string kedge = KEDGE_BUILD "/bin/kedge";
+    Finished finished =
+        run({"sh", "-c", kedge + " metrics | head -n 1 >/dev/null; " + kedge + " metrics 1>&- ; echo $?"},
+            {{"KEDGE_HOST", "unix://" + folder + "/run/kedge.sock"}});
+    EXPECT_EQ(finished.out.find("Broken pipe"), std::string::npos) << finished.out;
+}
+
+TEST_F(CommandLine, GroupsLeadToTheSameCommands) {
+    std::string id = said({"container", "run", "-d", "--name", "web", "box:1", "sleep", "1000"});
+    EXPECT_EQ(said({"container", "list", "-q", "--no-trunc"}), id);
+    EXPECT_EQ(said({"ps", "-q", "--no-trunc", "--filter", "name=web"}), id);
+    EXPECT_EQ(said({"container", "exec", "web", "echo", "hello"}), "hello\n");
+    EXPECT_EQ(said({"container", "remove", "-f", "web"}), "web\n");
+    EXPECT_EQ(kedge({"container", "top", "web"}).err, "kedge: top is not supported yet\n");
+    EXPECT_EQ(kedge({"push", "box:1", "--all"}).err, "kedge: push is not supported yet\n");
+    EXPECT_EQ(kedge({"volume"}).out.find("Manage volumes\n"), 0u);
+}
+
+}  // namespace kedge::test
