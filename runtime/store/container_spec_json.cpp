@@ -172,7 +172,9 @@ std::string to_json_text(const ContainerSpec& spec) {
 
 ContainerSpec container_spec_from_json(const std::string& text) {
     try {
-        return json::parse(text).get<ContainerSpec>();
+        json parsed = json::parse(text);
+        if (!parsed.is_object()) throw Error(Code::invalid_argument, "container spec: not an object");
+        return parsed.get<ContainerSpec>();
     } catch (const json::exception& e) {
         throw Error(Code::invalid_argument, std::string("container spec: ") + e.what());
     }
