@@ -37,6 +37,12 @@ bool is_name(const std::string& name) {
                        [&](char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
 }
 
+/// False for what somebody left there by hand: files, links.
+bool is_folder(int parent, const std::string& name) {
+    struct stat info {};
+    return ::fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(info.st_mode);
+}
+
 Error no_such_volume(const std::string& name) {
     return Error(Code::not_found, "get " + name + ": no such volume");
 }
@@ -98,7 +104,7 @@ void VolumeStore::adopt_folders() {
     };
     for (const std::string& name : names_in(folder_.get())) {
         if (name.starts_with(kRemovedPrefix)) guarded(name, [&] { finish_removal(name); });
-        else if (is_name(name)) guarded(name, [&] { adopt_folder(name); });
+        else if (is_name(name) && is_folder(folder_.get(), name)) guarded(name, [&] { adopt_folder(name); });
     }
     for (const auto& [name, info] : volumes_) {
         guarded(name, [&, &volume = name] {
