@@ -19,6 +19,8 @@ public:
         tar_.append((512 - data.size() % 512) % 512, '\0');
     }
     void link(const std::string& path, const std::string& target) { header(path, '2', 0777, 0, 0, 0, target); }
+    /// A pipe ('6'), for one.
+    void special(const std::string& path, char type) { header(path, type, 0644, 0, 0, 0, ""); }
     void hard_link(const std::string& path, const std::string& target) { header(path, '1', 0644, 0, 0, 0, target); }
 
     std::string finish() const { return tar_ + std::string(1024, '\0'); }
