@@ -77,7 +77,15 @@ namespace {
 
 constexpr int kGraceMilliseconds = 10000;
 
-Fd open_network_namespace(int pid) { return open_at(AT_FDCWD, "/proc/" + std::to_string(pid) + "/ns/net", O_RDONLY); }
+/// Of a process that has failed already, and is gone with its namespace, the dialogue knows why.
+Fd open_network_namespace(const Launched& started, ShimDialogue& dialogue, int* exit_code) {
+    try {
+        return open_at(AT_FDCWD, "/proc/" + std::to_string(started.init.pid) + "/ns/net", O_RDONLY);
+    } catch (const Error&) {
+        if (await_end(started.init_pidfd.get(), 0)) dialogue.await_executing(exit_code);
+        throw;
+    }
+}
 
 void end_process(int pidfd) {
     (void)::syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, nullptr, 0);
@@ -125,7 +133,7 @@ Launched Launcher::launch(const LaunchRequest& request, const std::function<void
         started.shim_pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, shim_pid, 0)));
         dialogue.await_spawned(started);
         if (request.new_network_namespace && wire_network) {
-            Fd network = open_network_namespace(started.init.pid);
+            Fd network = open_network_namespace(started, dialogue, exit_code);
             wire_network(network.get());
         }
         write_bundle(request, spec);
