@@ -72,7 +72,8 @@ void kill_one(int pid, const Process& seen) {
 }  // namespace
 
 void kill_tree(int pid) {
-    // Again, as those that are killed may have started others meanwhile; children come before their number is out of use.
+    // Again, as those that are killed may have started others meanwhile; children come before their number is out of
+    // use.
     constexpr int kRounds = 20;
     for (int round = 0; round < kRounds; ++round) {
         std::map<int, Process> all = all_processes();

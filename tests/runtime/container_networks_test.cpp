@@ -35,7 +35,8 @@ std::string ask(uint16_t port, Protocol protocol = Protocol::tcp) {
 std::string ask_patiently(uint16_t port, Protocol protocol = Protocol::tcp) {
     auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     std::string answer;
-    while ((answer = ask(port, protocol)).empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    while ((answer = ask(port, protocol)).empty() && std::chrono::steady_clock::now() < deadline)
+        std::this_thread::yield();
     return answer;
 }
 
@@ -77,7 +78,8 @@ TEST_F(ContainerNetworks, ContainersReachEachOtherByNameAliasAndShortId) {
     spec = shell("sleep 1000", "client");
     spec.networks = {on("front")};
     std::string client = run(spec);
-    for (const std::string& name : {std::string("web"), std::string("www"), std::string("api"), std::string("WEB"), web.substr(0, 12)}) {
+    for (const std::string& name :
+         {std::string("web"), std::string("www"), std::string("api"), std::string("WEB"), web.substr(0, 12)}) {
         EXPECT_EQ(look_up(client, name), address(web) + "\n") << name;
     }
     EXPECT_EQ(exec(client, "nc web 80 </dev/null").output, "pong\n");

@@ -60,8 +60,9 @@ TEST_F(Create, OnlyOneOfManyAtOnceGetsTheName) {
 }
 
 TEST_F(Create, NamesThatDockerRefusesAreRefused) {
-    for (const std::string& name : {std::string("a"), std::string("-x"), std::string("a/b"), std::string("a b"), std::string("ä1"),
-                                    std::string("../x"), std::string("a\0b", 3), std::string("x\n"), std::string(256, 'a')}) {
+    for (const std::string& name :
+         {std::string("a"), std::string("-x"), std::string("a/b"), std::string("a b"), std::string("ä1"),
+          std::string("../x"), std::string("a\0b", 3), std::string("x\n"), std::string(256, 'a')}) {
         ContainerSpec spec = shell("true");
         spec.name = name;
         EXPECT_NE(refused(spec).find("Invalid container name"), std::string::npos) << name;
@@ -96,31 +97,50 @@ TEST_F(Create, AnErrorInTheSpecIsToldBeforeAnythingIsMade) {
     EXPECT_EQ(wrong([](auto& s) { s.environment = {"=x"}; }), "invalid environment variable: =x");
     EXPECT_EQ(wrong([](auto& s) { s.command->push_back(std::string("a\0b", 3)); }), "argument contains a zero byte");
     EXPECT_EQ(wrong([](auto& s) { s.hostname = "a b"; }), "invalid hostname format: a b");
-    EXPECT_EQ(wrong([](auto& s) { s.hostname = std::string(65, 'a'); }), "invalid hostname format: " + std::string(65, 'a'));
+    EXPECT_EQ(wrong([](auto& s) { s.hostname = std::string(65, 'a'); }),
+              "invalid hostname format: " + std::string(65, 'a'));
     EXPECT_EQ(wrong([](auto& s) { s.mounts = {bind("/no/such/place", "/x")}; }),
               "invalid mount config for type \"bind\": bind source path does not exist: /no/such/place");
-    EXPECT_EQ(wrong([](auto& s) { s.mounts = {bind("relative", "/x")}; }), "invalid mount path: 'relative' mount path must be absolute");
-    EXPECT_EQ(wrong([](auto& s) { s.mounts = {bind("/tmp", "x")}; }), "invalid mount path: 'x' mount path must be absolute");
+    EXPECT_EQ(wrong([](auto& s) { s.mounts = {bind("relative", "/x")}; }),
+              "invalid mount path: 'relative' mount path must be absolute");
+    EXPECT_EQ(wrong([](auto& s) { s.mounts = {bind("/tmp", "x")}; }),
+              "invalid mount path: 'x' mount path must be absolute");
     EXPECT_EQ(wrong([](auto& s) { s.mounts = {bind("/tmp", "/x/../")}; }),
               "invalid mount config: invalid specification: destination can't be '/'");
-    EXPECT_EQ(wrong([](auto& s) { s.mounts = {volume("data1", "/x"), volume("data2", "/x/")}; }), "Duplicate mount point: /x/");
-    EXPECT_NE(wrong([](auto& s) { s.mounts = {volume("a/b", "/x")}; }).find("includes invalid characters for a local volume name"),
+    EXPECT_EQ(wrong([](auto& s) {
+                  s.mounts = {volume("data1", "/x"), volume("data2", "/x/")};
+              }),
+              "Duplicate mount point: /x/");
+    EXPECT_NE(wrong([](auto& s) {
+                  s.mounts = {volume("a/b", "/x")};
+              }).find("includes invalid characters for a local volume name"),
               std::string::npos);
     EXPECT_EQ(wrong([](auto& s) { s.resources.memory = 1 << 20; }), "Minimum memory limit allowed is 6MB");
-    EXPECT_NE(wrong([](auto& s) { s.resources.nano_cpus = 1000000000000; }).find("Range of CPUs is from 0.01 to"), std::string::npos);
-    EXPECT_EQ(wrong([](auto& s) { s.oom_score_adj = 1001; }), "Invalid value 1001, range for oom score adj is [-1000, 1000]");
-    EXPECT_EQ(wrong([](auto& s) { s.restart = {RestartPolicy::Name::always, 3}; }),
+    EXPECT_NE(wrong([](auto& s) { s.resources.nano_cpus = 1000000000000; }).find("Range of CPUs is from 0.01 to"),
+              std::string::npos);
+    EXPECT_EQ(wrong([](auto& s) { s.oom_score_adj = 1001; }),
+              "Invalid value 1001, range for oom score adj is [-1000, 1000]");
+    EXPECT_EQ(wrong([](auto& s) {
+                  s.restart = {RestartPolicy::Name::always, 3};
+              }),
               "maximum retry count cannot be used with this restart policy");
-    EXPECT_EQ(wrong([](auto& s) { s.restart = {RestartPolicy::Name::on_failure, -1}; }), "maximum retry count cannot be negative");
+    EXPECT_EQ(wrong([](auto& s) {
+                  s.restart = {RestartPolicy::Name::on_failure, -1};
+              }),
+              "maximum retry count cannot be negative");
     EXPECT_EQ(wrong([](auto& s) { s.network_mode = "wireless"; }), "invalid network mode: wireless");
     EXPECT_EQ(wrong([](auto& s) { s.log.driver = "syslog"; }), "logger: no log driver named 'syslog' is registered");
     EXPECT_EQ(wrong([](auto& s) { s.log.options = {{"max-file", "0"}}; }), "max-file cannot be less than 1");
     EXPECT_EQ(wrong([](auto& s) { s.log.options = {{"max-size", "big"}}; }), "invalid value for max-size: \"big\"");
     EXPECT_EQ(wrong([](auto& s) { s.extra_hosts = {"here"}; }), "bad format for add-host: \"here\"");
     EXPECT_EQ(wrong([](auto& s) { s.dns = {"example.org"}; }), "example.org is not an ip address");
-    EXPECT_EQ(wrong([](auto& s) { s.healthcheck = Healthcheck{.test = {"SHELL", "x"}}; }),
+    EXPECT_EQ(wrong([](auto& s) {
+                  s.healthcheck = Healthcheck{.test = {"SHELL", "x"}};
+              }),
               "Unknown healthcheck type 'SHELL' (expected 'CMD')");
-    EXPECT_EQ(wrong([](auto& s) { s.healthcheck = Healthcheck{.test = {"CMD", "x"}, .interval = Nanoseconds(5)}; }),
+    EXPECT_EQ(wrong([](auto& s) {
+                  s.healthcheck = Healthcheck{.test = {"CMD", "x"}, .interval = Nanoseconds(5)};
+              }),
               "Interval in Healthcheck cannot be less than 1ms");
     EXPECT_TRUE(engine->volumes().list().empty()) << "a volume was made for a container that is not";
 }
@@ -134,16 +154,18 @@ TEST_F(Create, WhatOnlyAStartWouldFindIsToldByCreateToo) {
     EXPECT_EQ(wrong([](auto& s) { s.cap_add = {"FLYING"}; }), "invalid capability: \"FLYING\"");
     EXPECT_EQ(wrong([](auto& s) { s.ulimits = {{"wishes", 1, 1}}; }), "invalid ulimit type: wishes");
     EXPECT_EQ(wrong([](auto& s) { s.security_opt = {"nonsense=1"}; }), "invalid --security-opt 2: \"nonsense=1\"");
-    EXPECT_EQ(wrong([](auto& s) { s.sysctls = {{"kernel.panic", "1"}}; }),
+    EXPECT_EQ(wrong([](auto& s) {
+                  s.sysctls = {{"kernel.panic", "1"}};
+              }),
               "sysctl 'kernel.panic=1' is not allowed: it does not belong to a namespace");
     EXPECT_TRUE(wrong([](auto& s) { s.security_opt = {"seccomp={"}; }).starts_with("seccomp profile: "));
 }
 
 TEST_F(Create, TheImagesConfigFillsWhatWasNotAskedFor) {
     import("full", test::busybox_tar(),
-           {"ENTRYPOINT [\"sh\", \"-c\"]", "CMD [\"exit 3\"]", "ENV A=image", "ENV B=image", "USER user", "WORKDIR /work/here",
-            "STOPSIGNAL SIGUSR1", "LABEL one=image", "LABEL two=image", "EXPOSE 80/tcp", "VOLUME /data",
-            "HEALTHCHECK --interval=7s --retries=2 CMD true"});
+           {"ENTRYPOINT [\"sh\", \"-c\"]", "CMD [\"exit 3\"]", "ENV A=image", "ENV B=image", "USER user",
+            "WORKDIR /work/here", "STOPSIGNAL SIGUSR1", "LABEL one=image", "LABEL two=image", "EXPOSE 80/tcp",
+            "VOLUME /data", "HEALTHCHECK --interval=7s --retries=2 CMD true"});
     ContainerSpec spec;
     spec.image = "full";
     spec.environment = {"B=own", "C=own"};
@@ -168,12 +190,13 @@ TEST_F(Create, TheImagesConfigFillsWhatWasNotAskedFor) {
 
 TEST_F(Create, WhatWasAskedForWinsOverTheImage) {
     import("full", test::busybox_tar(),
-           {"ENTRYPOINT [\"sh\", \"-c\"]", "CMD [\"exit 3\"]", "USER user", "WORKDIR /work", "STOPSIGNAL SIGUSR1", "VOLUME /data",
-            "HEALTHCHECK --interval=7s --retries=2 CMD true"});
+           {"ENTRYPOINT [\"sh\", \"-c\"]", "CMD [\"exit 3\"]", "USER user", "WORKDIR /work", "STOPSIGNAL SIGUSR1",
+            "VOLUME /data", "HEALTHCHECK --interval=7s --retries=2 CMD true"});
     ContainerSpec spec;
     spec.image = "full";
     spec.command = std::vector<std::string>{"exit 4"};
-    EXPECT_EQ(containers().inspect(containers().create(spec)).arguments, (std::vector<std::string>{"sh", "-c", "exit 4"}));
+    EXPECT_EQ(containers().inspect(containers().create(spec)).arguments,
+              (std::vector<std::string>{"sh", "-c", "exit 4"}));
     spec.command.reset();
     spec.entrypoint = std::vector<std::string>{"cat"};
     EXPECT_EQ(containers().inspect(containers().create(spec)).arguments, std::vector<std::string>{"cat"})

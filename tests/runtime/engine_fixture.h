@@ -71,10 +71,12 @@ inline std::string busybox_tar(const std::function<void(TarWriter&)>& more = {})
     for (const char* folder : {"bin", "etc", "root", "var", "usr", "data"}) tar.folder(folder);
     tar.folder("tmp", 01777);
     tar.file("bin/busybox", busybox, 0755);
-    for (const char* name : {"sh", "cat", "echo", "sleep", "true", "false", "ls", "id", "ip", "kill", "touch", "stat", "nc",
-                             "env", "printf", "trap", "hostname", "wget", "httpd", "nslookup", "test", "head", "ps", "yes",
-                             "chown", "chmod", "mkdir", "dd", "seq", "pwd", "rm", "ping", "mount", "grep", "date", "tr",
-                             "readlink", "mknod", "unshare", "wc", "cut", "sort", "ln", "mkfifo", "umount"}) {
+    for (const char* name :
+         {"sh",       "cat",      "echo",    "sleep", "true", "false",  "ls",    "id",       "ip",
+          "kill",     "touch",    "stat",    "nc",    "env",  "printf", "trap",  "hostname", "wget",
+          "httpd",    "nslookup", "test",    "head",  "ps",   "yes",    "chown", "chmod",    "mkdir",
+          "dd",       "seq",      "pwd",     "rm",    "ping", "mount",  "grep",  "date",     "tr",
+          "readlink", "mknod",    "unshare", "wc",    "cut",  "sort",   "ln",    "mkfifo",   "umount"}) {
         tar.link(std::string("bin/") + name, "busybox");
     }
     tar.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n");
@@ -127,9 +129,11 @@ public:
         database.reset();
     }
 
-    runtime::ImageInfo import(const std::string& reference, const std::string& tar, std::vector<std::string> changes = {}) {
+    runtime::ImageInfo import(const std::string& reference, const std::string& tar,
+                              std::vector<std::string> changes = {}) {
         Fd file = memory_file(tar);
-        return engine->images().import(file.get(), {.reference = reference, .changes = std::move(changes), .message = {}, .platform = {}});
+        return engine->images().import(
+            file.get(), {.reference = reference, .changes = std::move(changes), .message = {}, .platform = {}});
     }
 
     runtime::Containers& containers() { return engine->containers(); }
@@ -248,8 +252,8 @@ public:
         return found;
     }
 
-    /// Blocks until the container's state is so, woken by the engine's events; false after the deadline. Not every change has
-    /// an event (a restart that fails has none), so it also looks by itself now and then.
+    /// Blocks until the container's state is so, woken by the engine's events; false after the deadline. Not every
+    /// change has an event (a restart that fails has none), so it also looks by itself now and then.
     bool wait_until(const std::string& id, const std::function<bool(const runtime::ContainerInfo&)>& ready,
                     std::chrono::milliseconds patience = std::chrono::seconds(15)) {
         auto deadline = std::chrono::steady_clock::now() + patience;
@@ -257,7 +261,8 @@ public:
         while (!ready(containers().inspect(id))) {
             if (std::chrono::steady_clock::now() >= deadline) return false;
             auto soon = std::min(deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds(20));
-            from = engine->events().read(from, [](const runtime::Event&) {}, {}, soon);
+            from = engine->events().read(
+                from, [](const runtime::Event&) {}, {}, soon);
         }
         return true;
     }
@@ -268,7 +273,8 @@ public:
         for (uint64_t from = 0; std::chrono::steady_clock::now() < deadline;) {
             auto all = containers().list();
             if (std::none_of(all.begin(), all.end(), [&](auto& i) { return i.id == id || i.name == id; })) return true;
-            from = engine->events().read(from, [](const runtime::Event&) {}, {}, deadline);
+            from = engine->events().read(
+                from, [](const runtime::Event&) {}, {}, deadline);
         }
         return false;
     }
@@ -285,7 +291,8 @@ public:
     }
 
     void check_nothing_is_left() const {
-        EXPECT_EQ(read_file_at(AT_FDCWD, "/proc/self/mountinfo").find(instance), std::string::npos) << "mounts are left";
+        EXPECT_EQ(read_file_at(AT_FDCWD, "/proc/self/mountinfo").find(instance), std::string::npos)
+            << "mounts are left";
         EXPECT_EQ(entries(options.run + "/containers"), std::vector<std::string>{}) << "run folders are left";
         EXPECT_EQ(entries(options.root + "/containers"), std::vector<std::string>{}) << "container folders are left";
         EXPECT_EQ(wait_for_no_links(), std::vector<std::string>{}) << "links are left";
@@ -339,11 +346,13 @@ public:
                 }
                 ::if_freenameindex(names);
             }
-            auto rest = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+            auto rest =
+                std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
             if (left.empty() || rest.count() <= 0) return left;
             pollfd poll{socket.get(), POLLIN, 0};
             char message[8192];
-            if (::poll(&poll, 1, static_cast<int>(rest.count())) > 0) (void)::recv(socket.get(), message, sizeof message, 0);
+            if (::poll(&poll, 1, static_cast<int>(rest.count())) > 0)
+                (void)::recv(socket.get(), message, sizeof message, 0);
         }
     }
 
@@ -357,7 +366,8 @@ private:
             if (name == instance) {
                 for (const auto& left : entries(child)) {
                     struct stat left_info {};
-                    bool is_folder = ::lstat((child + "/" + left).c_str(), &left_info) == 0 && S_ISDIR(left_info.st_mode);
+                    bool is_folder =
+                        ::lstat((child + "/" + left).c_str(), &left_info) == 0 && S_ISDIR(left_info.st_mode);
                     EXPECT_FALSE(is_folder) << "cgroup " << child << "/" << left << " is left";
                 }
                 EXPECT_EQ(::rmdir(child.c_str()), 0) << child;

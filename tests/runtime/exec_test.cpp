@@ -45,7 +45,8 @@ TEST_F(Exec, ExitCodesAndOutputComeBack) {
 TEST_F(Exec, WhatCantBeExecutedHasDockersCodesAndSaysWhy) {
     ExecResult result = command_of(command({"nosuch"}));
     EXPECT_EQ(result.exit_code, 127);
-    EXPECT_NE(result.output.find("exec: \"nosuch\": executable file not found in $PATH"), std::string::npos) << result.output;
+    EXPECT_NE(result.output.find("exec: \"nosuch\": executable file not found in $PATH"), std::string::npos)
+        << result.output;
     result = command_of(command({"/etc/passwd"}));
     EXPECT_EQ(result.exit_code, 126);
     EXPECT_NE(result.output.find("exec: \"/etc/passwd\": permission denied"), std::string::npos) << result.output;
@@ -88,8 +89,9 @@ TEST_F(Exec, TheHostnameIsTheSameAsTheFirstProcesses) {
 }
 
 TEST_F(Exec, ATimeoutEndsTheWholeTree) {
-    ExecResult result = command_of(command({"sh", "-c", "echo begun; sleep 4321 & sh -c 'sleep 4321; true' | cat; true"}),
-                                   std::chrono::milliseconds(300));
+    ExecResult result =
+        command_of(command({"sh", "-c", "echo begun; sleep 4321 & sh -c 'sleep 4321; true' | cat; true"}),
+                   std::chrono::milliseconds(300));
     EXPECT_TRUE(result.timed_out);
     EXPECT_EQ(result.exit_code, 137);
     EXPECT_EQ(result.output, "begun\n");
@@ -106,7 +108,10 @@ TEST_F(Exec, ACancelledOneEndsToo) {
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     Fd read_end(ends[0]), write_end(ends[1]);
     auto two = std::async(std::launch::async, [&, token = source.get_token()] {
-        return code_of([&] { containers().exec_with(id, command({"sh", "-c", "echo x; sleep 4321; true"}), -1, write_end.get(), -1, token); });
+        return code_of([&] {
+            containers().exec_with(id, command({"sh", "-c", "echo x; sleep 4321; true"}), -1, write_end.get(), -1,
+                                   token);
+        });
     });
     char byte;
     ASSERT_EQ(::read(read_end.get(), &byte, 1), 1);
@@ -132,7 +137,8 @@ TEST_F(Exec, AnEndlessFloodIsEndedByTheTimeout) {
 
 TEST_F(Exec, WhatIsLeftInTheBackgroundDoesNotKeepTheResult) {
     auto begin = std::chrono::steady_clock::now();
-    ExecResult result = command_of(command({"sh", "-c", "cat /dev/zero & echo; sleep 100 & exit 6"}), std::chrono::seconds(10), 100);
+    ExecResult result =
+        command_of(command({"sh", "-c", "cat /dev/zero & echo; sleep 100 & exit 6"}), std::chrono::seconds(10), 100);
     EXPECT_EQ(result.exit_code, 6);
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(5));
     EXPECT_EQ(running("sleep 100\n"), 1u) << "Docker leaves it too";
@@ -192,11 +198,13 @@ TEST_F(Exec, ItHasTheContainersLimitsAndAPrivilegedOneHasMore) {
     spec.cap_drop = {"ALL"};
     spec.resources.pids_limit = 20;
     std::string limited = run(spec);
-    ExecResult result = exec(limited, "grep CapBnd /proc/self/status; i=0; while [ $i -lt 30 ]; do sleep 5 & i=$((i+1)); done");
+    ExecResult result =
+        exec(limited, "grep CapBnd /proc/self/status; i=0; while [ $i -lt 30 ]; do sleep 5 & i=$((i+1)); done");
     EXPECT_NE(result.output.find("CapBnd:\t0000000000000000"), std::string::npos) << result.output;
     EXPECT_NE(result.output.find("can't fork"), std::string::npos) << result.output;
     containers().restart(limited, 0);
     ExecSpec privileged = command({"grep", "CapBnd", "/proc/self/status"});
     privileged.privileged = true;
-    EXPECT_EQ(containers().exec(limited, privileged, std::chrono::seconds(10), 4096).output.find("0000000000000000"), std::string::npos);
+    EXPECT_EQ(containers().exec(limited, privileged, std::chrono::seconds(10), 4096).output.find("0000000000000000"),
+              std::string::npos);
 }

@@ -26,7 +26,8 @@ struct Hostile : test::EngineFixture {
         test::TarWriter tar;
         tar.folder("bin");
         tar.file("bin/busybox", busybox, 0755);
-        for (const char* name : {"sh", "cat", "id", "ls", "pwd", "sleep", "true"}) tar.link(std::string("bin/") + name, "busybox");
+        for (const char* name : {"sh", "cat", "id", "ls", "pwd", "sleep", "true"})
+            tar.link(std::string("bin/") + name, "busybox");
         more(tar);
         import("hostile", tar.finish());
     }
@@ -56,7 +57,8 @@ TEST_F(Hostile, AUserDatabaseThatIsAPipeKeepsNobodyWaiting) {
         tar.special("etc/passwd", '6');
         tar.special("etc/group", '6');
     });
-    EXPECT_EQ(outcome(hostile("echo started")), "started\n");  // the container's own programs may wait, the agent must not
+    EXPECT_EQ(outcome(hostile("echo started")),
+              "started\n");  // the container's own programs may wait, the agent must not
     ContainerSpec spec = hostile("true");
     spec.user = "somebody";
     EXPECT_EQ(outcome(spec), "refused: unable to find user somebody: no matching entries in passwd file");
@@ -104,7 +106,8 @@ TEST_F(Hostile, AnEtcThatLeadsOutsideIsOnlyEverInside) {
 TEST_F(Hostile, OwnFileSystemsAreNotMountedOverALink) {
     for (const char* name : {"proc", "dev", "sys"}) {
         import_hostile([&](test::TarWriter& tar) { tar.link(name, outside); });
-        EXPECT_EQ(outcome(hostile("true")), std::string("refused: mount target /") + name + " is a symbolic link in the image: not allowed");
+        EXPECT_EQ(outcome(hostile("true")),
+                  std::string("refused: mount target /") + name + " is a symbolic link in the image: not allowed");
         import_hostile([&](test::TarWriter& tar) { tar.file(name, "a file\n"); });
         EXPECT_TRUE(outcome(hostile("true")).starts_with("refused: ")) << name;
     }
@@ -211,7 +214,8 @@ TEST_F(Hostile, AVolumesNameOrAContainersNameIsNoPath) {
 
 TEST_F(Hostile, ARunningContainerThatSwapsItsEtcFoolsNobodyWhoRunsACommandInIt) {
     import_hostile([](test::TarWriter& tar) { tar.folder("etc"); });
-    std::string id = run(hostile("busybox mv /etc /old; busybox ln -s " + outside + " /etc; busybox mkfifo /old/passwd; echo ready; sleep 1000"));
+    std::string id = run(hostile("busybox mv /etc /old; busybox ln -s " + outside +
+                                 " /etc; busybox mkfifo /old/passwd; echo ready; sleep 1000"));
     ASSERT_TRUE(wait_for_log(id, "ready"));
     EXPECT_EQ(exec(id, "echo started").output, "started\n");
     ExecSpec spec = command({"id"});

@@ -44,22 +44,26 @@ TEST_F(Isolation, CapabilitiesAreDockersAndFollowWhatIsAskedFor) {
 TEST_F(Isolation, NoNewPrivilegesTakesTheSetuidBitsEffect) {
     import("suid", test::busybox_tar([](test::TarWriter& tar) {
                static const std::string busybox = read_file_at(AT_FDCWD, "/bin/busybox");
-               // One applet that keeps its rights, to show whether the bit had an effect.
-               tar.file("bin/passwd", busybox, 04755);
-           }));
-    ContainerSpec spec = shell("grep NoNewPrivs /proc/self/status; /bin/passwd -d root 2>&1 | grep -c 'must be suid'");
-    spec.image = "suid";
-    spec.user = "user";
-    EXPECT_EQ(output_of(spec), "NoNewPrivs:\t0\n0\n");
-    spec.security_opt = {"no-new-privileges"};
-    EXPECT_EQ(output_of(spec), "NoNewPrivs:\t1\n1\n");
+    // One applet that keeps its rights, to show whether the bit had an effect.
+    tar.file("bin/passwd", busybox, 04755);
+}));
+ContainerSpec spec = shell("grep NoNewPrivs /proc/self/status; /bin/passwd -d root 2>&1 | grep -c 'must be suid'");
+spec.image = "suid";
+spec.user = "user";
+EXPECT_EQ(output_of(spec), "NoNewPrivs:\t0\n0\n");
+spec.security_opt = {"no-new-privileges"};
+EXPECT_EQ(output_of(spec), "NoNewPrivs:\t1\n1\n");
 }
 
 TEST_F(Isolation, TheDefaultFilterRefusesWhatAnUnconfinedContainerMayTry) {
-    const std::string script = "unshare -r true 2>&1 | grep -c 'not permitted'; mount -t tmpfs none /tmp 2>&1 | grep -cE 'denied|not permitted'; "
-                               "grep Seccomp: /proc/self/status";
+    const std::string script =
+        "unshare -r true 2>&1 | grep -c 'not permitted'; mount -t tmpfs none /tmp 2>&1 | grep -cE 'denied|not "
+        "permitted'; "
+        "grep Seccomp: /proc/self/status";
     EXPECT_EQ(output_of(script), "1\n1\nSeccomp:\t2\n");
-    ContainerSpec spec = shell("unshare -r id -u; grep Seccomp: /proc/self/status; mount -t tmpfs none /tmp 2>&1 | grep -cE 'denied|not permitted'");
+    ContainerSpec spec = shell(
+        "unshare -r id -u; grep Seccomp: /proc/self/status; mount -t tmpfs none /tmp 2>&1 | grep -cE 'denied|not "
+        "permitted'");
     spec.security_opt = {"seccomp=unconfined"};
     EXPECT_EQ(output_of(spec), "0\nSeccomp:\t0\n1\n") << "without CAP_SYS_ADMIN nobody mounts";
     spec = shell("mount -t tmpfs none /tmp && echo mounted");
@@ -68,16 +72,23 @@ TEST_F(Isolation, TheDefaultFilterRefusesWhatAnUnconfinedContainerMayTry) {
 }
 
 TEST_F(Isolation, WhatTheKernelShowsIsMaskedOrReadOnly) {
-    EXPECT_EQ(output_of("cat /proc/kcore /proc/keys /proc/timer_list 2>/dev/null | wc -c; ls /sys/firmware /proc/acpi 2>/dev/null | grep -v : | wc -w"), "0\n0\n");
-    std::string refused = output_of("for f in /proc/sys/kernel/hostname /proc/sysrq-trigger /proc/irq/default_smp_affinity /sys/kernel/uevent_helper /sys/kernel/mm/ksm/run; do"
-                        " test -e $f && (echo 1 > $f) 2>&1 | grep -c Read-only; done; true");
+    EXPECT_EQ(output_of("cat /proc/kcore /proc/keys /proc/timer_list 2>/dev/null | wc -c; ls /sys/firmware /proc/acpi "
+                        "2>/dev/null | grep -v : | wc -w"),
+              "0\n0\n");
+    std::string refused = output_of(
+        "for f in /proc/sys/kernel/hostname /proc/sysrq-trigger /proc/irq/default_smp_affinity "
+        "/sys/kernel/uevent_helper /sys/kernel/mm/ksm/run; do"
+        " test -e $f && (echo 1 > $f) 2>&1 | grep -c Read-only; done; true");
     EXPECT_GE(refused.size(), 6u);
     EXPECT_EQ(refused.find('0'), std::string::npos) << refused;
 }
 
 TEST_F(Isolation, DevicesOfTheHostAreOutOfReach) {
     // Docker's rules let nodes be made; using one that is not on the list is what is refused.
-    EXPECT_NE(output_of("mknod /tmp/disk b 8 0; cat /tmp/disk 2>&1 >/dev/null; mknod /tmp/kmsg c 1 11; cat /tmp/kmsg 2>&1").find("Operation not permitted"), std::string::npos);
+    EXPECT_NE(
+        output_of("mknod /tmp/disk b 8 0; cat /tmp/disk 2>&1 >/dev/null; mknod /tmp/kmsg c 1 11; cat /tmp/kmsg 2>&1")
+            .find("Operation not permitted"),
+        std::string::npos);
     ContainerSpec spec = shell("mknod /tmp/x c 1 3 2>&1");
     spec.cap_drop = {"MKNOD"};
     EXPECT_EQ(output_of(spec), "mknod: /tmp/x: Operation not permitted\n");
@@ -88,15 +99,18 @@ TEST_F(Isolation, DevicesOfTheHostAreOutOfReach) {
 
 TEST_F(Isolation, NamespacesAreTheContainersOwnUnlessSharedOnPurpose) {
     std::string other = run(shell("sleep 1000"));
-    std::string text = output_of("for n in pid uts ipc net mnt cgroup; do readlink /proc/self/ns/$n; done; ps | grep -c 'sleep 1000$'");
-    for (const char* name : {"pid", "uts", "ipc", "net", "mnt"}) EXPECT_EQ(text.find(host_namespace(name)), std::string::npos) << name;
+    std::string text = output_of(
+        "for n in pid uts ipc net mnt cgroup; do readlink /proc/self/ns/$n; done; ps | grep -c 'sleep 1000$'");
+    for (const char* name : {"pid", "uts", "ipc", "net", "mnt"})
+        EXPECT_EQ(text.find(host_namespace(name)), std::string::npos) << name;
     EXPECT_TRUE(text.ends_with("\n0\n")) << "another container's process can be seen: " << text;
     ContainerSpec spec = shell("readlink /proc/self/ns/pid; ps | grep -c 'sleep 1000$'");
     spec.pid_mode = "container:" + other;
     EXPECT_TRUE(output_of(spec).ends_with("\n1\n"));
     spec = shell("for n in pid ipc net; do readlink /proc/self/ns/$n; done");
     spec.pid_mode = spec.ipc_mode = spec.network_mode = "host";
-    EXPECT_EQ(output_of(spec), host_namespace("pid") + "\n" + host_namespace("ipc") + "\n" + host_namespace("net") + "\n");
+    EXPECT_EQ(output_of(spec),
+              host_namespace("pid") + "\n" + host_namespace("ipc") + "\n" + host_namespace("net") + "\n");
     spec = shell("readlink /proc/self/ns/net");
     spec.network_mode = "container:" + other;
     std::string joined = output_of(spec);
@@ -126,7 +140,9 @@ TEST_F(Isolation, AContainerHasItsOwnNameAndNetworkFiles) {
 }
 
 TEST_F(Isolation, WhatAContainerWritesIntoItsNetworkFilesStaysInThem) {
-    std::string id = run(shell("echo 10.9.9.9 mine >> /etc/hosts; cat /etc/hosts; rm /etc/hosts 2>/dev/null; ln -sf /etc/passwd /etc/resolv.conf 2>/dev/null; true"));
+    std::string id =
+        run(shell("echo 10.9.9.9 mine >> /etc/hosts; cat /etc/hosts; rm /etc/hosts 2>/dev/null; ln -sf /etc/passwd "
+                  "/etc/resolv.conf 2>/dev/null; true"));
     EXPECT_EQ(containers().wait(id), 0);
     EXPECT_NE(log_of(id).find("10.9.9.9 mine"), std::string::npos);
     containers().start(id);
@@ -166,7 +182,9 @@ TEST_F(Isolation, LimitsStandInTheCgroupAndHold) {
 }
 
 TEST_F(Isolation, UlimitsSysctlsAndSharedMemoryAreAsAskedFor) {
-    ContainerSpec spec = shell("ulimit -n; ulimit -Hn; cat /proc/sys/net/ipv4/ip_forward; grep ' /dev/shm ' /proc/mounts | grep -o 'size=[0-9]*k'; cat /proc/self/oom_score_adj");
+    ContainerSpec spec = shell(
+        "ulimit -n; ulimit -Hn; cat /proc/sys/net/ipv4/ip_forward; grep ' /dev/shm ' /proc/mounts | grep -o "
+        "'size=[0-9]*k'; cat /proc/self/oom_score_adj");
     spec.ulimits = {{"nofile", 123, 456}};
     spec.sysctls = {{"net.ipv4.ip_forward", "1"}};
     spec.shm_size = 1 << 20;
@@ -175,7 +193,8 @@ TEST_F(Isolation, UlimitsSysctlsAndSharedMemoryAreAsAskedFor) {
 }
 
 TEST_F(Isolation, AnInitReapsWhatTheProgramLeavesBehind) {
-    ContainerSpec spec = shell("ps | grep -c docker-init; (sleep 0.01 &); sleep 0.1; ps | grep -c '\\[sleep\\]'; exit 4");
+    ContainerSpec spec =
+        shell("ps | grep -c docker-init; (sleep 0.01 &); sleep 0.1; ps | grep -c '\\[sleep\\]'; exit 4");
     spec.init = true;
     std::string id = run(spec);
     EXPECT_EQ(containers().wait(id), 4);
@@ -183,7 +202,9 @@ TEST_F(Isolation, AnInitReapsWhatTheProgramLeavesBehind) {
 }
 
 TEST_F(Isolation, APrivilegedContainerSeesTheKernel) {
-    ContainerSpec spec = shell("grep Seccomp: /proc/self/status; mount -t tmpfs none /tmp && echo mounted; touch /sys/kernel/x 2>&1 | grep -c Read-only");
+    ContainerSpec spec = shell(
+        "grep Seccomp: /proc/self/status; mount -t tmpfs none /tmp && echo mounted; touch /sys/kernel/x 2>&1 | grep -c "
+        "Read-only");
     spec.privileged = true;
     EXPECT_EQ(output_of(spec), "Seccomp:\t0\nmounted\n0\n");
 }

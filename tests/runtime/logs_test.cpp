@@ -91,7 +91,10 @@ TEST_F(Logs, FollowingCanBeCancelledAndEndsWithARemovedContainer) {
     std::string id = run(shell("echo ready; sleep 1000"));
     std::stop_source source;
     auto cancelled = std::async(std::launch::async, [&, token = source.get_token()] {
-        return code_of([&] { containers().logs(id, {.follow = true}, [](const LogLine&) { return true; }, token); });
+        return code_of([&] {
+            containers().logs(
+                id, {.follow = true}, [](const LogLine&) { return true; }, token);
+        });
     });
     source.request_stop();
     EXPECT_EQ(cancelled.get(), Code::cancelled);
@@ -124,17 +127,21 @@ TEST_F(Logs, ALineLongerThanTheBufferComesInPartsAndWhole) {
 }
 
 TEST_F(Logs, EveryByteThatIsTextComesBackAndWhatIsNoneIsReplaced) {
-    std::string id = run(shell("printf '\\001\\002\\t\\r\"\\\\<&>/ \\303\\244 \\342\\200\\250 \\360\\237\\232\\242 end\\n'; printf 'bad \\377\\303 \\300\\200 \\000zero\\n'"));
+    std::string id =
+        run(shell("printf '\\001\\002\\t\\r\"\\\\<&>/ \\303\\244 \\342\\200\\250 \\360\\237\\232\\242 end\\n'; printf "
+                  "'bad \\377\\303 \\300\\200 \\000zero\\n'"));
     (void)containers().wait(id);
     auto all = lines(id);
     ASSERT_EQ(all.size(), 2u);
     EXPECT_EQ(all[0].text, "\001\002\t\r\"\\<&>/ \303\244 \342\200\250 \360\237\232\242 end\n");
     const std::string replaced = "\357\277\275";
-    EXPECT_EQ(all[1].text, "bad " + replaced + replaced + " " + replaced + replaced + " " + std::string(1, '\0') + "zero\n");
+    EXPECT_EQ(all[1].text,
+              "bad " + replaced + replaced + " " + replaced + replaced + " " + std::string(1, '\0') + "zero\n");
 }
 
 TEST_F(Logs, ACharacterThatAPartOfALongLineCutsIsNotBroken) {
-    std::string id = run(shell("x=$(printf '\\303\\244'); i=0; while [ $i -lt 12 ]; do x=$x$x; i=$((i+1)); done; printf \"a$x$x$x$x$x\\n\""));
+    std::string id = run(shell(
+        "x=$(printf '\\303\\244'); i=0; while [ $i -lt 12 ]; do x=$x$x; i=$((i+1)); done; printf \"a$x$x$x$x$x\\n\""));
     (void)containers().wait(id);
     std::string expected = "a";
     for (int i = 0; i < 5 * 4096; ++i) expected += "\303\244";
@@ -150,7 +157,8 @@ TEST_F(Logs, AFullFileIsRotatedAndOnlySoManyAreKept) {
     ASSERT_FALSE(all.empty());
     EXPECT_EQ(all.back().text, "3000\n");
     EXPECT_LT(all.size(), 3000u);
-    for (size_t i = 1; i < all.size(); ++i) ASSERT_EQ(std::stoi(all[i].text), std::stoi(all[i - 1].text) + 1) << "a gap between two files";
+    for (size_t i = 1; i < all.size(); ++i)
+        ASSERT_EQ(std::stoi(all[i].text), std::stoi(all[i - 1].text) + 1) << "a gap between two files";
     EXPECT_EQ(log_of(id, {.tail = 2}), "2999\n3000\n");
     EXPECT_EQ(lines(id, {.tail = 400}).size(), 400u) << "over the border between two files";
 }
@@ -202,7 +210,9 @@ TEST_F(Logs, AFloodOnOneStreamDoesNotHoldTheOtherBack) {
     std::jthread deadline = stop_after(source, std::chrono::seconds(10));
     std::string heard;
     try {
-        containers().logs(id, {.follow = true, .out = false}, [&](const LogLine& line) { return (heard = line.text).empty(); }, source.get_token());
+        containers().logs(
+            id, {.follow = true, .out = false}, [&](const LogLine& line) { return (heard = line.text).empty(); },
+            source.get_token());
     } catch (const Error&) {
         // it was not heard
     }

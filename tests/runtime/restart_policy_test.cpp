@@ -57,7 +57,8 @@ TEST_F(RestartPolicies, OnFailureLeavesSuccessAlone) {
 }
 
 TEST_F(RestartPolicies, AlwaysBringsBackSuccessToo) {
-    std::string id = run(with({kAlways, 0}, "echo run; test -e /2 && exec sleep 1000; test -e /1 && touch /2; touch /1"));
+    std::string id =
+        run(with({kAlways, 0}, "echo run; test -e /2 && exec sleep 1000; test -e /1 && touch /2; touch /1"));
     EXPECT_TRUE(wait_until(id, [](auto& i) { return i.restart_count == 2 && i.status == Status::running; }));
     EXPECT_TRUE(wait_for_log(id, "run\nrun\nrun\n"));
 }

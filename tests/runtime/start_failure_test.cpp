@@ -64,16 +64,16 @@ TEST_F(StartFailure, ACommandThatIsNotThereHasDockersWordsAndCode) {
 TEST_F(StartFailure, AnInterpreterThatIsNotThereIsToldWithTheScriptsName) {
     import("scripts", test::busybox_tar([](test::TarWriter& tar) {
                tar.file("bin/broken", "#!/no/interpreter\n", 0755);
-               tar.file("bin/plain", "echo no magic\n", 0755);
-               tar.file("bin/empty", "", 0755);
-           }));
-    ContainerSpec spec = command({"/bin/broken"});
-    spec.image = "scripts";
-    EXPECT_EQ(failure(spec, 127), "exec: \"/bin/broken\": no such file or directory");
-    spec.command = std::vector<std::string>{"/bin/plain"};
-    EXPECT_EQ(failure(spec, 126), "exec: \"/bin/plain\": exec format error");
-    spec.command = std::vector<std::string>{"empty"};
-    EXPECT_EQ(failure(spec, 126), "exec: \"empty\": exec format error");
+    tar.file("bin/plain", "echo no magic\n", 0755);
+    tar.file("bin/empty", "", 0755);
+}));
+ContainerSpec spec = command({"/bin/broken"});
+spec.image = "scripts";
+EXPECT_EQ(failure(spec, 127), "exec: \"/bin/broken\": no such file or directory");
+spec.command = std::vector<std::string>{"/bin/plain"};
+EXPECT_EQ(failure(spec, 126), "exec: \"/bin/plain\": exec format error");
+spec.command = std::vector<std::string>{"empty"};
+EXPECT_EQ(failure(spec, 126), "exec: \"empty\": exec format error");
 }
 
 TEST_F(StartFailure, AUserThatIsNotThereIsTold) {

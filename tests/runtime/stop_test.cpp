@@ -99,7 +99,8 @@ TEST_F(Stop, StartingTwiceIsNotModified) {
 }
 
 TEST_F(Stop, KillTakesNamesAndNumbers) {
-    ContainerSpec spec = shell("trap 'echo one' USR1; trap 'echo two' USR2; trap 'echo rt' RTMIN+3; echo ready; while :; do sleep 0.02; done");
+    ContainerSpec spec = shell(
+        "trap 'echo one' USR1; trap 'echo two' USR2; trap 'echo rt' RTMIN+3; echo ready; while :; do sleep 0.02; done");
     std::string id = ready(spec);
     containers().kill(id, "USR1");
     EXPECT_TRUE(wait_for_log(id, "one\n"));
@@ -121,7 +122,8 @@ TEST_F(Stop, KillTakesNamesAndNumbers) {
 }
 
 TEST_F(Stop, ARestartHasANewProcessAndTheSameFiles) {
-    std::string id = ready(shell("trap 'exit 0' TERM; cat /note; echo kept > /note; echo ready; while :; do sleep 0.02; done"));
+    std::string id =
+        ready(shell("trap 'exit 0' TERM; cat /note; echo kept > /note; echo ready; while :; do sleep 0.02; done"));
     ContainerInfo before = containers().inspect(id);
     containers().restart(id);
     ContainerInfo after = containers().inspect(id);
@@ -169,11 +171,11 @@ TEST_F(Stop, ARestartOfWhatRemovesItselfDoesNotRemoveIt) {
 TEST_F(Stop, EveryWaiterGetsTheExitCode) {
     std::string id = ready(shell("trap 'exit 4' TERM; echo ready; while :; do sleep 0.02; done"));
     std::vector<std::future<int>> waiters;
-    for (int i = 0; i < 5; ++i) waiters.push_back(std::async(std::launch::async, [&] { return containers().wait(id); }));
+    for (int i = 0; i < 5; ++i)
+        waiters.push_back(std::async(std::launch::async, [&] { return containers().wait(id); }));
     std::stop_source source;
-    auto cancelled = std::async(std::launch::async, [&, token = source.get_token()] {
-        return code_of([&] { containers().wait(id, token); });
-    });
+    auto cancelled = std::async(
+        std::launch::async, [&, token = source.get_token()] { return code_of([&] { containers().wait(id, token); }); });
     source.request_stop();
     EXPECT_EQ(cancelled.get(), Code::cancelled);
     containers().kill(id, "TERM");
@@ -197,7 +199,8 @@ TEST_F(Stop, ARunningContainerIsRemovedByForceOnly) {
     std::string id = ready(shell(kObedient, "busy"));
     Code code = Code::internal;
     EXPECT_EQ(refusal([&] { containers().remove("busy"); }, &code),
-              "You cannot remove a running container " + id + ". Stop the container before attempting removal or force remove");
+              "You cannot remove a running container " + id +
+                  ". Stop the container before attempting removal or force remove");
     EXPECT_EQ(code, Code::conflict);
     EXPECT_EQ(status(id), Status::running);
     containers().remove("busy", {.force = true});
@@ -248,7 +251,8 @@ TEST_F(Stop, AnAmbiguousPrefixIsRefusedAndANameWinsOverAPrefix) {
         if (!first.emplace(id[0], id).second) shared = id.substr(0, 1);
     }
     Code code = Code::internal;
-    EXPECT_EQ(refusal([&] { containers().inspect(shared); }, &code), "Multiple IDs found with provided prefix: " + shared);
+    EXPECT_EQ(refusal([&] { containers().inspect(shared); }, &code),
+              "Multiple IDs found with provided prefix: " + shared);
     EXPECT_EQ(code, Code::invalid_argument);
     std::string target = first.begin()->second;
     std::string named = containers().create(shell("true", target.substr(0, 12)));
@@ -268,14 +272,17 @@ TEST_F(Stop, EventsTellTheWholeStoryInOrder) {
     containers().remove(id);
     std::vector<std::string> actions;
     std::string exit_code, label;
-    (void)engine->events().read(from, [&](const Event& e) {
-        if (e.type != "container") return;
-        EXPECT_EQ(e.id, id);
-        actions.push_back(e.action);
-        if (e.action == "die") exit_code = e.attributes.at("exitCode");
-        label = e.attributes.at("app");
-    }, {});
-    EXPECT_EQ(actions, (std::vector<std::string>{"create", "start", "kill", "kill", "die", "stop", "rename", "destroy"}));
+    (void)engine->events().read(from,
+                                [&](const Event& e) {
+                                    if (e.type != "container") return;
+                                    EXPECT_EQ(e.id, id);
+                                    actions.push_back(e.action);
+                                    if (e.action == "die") exit_code = e.attributes.at("exitCode");
+                                    label = e.attributes.at("app");
+                                },
+                                {});
+    EXPECT_EQ(actions,
+              (std::vector<std::string>{"create", "start", "kill", "kill", "die", "stop", "rename", "destroy"}));
     EXPECT_EQ(exit_code, "7");
     EXPECT_EQ(label, "web");
 }

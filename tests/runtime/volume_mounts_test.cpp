@@ -20,26 +20,28 @@ struct VolumeMounts : test::EngineFixture {
     void import_with_content() {
         import("content", test::busybox_tar([](test::TarWriter& tar) {
                    tar.folder("srv", 02750, 1000, 2000);
-                   tar.file("srv/file", "from the image\n", 0640, 1000, 2000);
-                   tar.file("srv/tool", "#!/bin/sh\n", 04755);
-                   tar.link("srv/link", "file");
-                   tar.link("srv/outside", "/etc/passwd");
-                   tar.hard_link("srv/same", "srv/file");
-                   tar.folder("srv/sub", 0700);
-                   tar.file("srv/sub/deep", "deep\n");
-               }));
-    }
-};
+        tar.file("srv/file", "from the image\n", 0640, 1000, 2000);
+        tar.file("srv/tool", "#!/bin/sh\n", 04755);
+        tar.link("srv/link", "file");
+        tar.link("srv/outside", "/etc/passwd");
+        tar.hard_link("srv/same", "srv/file");
+        tar.folder("srv/sub", 0700);
+        tar.file("srv/sub/deep", "deep\n");
+    }));
+}
+};  // namespace
 
 }  // namespace
 
 TEST_F(VolumeMounts, ANewVolumeTakesOverWhatTheImageHasThereAsItIs) {
     import_with_content();
-    ContainerSpec spec = mounting("cd /srv; stat -c '%n %a %u:%g %h' . file tool same sub sub/deep; readlink link; readlink outside; cat file",
-                                  {volume("data", "/srv")});
+    ContainerSpec spec = mounting(
+        "cd /srv; stat -c '%n %a %u:%g %h' . file tool same sub sub/deep; readlink link; readlink outside; cat file",
+        {volume("data", "/srv")});
     spec.image = "content";
     EXPECT_EQ(output_of(spec),
-              ". 2750 1000:2000 3\nfile 640 1000:2000 2\ntool 4755 0:0 1\nsame 640 1000:2000 2\nsub 700 0:0 2\nsub/deep 644 0:0 1\n"
+              ". 2750 1000:2000 3\nfile 640 1000:2000 2\ntool 4755 0:0 1\nsame 640 1000:2000 2\nsub 700 0:0 "
+              "2\nsub/deep 644 0:0 1\n"
               "file\n/etc/passwd\nfrom the image\n");
     EXPECT_EQ(read_file_at(AT_FDCWD, data_of("data") + "/file"), "from the image\n");
 }
@@ -53,7 +55,8 @@ TEST_F(VolumeMounts, ItIsTakenOverOnceOnly) {
     EXPECT_EQ(output_of(spec), "changed\nfile\nlink\noutside\nsame\ntool\n");
     spec.mounts = {volume("fresh", "/srv")};
     spec.mounts[0].no_copy = true;
-    EXPECT_EQ(output_of(spec), "cat: can't open '/srv/file': No such file or directory\n") << "nothing was to be copied";
+    EXPECT_EQ(output_of(spec), "cat: can't open '/srv/file': No such file or directory\n")
+        << "nothing was to be copied";
 }
 
 TEST_F(VolumeMounts, AVolumeWithContentKeepsItAndHidesTheImages) {
@@ -69,17 +72,18 @@ TEST_F(VolumeMounts, AVolumeWithContentKeepsItAndHidesTheImages) {
 TEST_F(VolumeMounts, AVolumeOverAFolderThatTheImageReachesByALinkGetsItsContent) {
     import("linked", test::busybox_tar([](test::TarWriter& tar) {
                tar.folder("real");
-               tar.file("real/file", "behind a link\n");
-               tar.link("srv", "/real");
-           }));
-    ContainerSpec spec = mounting("cat /srv/file; grep -c ' /real ' /proc/mounts", {volume("data", "/srv")});
-    spec.image = "linked";
-    EXPECT_EQ(output_of(spec), "behind a link\n1\n");
+    tar.file("real/file", "behind a link\n");
+    tar.link("srv", "/real");
+}));
+ContainerSpec spec = mounting("cat /srv/file; grep -c ' /real ' /proc/mounts", {volume("data", "/srv")});
+spec.image = "linked";
+EXPECT_EQ(output_of(spec), "behind a link\n1\n");
 }
 
 TEST_F(VolumeMounts, SeveralContainersShareANamedVolume) {
     std::string writer = run(mounting("echo shared > /data/note; sleep 1000", {volume("both", "/data")}));
-    std::string reader = run(mounting("while ! test -s /here/note; do sleep 0.02; done; cat /here/note", {volume("both", "/here")}));
+    std::string reader =
+        run(mounting("while ! test -s /here/note; do sleep 0.02; done; cat /here/note", {volume("both", "/here")}));
     EXPECT_EQ(containers().wait(reader), 0);
     EXPECT_EQ(log_of(reader), "shared\n");
     Code code = Code::internal;
@@ -137,10 +141,13 @@ TEST_F(VolumeMounts, ACreateThatFailsLeavesNoAnonymousVolume) {
 TEST_F(VolumeMounts, BindsAreWrittenOrOnlyReadAsAskedFor) {
     make_folders(AT_FDCWD, folder + "/source");
     write_file_durably(AT_FDCWD, folder + "/source/file", "host\n");
-    std::string output = output_of(mounting("cat /rw/file /one; echo x > /rw/new; echo x 2>&1 > /ro/new; echo x 2>&1 >/one; true",
-                                            {bind(folder + "/source", "/rw"), bind(folder + "/source", "/ro", true),
-                                             bind(folder + "/source/file", "/one", true)}));
-    EXPECT_EQ(output, "host\nhost\nsh: can't create /ro/new: Read-only file system\nsh: can't create /one: Read-only file system\n");
+    std::string output =
+        output_of(mounting("cat /rw/file /one; echo x > /rw/new; echo x 2>&1 > /ro/new; echo x 2>&1 >/one; true",
+                           {bind(folder + "/source", "/rw"), bind(folder + "/source", "/ro", true),
+                            bind(folder + "/source/file", "/one", true)}));
+    EXPECT_EQ(
+        output,
+        "host\nhost\nsh: can't create /ro/new: Read-only file system\nsh: can't create /one: Read-only file system\n");
     EXPECT_EQ(read_file_at(AT_FDCWD, folder + "/source/new"), "x\n");
 }
 
@@ -150,7 +157,10 @@ TEST_F(VolumeMounts, ATemporaryFileSystemHasTheSizeAndModeAskedForAndIsEmptyAgai
     tmpfs.target = "/scratch";
     tmpfs.tmpfs_size = 1 << 20;
     tmpfs.tmpfs_mode = 0700;
-    std::string id = run(mounting("ls /scratch; stat -c %a /scratch; head -c 2000000 /dev/zero 2>/dev/null >/scratch/big; stat -c %s /scratch/big", {tmpfs}));
+    std::string id =
+        run(mounting("ls /scratch; stat -c %a /scratch; head -c 2000000 /dev/zero 2>/dev/null >/scratch/big; stat -c "
+                     "%s /scratch/big",
+                     {tmpfs}));
     (void)containers().wait(id);
     containers().start(id);
     (void)containers().wait(id);
@@ -164,8 +174,9 @@ TEST_F(VolumeMounts, MountsInsideOfMountsAreThereWhateverTheirOrder) {
     Mount tmpfs;
     tmpfs.type = Mount::Type::tmpfs;
     tmpfs.target = "/data/a/tmp";
-    std::string output = output_of(mounting("cat /data/a/b/file; echo v > /data/a/v/x; echo t > /data/a/tmp/x; echo o > /data/o; cat /data/a/*/x",
-                                            {tmpfs, volume("vol", "/data/a/v"), bind(folder + "/inner", "/data/a/b"), bind(folder + "/outer", "/data")}));
+    std::string output = output_of(mounting(
+        "cat /data/a/b/file; echo v > /data/a/v/x; echo t > /data/a/tmp/x; echo o > /data/o; cat /data/a/*/x",
+        {tmpfs, volume("vol", "/data/a/v"), bind(folder + "/inner", "/data/a/b"), bind(folder + "/outer", "/data")}));
     EXPECT_EQ(output, "inner\nt\nv\n");
     EXPECT_EQ(read_file_at(AT_FDCWD, data_of("vol") + "/x"), "v\n");
     EXPECT_EQ(entries(folder + "/outer/a/v"), std::vector<std::string>{}) << "the volume lies over it";
@@ -175,36 +186,41 @@ TEST_F(VolumeMounts, AReadOnlyRootLeavesVolumesAndTemporaryPlacesWritable) {
     Mount tmpfs;
     tmpfs.type = Mount::Type::tmpfs;
     tmpfs.target = "/run/app";
-    ContainerSpec spec = mounting("echo x 2>&1 >/here; echo x 2>&1 >/etc/here; echo x >/run/app/x; echo x >/data/x; echo x >/dev/shm/x; cat /run/app/x /data/x /dev/shm/x",
-                                  {tmpfs, volume("vol", "/data")});
+    ContainerSpec spec = mounting(
+        "echo x 2>&1 >/here; echo x 2>&1 >/etc/here; echo x >/run/app/x; echo x >/data/x; echo x >/dev/shm/x; cat "
+        "/run/app/x /data/x /dev/shm/x",
+        {tmpfs, volume("vol", "/data")});
     spec.read_only = true;
-    EXPECT_EQ(output_of(spec), "sh: can't create /here: Read-only file system\nsh: can't create /etc/here: Read-only file system\nx\nx\nx\n");
+    EXPECT_EQ(
+        output_of(spec),
+        "sh: can't create /here: Read-only file system\nsh: can't create /etc/here: Read-only file system\nx\nx\nx\n");
 }
 
 TEST_F(VolumeMounts, AnOrdinaryUserReachesItsVolumeAndItsFiles) {
     ContainerSpec spec = mounting("echo x > /data/mine && cat /data/mine; id -u", {volume("vol", "/data")});
-    import("owned", test::busybox_tar([](test::TarWriter& tar) { tar.folder("data", 0755, 1000, 1000); }));
-    spec.image = "owned";
-    spec.user = "user";
-    EXPECT_EQ(output_of(spec), "x\n1000\n");
+    import("owned", test::busybox_tar([](test::TarWriter& tar) { tar.folder("data", 0755, 1000, 1000);
+}));
+spec.image = "owned";
+spec.user = "user";
+EXPECT_EQ(output_of(spec), "x\n1000\n");
 }
 
 TEST_F(VolumeMounts, TheImagesVolumeIsFilledAndKeptOverRestarts) {
     import("declares", test::busybox_tar([](test::TarWriter& tar) {
                tar.folder("state");
-               tar.file("state/seed", "seed\n");
-           }), {"VOLUME /state"});
-    ContainerSpec spec = shell("cat /state/seed; cat /state/run 2>/dev/null; echo ran > /state/run");
-    spec.image = "declares";
-    std::string id = run(spec);
-    (void)containers().wait(id);
-    containers().start(id);
-    (void)containers().wait(id);
-    EXPECT_EQ(log_of(id), "seed\nseed\nran\n");
-    std::string other = run(spec);
-    (void)containers().wait(other);
-    EXPECT_EQ(log_of(other), "seed\n") << "each container has its own";
-    containers().remove(id, {.volumes = true});
-    containers().remove(other, {.volumes = true});
-    EXPECT_TRUE(engine->volumes().list().empty());
+    tar.file("state/seed", "seed\n");
+}), {"VOLUME /state"});
+ContainerSpec spec = shell("cat /state/seed; cat /state/run 2>/dev/null; echo ran > /state/run");
+spec.image = "declares";
+std::string id = run(spec);
+(void)containers().wait(id);
+containers().start(id);
+(void)containers().wait(id);
+EXPECT_EQ(log_of(id), "seed\nseed\nran\n");
+std::string other = run(spec);
+(void)containers().wait(other);
+EXPECT_EQ(log_of(other), "seed\n") << "each container has its own";
+containers().remove(id, {.volumes = true});
+containers().remove(other, {.volumes = true});
+EXPECT_TRUE(engine->volumes().list().empty());
 }

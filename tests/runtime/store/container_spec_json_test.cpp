@@ -67,7 +67,8 @@ TEST(ContainerSpecJson, EveryFieldComesBack) {
 
 TEST(ContainerSpecJson, EveryFieldMakesADifference) {
     // One field at a time from the full one into an empty one: the text changes with each, so none is left out.
-    nlohmann::json all = nlohmann::json::parse(to_json_text(full())), none = nlohmann::json::parse(to_json_text(ContainerSpec{}));
+    nlohmann::json all = nlohmann::json::parse(to_json_text(full())),
+                   none = nlohmann::json::parse(to_json_text(ContainerSpec{}));
     EXPECT_EQ(all.size(), 42u) << "a new field belongs into full() above";
     for (const auto& [key, value] : all.items()) {
         nlohmann::json one = none;
@@ -100,8 +101,9 @@ TEST(ContainerSpecJson, ATextOfAnOtherVersionIsReadAsFarAsItGoes) {
 
 TEST(ContainerSpecJson, ADamagedTextIsAnErrorAndNoCrash) {
     std::string whole = to_json_text(full());
-    for (const std::string& text : {std::string(), std::string("nonsense"), std::string("[]"), std::string("5"), std::string(R"({"image":5})"),
-                                    std::string(R"({"tty":"yes"})"), std::string(R"({"mounts":{}})"), whole.substr(0, whole.size() / 2)}) {
+    for (const std::string& text :
+         {std::string(), std::string("nonsense"), std::string("[]"), std::string("5"), std::string(R"({"image":5})"),
+          std::string(R"({"tty":"yes"})"), std::string(R"({"mounts":{}})"), whole.substr(0, whole.size() / 2)}) {
         try {
             (void)container_spec_from_json(text);
             ADD_FAILURE() << text;

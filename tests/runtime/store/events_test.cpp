@@ -18,7 +18,8 @@ Event event(const std::string& action) {
 
 std::vector<std::string> read_all(const Events& events, uint64_t from, uint64_t* missed = nullptr) {
     std::vector<std::string> actions;
-    (void)events.read(from, [&](const Event& e) { actions.push_back(e.action); }, {}, std::chrono::steady_clock::now(), missed);
+    (void)events.read(
+        from, [&](const Event& e) { actions.push_back(e.action); }, {}, std::chrono::steady_clock::now(), missed);
     return actions;
 }
 
@@ -30,7 +31,8 @@ TEST(Events, ComeInOrderToEveryReader) {
     auto before = wall_now();
     for (const char* action : {"create", "start", "die"}) events.publish(event(action));
     EXPECT_EQ(read_all(events, from), (std::vector<std::string>{"create", "start", "die"}));
-    EXPECT_EQ(read_all(events, from), (std::vector<std::string>{"create", "start", "die"})) << "reading takes nothing away";
+    EXPECT_EQ(read_all(events, from), (std::vector<std::string>{"create", "start", "die"}))
+        << "reading takes nothing away";
     EXPECT_EQ(read_all(events, from + 2), std::vector<std::string>{"die"});
     EXPECT_TRUE(read_all(events, events.next()).empty());
     (void)events.read(from, [&](const Event& e) { EXPECT_GE(e.time, before); }, {});
@@ -50,10 +52,15 @@ TEST(Events, AReaderIsWokenByTheNextOne) {
 TEST(Events, AReaderEndsAtItsDeadlineOrWhenItIsStopped) {
     Events events;
     auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
-    EXPECT_EQ(events.read(0, [](const Event&) {}, {}, soon), 0u);
+    EXPECT_EQ(events.read(
+                  0, [](const Event&) {}, {}, soon),
+              0u);
     EXPECT_GE(std::chrono::steady_clock::now(), soon);
     std::stop_source source;
-    auto reader = std::async(std::launch::async, [&, token = source.get_token()] { return events.read(0, [](const Event&) {}, token); });
+    auto reader = std::async(std::launch::async, [&, token = source.get_token()] {
+        return events.read(
+            0, [](const Event&) {}, token);
+    });
     source.request_stop();
     EXPECT_EQ(reader.get(), 0u);
 }

@@ -32,7 +32,10 @@ struct CopyTree : testing::Test {
         make_folders(AT_FDCWD, to);
     }
     void TearDown() override { remove_tree(AT_FDCWD, root); }
-    void copy() { copy_tree(open_at(AT_FDCWD, from, O_RDONLY | O_DIRECTORY).get(), open_at(AT_FDCWD, to, O_RDONLY | O_DIRECTORY).get()); }
+    void copy() {
+        copy_tree(open_at(AT_FDCWD, from, O_RDONLY | O_DIRECTORY).get(),
+                  open_at(AT_FDCWD, to, O_RDONLY | O_DIRECTORY).get());
+    }
     static struct stat info(const std::string& path) {
         struct stat info {};
         EXPECT_EQ(::lstat(path.c_str(), &info), 0) << path;
@@ -81,7 +84,8 @@ TEST_F(CopyTree, ExtendedAttributesComeAlongButNotTheOverlays) {
     ASSERT_EQ(::setxattr((from + "/file").c_str(), "trusted.overlay.origin", "x", 1, 0), 0);
     copy();
     char value[64];
-    EXPECT_EQ(::getxattr((to + "/file").c_str(), "security.capability", value, sizeof value), static_cast<ssize_t>(sizeof capability));
+    EXPECT_EQ(::getxattr((to + "/file").c_str(), "security.capability", value, sizeof value),
+              static_cast<ssize_t>(sizeof capability));
     EXPECT_EQ(::getxattr((to + "/file").c_str(), "trusted.overlay.origin", value, sizeof value), -1);
 }
 

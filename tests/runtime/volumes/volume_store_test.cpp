@@ -71,7 +71,8 @@ TEST_F(VolumeStoreTest, AVolumeIsMadeOnceAndSurvivesTheAgent) {
     VolumeInfo made = create("data", {{"a", "b"}});
     EXPECT_EQ(made.mountpoint, path("data/_data"));
     EXPECT_TRUE(fs::is_directory(made.mountpoint));
-    EXPECT_EQ(create("data", {{"other", "label"}}).spec.labels, made.spec.labels) << "what is there is returned as it is";
+    EXPECT_EQ(create("data", {{"other", "label"}}).spec.labels, made.spec.labels)
+        << "what is there is returned as it is";
     open();
     VolumeInfo kept = store->inspect("data");
     EXPECT_EQ(kept.created, made.created);
@@ -136,17 +137,20 @@ TEST_F(VolumeStoreTest, AFillIsWholeOrNotThere) {
         if (::fchmod(to, 0750) != 0 || ::fchown(to, 12, 34) != 0) throw_errno("attributes");
         return true;
     };
-    EXPECT_THROW(store->fill("data", [&](int to) -> bool {
-        (void)copy(to);
-        throw Error(Code::internal, "half way");
-    }), Error);
+    EXPECT_THROW(store->fill("data",
+                             [&](int to) -> bool {
+                                 (void)copy(to);
+                                 throw Error(Code::internal, "half way");
+                             }),
+                 Error);
     EXPECT_TRUE(fs::is_empty(path("data/_data")));
     store->fill("data", [&](int to) {
         (void)copy(to);
         return false;
     });
     EXPECT_TRUE(fs::is_empty(path("data/_data"))) << "it said that there is nothing";
-    struct stat before {}, after {};
+    struct stat before {
+    }, after{};
     ASSERT_EQ(::stat(path("data/_data").c_str(), &before), 0);
     store->fill("data", copy);
     EXPECT_EQ(read("data/_data/one"), "1");
@@ -207,10 +211,12 @@ TEST_F(VolumeStoreTest, AFillWhoseFolderIsALinkTouchesNothingElse) {
     make_folders(AT_FDCWD, folder + "/outside");
     fs::remove(path("data/_data"));
     fs::create_directory_symlink(folder + "/outside", path("data/_data"));
-    EXPECT_THROW(store->fill("data", [](int to) {
-        write_file_durably(to, "file", "x");
-        return true;
-    }), Error);
+    EXPECT_THROW(store->fill("data",
+                             [](int to) {
+                                 write_file_durably(to, "file", "x");
+                                 return true;
+                             }),
+                 Error);
     EXPECT_TRUE(fs::is_empty(folder + "/outside"));
 }
 
