@@ -12,6 +12,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <map>
 #include <memory>
 #include <sstream>
 
@@ -171,18 +173,47 @@ void limit_devices(const std::string& folder, const std::vector<DeviceRule>& rul
     }
 }
 
+constexpr size_t kPidListLimit = 64u << 20;
+constexpr size_t kPidfdsAtOnce = 256;
+constexpr auto kKillPatience = std::chrono::seconds(2);  // of whoever waits for exits: one container must not hold up the others
+
 std::vector<int> processes(const std::string& folder) {
     std::vector<int> pids;
-    for (const std::string& line : split(read_line(folder + "/cgroup.procs"), '\n')) pids.push_back(std::atoi(line.c_str()));
+    try {
+        for (const std::string& line : split(read_file_at(AT_FDCWD, folder + "/cgroup.procs", kPidListLimit), '\n')) {
+            if (int pid = std::atoi(line.c_str()); pid > 0) pids.push_back(pid);  // 0: in a namespace that isn't ours
+        }
+    } catch (const Error&) {
+        // gone meanwhile
+    }
     return pids;
 }
 
-/// Waits for the end of a process that was sent SIGKILL.
-void await_end(int pid) {
-    Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!pidfd) return;  // gone
+Fd open_pid(int pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+
+/// SIGKILL for all that is in the group. Numbers are given anew as soon as processes end, so each is opened first, and killed only if it
+/// is in the group still.
+void kill_processes(const std::string& folder) {
+    std::vector<int> pids = processes(folder);
+    for (size_t start = 0; start < pids.size(); start += kPidfdsAtOnce) {
+        std::map<int, Fd> opened;
+        for (size_t i = start; i < std::min(pids.size(), start + kPidfdsAtOnce); ++i) opened[pids[i]] = open_pid(pids[i]);
+        for (int pid : processes(folder)) {
+            auto found = opened.find(pid);
+            if (found == opened.end() || !found->second) continue;
+            (void)::syscall(SYS_pidfd_send_signal, found->second.get(), SIGKILL, nullptr, 0);  // it may have ended just now
+        }
+    }
+}
+
+/// Waits until one of those that were killed is gone, or the deadline.
+void await_one(const std::string& folder, std::chrono::steady_clock::time_point deadline) {
+    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    std::vector<int> pids = processes(folder);
+    Fd pidfd = pids.empty() ? Fd() : open_pid(pids.front());
     pollfd watched{pidfd.get(), POLLIN, 0};
-    (void)::poll(&watched, 1, 2000);
+    // The kernel takes a moment to let go of a group whose last process has ended, and tells nobody.
+    (void)::poll(&watched, 1, pidfd ? static_cast<int>(std::max<int64_t>(left, 0)) : 1);
 }
 
 }  // namespace
@@ -290,21 +321,19 @@ void Cgroups::kill(const std::string& path) const {
     const CgroupHierarchy& hierarchy = v2() ? *v2() : hierarchies_.front();
     std::string folder = hierarchy.mount_point + "/" + path;
     if (hierarchy.v2 && write_value(folder + "/cgroup.kill", "1") == 0) return;
-    for (int pid : processes(folder))
-        if (pid > 0) (void)::kill(pid, SIGKILL);
+    kill_processes(folder);
 }
 
 void Cgroups::remove(const std::string& path) const {
+    const auto deadline = std::chrono::steady_clock::now() + kKillPatience;
     for (const CgroupHierarchy& hierarchy : hierarchies_) {
         std::string folder = hierarchy.mount_point + "/" + path;
-        for (int attempt = 0;; attempt++) {
-            if (::rmdir(folder.c_str()) == 0 || errno == ENOENT) break;
-            if (errno != EBUSY || attempt == 20) throw_errno("remove cgroup " + folder);
-            for (int pid : processes(folder)) {
-                if (pid <= 0) continue;
-                (void)::kill(pid, SIGKILL);
-                await_end(pid);
-            }
+        while (::rmdir(folder.c_str()) != 0) {
+            const int error = errno;
+            if (error == ENOENT) break;
+            if (error != EBUSY || std::chrono::steady_clock::now() >= deadline) throw errno_error("remove cgroup " + folder, error);
+            if (!hierarchy.v2 || write_value(folder + "/cgroup.kill", "1") != 0) kill_processes(folder);
+            await_one(folder, deadline);
         }
     }
 }
