@@ -59,14 +59,21 @@ Response create(const Request& request, const Services& services) {
         }
     }
     provide_default_network(spec, services.engine.networks());
+    std::string id;
     try {
-        std::string id = services.engine.containers().create(spec);
-        return json_reply({{"Id", id}, {"Warnings", json::array()}}, 201);
+        id = services.engine.containers().create(spec);
     } catch (const Error& error) {
         // The image is there: what else is missing must not be 404, which makes Docker's clients pull the image and try again.
         if (error.code() == Code::not_found) throw Error(Code::invalid_argument, error.what(), error.hint());
         throw;
     }
+    json warnings = json::array();
+    try {
+        warnings = services.engine.containers().inspect(id).warnings;
+    } catch (const Error& e) {
+        if (e.code() != Code::not_found) throw;  // removed by somebody already
+    }
+    return json_reply({{"Id", id}, {"Warnings", warnings}}, 201);
 }
 
 Response remove(const Request& request, const Services& services) {

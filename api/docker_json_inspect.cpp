@@ -218,7 +218,8 @@ json container_inspection(const ContainerInfo& info) {
             {"HostConfig", host_config_json(info.spec)},
             {"Mounts", mounts_json(info)},
             {"Config", config_json(info)},
-            {"NetworkSettings", network_settings(info)}};
+            {"NetworkSettings", network_settings(info)},
+            {"Warnings", info.warnings}};
 }
 
 }  // namespace kedge::api

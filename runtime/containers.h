@@ -74,6 +74,7 @@ struct ContainerInfo {
     std::vector<NetworkEndpoint> endpoints;
     std::vector<PortBinding> ports;  ///< published now, with the ports that were chosen
     std::string log_path;
+    std::vector<std::string> warnings;  ///< what was asked for and is not in force on this machine: found by create(), anew by each start
 };
 
 struct StartOptions {

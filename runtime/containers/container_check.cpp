@@ -216,7 +216,7 @@ void check_container_name(const std::string& name) {
     if (!good) refuse("Invalid container name ({}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
 }
 
-void check_spec(const ContainerSpec& spec) {
+std::vector<std::string> check_spec(const ContainerSpec& spec) {
     if (!spec.name.empty()) check_container_name(spec.name);
     check_texts(spec);
     check_mounts(spec);
@@ -227,7 +227,7 @@ void check_spec(const ContainerSpec& spec) {
     check_mode("PID", spec.pid_mode);
     check_mode("IPC", spec.ipc_mode);
     if (spec.healthcheck) check_health(*spec.healthcheck);
-    check_launch(spec);
+    return check_launch(spec);
 }
 
 }  // namespace kedge::runtime

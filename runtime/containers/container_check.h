@@ -3,12 +3,13 @@
 #include "runtime/container_spec.h"
 
 #include <string>
+#include <vector>
 
 namespace kedge::runtime {
 
 /// Checks all of a spec that can be told without looking at the image or at other containers, before anything is made of it. Throws
 /// Error (invalid_argument) in Docker's words.
-void check_spec(const ContainerSpec& spec);
+std::vector<std::string> check_spec(const ContainerSpec& spec);
 
 /// `[a-zA-Z0-9][a-zA-Z0-9_.-]+`. Throws Error.
 void check_container_name(const std::string& name);

@@ -113,6 +113,7 @@ std::string state_to_json(const ContainerRecord& record) {
                     {"health", health_json(info.health)},
                     {"endpoints", endpoints_json(info.endpoints)},
                     {"ports", info.ports},
+                    {"warnings", info.warnings},
                     {"complete", record.complete},
                     {"starting", record.starting},
                     {"ended", record.ended},
@@ -135,6 +136,7 @@ void state_from_json(const std::string& text, ContainerRecord* record) {
         info.health = health_from(j.at("health"));
         info.endpoints = endpoints_from(j.at("endpoints"));
         j.at("ports").get_to(info.ports);
+        if (j.contains("warnings")) j.at("warnings").get_to(info.warnings);
         j.at("complete").get_to(record->complete);
         j.at("starting").get_to(record->starting);
         j.at("ended").get_to(record->ended);

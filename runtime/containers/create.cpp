@@ -49,7 +49,7 @@ void ContainerEngine::check_references(const ContainerSpec& spec) {
 }
 
 std::string ContainerEngine::create(const ContainerSpec& spec) {
-    check_spec(spec);
+    std::vector<std::string> warnings = check_spec(spec);
     ImageInfo image = images_.get(spec.image);
     check_references(spec);
     ContainerRecord record = resolve(spec, image);
@@ -57,6 +57,7 @@ std::string ContainerEngine::create(const ContainerSpec& spec) {
     (void)signal_number(record.info.stop_signal);  // the image's may be anything
     record.info.name = spec.name;
     record.info.created = wall_now();
+    record.info.warnings = std::move(warnings);
     record.info.log_path = folder_of(record.info.id) + "/" + record.info.id + "-json.log";
 
     // The record comes first, so that whatever is made for it is known to belong to it; until it is complete nobody sees it.

@@ -174,7 +174,7 @@ LaunchSpec build_launch(const LaunchRequest& request, const Cgroups& cgroups, co
     return spec;
 }
 
-void check_launch(const ContainerSpec& container) {
+std::vector<std::string> check_launch(const ContainerSpec& container) {
     LaunchSpec spec;
     SecurityOptions security = parse_security(container, spec.warnings);
     CapabilityMask capabilities = wanted_capabilities(container, container.privileged, spec.warnings);
@@ -184,6 +184,7 @@ void check_launch(const ContainerSpec& container) {
     request.spec = container;
     request.new_network_namespace = container.network_mode != "host";
     plan_sysctls(request, spec);
+    return spec.warnings;
 }
 
 LaunchSpec build_exec(const ContainerSpec& container, const Launcher::ExecRequest& request, int init_pid, SeccompFilters& filters) {

@@ -13,7 +13,7 @@ LaunchSpec build_launch(const LaunchRequest& request, const Cgroups& cgroups, co
 
 /// Throws what build_launch would throw for the parts of a spec that say all by themselves: capabilities, security options with
 /// their profile, ulimits, sysctls.
-void check_launch(const ContainerSpec& container);
+std::vector<std::string> check_launch(const ContainerSpec& container);
 
 /// The same for a further process of a running container, whose root is /proc/<pid>/root.
 LaunchSpec build_exec(const ContainerSpec& container, const Launcher::ExecRequest& request, int init_pid, SeccompFilters& filters);

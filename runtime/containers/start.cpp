@@ -11,6 +11,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -108,6 +109,10 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
             &exit_code));
         fault_point("container.start.after_spawn");
         set_run(id, run);
+        std::vector<std::string> warnings = launcher_.warnings(id);
+        if (!warnings.empty() && (!by_policy || warnings != info.warnings)) {
+            log(LogLevel::warning, fmt::format("container {}: {}", info.name, fmt::join(warnings, "; ")));
+        }
         record = store_.change(id, matters ? Keep::power : Keep::process, [&](ContainerRecord& r) {
             r.starting = false;
             r.ended = false;
@@ -118,6 +123,7 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
             r.info.started = wall_now();
             r.info.finished = {};
             r.info.health = {};
+            r.info.warnings = warnings;
             bool probed = r.info.healthcheck || r.info.spec.labels.contains(kProbeLabel);
             if (probed) r.info.health.status = Health::Status::starting;
             if (!r.ports_published) r.info.ports.clear();
