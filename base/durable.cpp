@@ -83,7 +83,7 @@ void make_private_folder(const std::string& path) {
 
 namespace {
 
-constexpr size_t kNamesAtOnce = 4096;  // of a folder with millions of folders in it
+constexpr size_t kNamesAtOnce = 1024;  // of a folder with millions of folders in it
 
 /// A folder on the way to where the removal is.
 struct Level {

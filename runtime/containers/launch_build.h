@@ -12,7 +12,7 @@ LaunchSpec build_launch(const LaunchRequest& request, const Cgroups& cgroups, co
                         const std::string& shim, std::vector<Fd>& targets);
 
 /// Throws what build_launch would throw for the parts of a spec that say all by themselves: capabilities, security options with
-/// their profile, ulimits, sysctls.
+/// their profile, ulimits, sysctls. Returns the warnings that it would give.
 std::vector<std::string> check_launch(const ContainerSpec& container);
 
 /// The same for a further process of a running container, whose root is /proc/<pid>/root.
