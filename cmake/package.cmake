@@ -2,6 +2,7 @@
 install(FILES agent/agent.yaml DESTINATION /etc/kedge)
 install(FILES agent/kedged.service DESTINATION lib/systemd/system)
 install(FILES LICENSE README.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME kedge)
