@@ -96,7 +96,7 @@ void ContainerEngine::make_container(const ContainerRecord& record) {
 /// By each start again: the row is durable, these aren't, and a power cut after create() may have taken them.
 void ContainerEngine::make_own_folders(const std::string& id) const {
     std::string folder = folder_of(id);
-    for (auto [inner, mode] : {std::pair{"", 0711u}, {"/upper", 0755u}, {"/work", 0700u}}) {
+    for (auto [inner, mode] : {std::pair{"", 0711u}, std::pair{"/upper", 0755u}, std::pair{"/work", 0700u}}) {
         if (::mkdir((folder + inner).c_str(), mode) != 0 && errno != EEXIST) throw_errno("mkdir " + folder + inner);
     }
 }
