@@ -52,6 +52,12 @@ TEST_F(Agent, ACrashingReleaseIsRolledBackAndItsCommitIsNotTriedAgain) {
     EXPECT_EQ(services(), before);
 }
 
+TEST_F(Agent, ABrokenPipeDoesNotEndIt) {
+    agent->signal(SIGPIPE);
+    EXPECT_EQ(call("GET", "/_ping").status, 200);
+    EXPECT_TRUE(running());
+}
+
 TEST_F(Agent, AContainerOutlivesTheAgentWithItsExitCodeAndLog) {
     std::string body = R"({"Image": "app:1", "Cmd": ["sh", "-c", "echo one; while ! test -f /tmp/go; do sleep 0.05; done; echo two; exit 7"], "HostConfig": {"NetworkMode": "none"}})";
     std::string id = json::parse(call("POST", "/containers/create?name=lonely", body).body).at("Id");
