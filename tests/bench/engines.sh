@@ -143,9 +143,10 @@ remove_leftovers() {
     [ -z "${podman:-}" ] || nsenter --net="/run/netns/$name-podman" $podman rm -af -t 0 >/dev/null 2>&1 || true
 }
 
-# What names our folder in its command line is ours.
+# What is in a control group of our agents, or names our folder in its command line, is ours. For agents that could not clear up themselves.
 end_own_processes() {
     local process line
+    find /sys/fs/cgroup -path "*/kb$$/*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u | xargs -r kill -9 2>/dev/null
     for process in /proc/[0-9]*; do
         [ "${process#/proc/}" != $$ ] && [ "${process#/proc/}" != "$BASHPID" ] || continue
         line=$(tr '\0' ' ' 2>/dev/null <"$process/cmdline") || continue

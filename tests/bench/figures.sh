@@ -25,6 +25,27 @@ figure_run() {
     stop_agent
 }
 
+# sleeper <socket>: the id of a new running container
+sleeper() {
+    local id
+    id=$(ask "$1" /v1.40/containers/create -H 'Content-Type: application/json' -d "{\"Image\":\"$image\",\"Cmd\":[\"sleep\",\"1000000\"],\"HostConfig\":{\"NetworkMode\":\"none\"}}" |
+        grep -o '[0-9a-f]\{64\}' | head -n 1)
+    ask "$1" "/v1.40/containers/$id/start" -X POST >/dev/null
+    echo "$id"
+}
+
+figure_exec() {
+    local n=${rounds:-21} commands=()
+    start_agent exec
+    export KEDGE_HOST="unix://$agent_socket"
+    commands+=(--command "kedge=$bin/kedge exec $(sleeper "$agent_socket") true")
+    [ -z "${sockets[docker]:-}" ] || ! command -v docker >/dev/null ||
+        commands+=(--command "docker=docker -H unix://${sockets[docker]} exec $(sleeper "${sockets[docker]}") true")
+    [ -z "${sockets[podman]:-}" ] || commands+=(--command "podman@/run/netns/$name-podman=$podman exec $(sleeper "${sockets[podman]}") true")
+    measure command --name exec --what "the whole command exec CONTAINER true" --rounds "$n" "${commands[@]}"
+    stop_agent
+}
+
 # repository <folder>: a bare repository <folder>/origin.git and a clone <folder>/work
 repository() {
     export GIT_CONFIG_GLOBAL=/dev/null GIT_AUTHOR_NAME=bench GIT_AUTHOR_EMAIL=bench@example.org GIT_COMMITTER_NAME=bench GIT_COMMITTER_EMAIL=bench@example.org
