@@ -16,6 +16,7 @@ namespace {
 
 constexpr size_t kEntryLimit = 200'000;
 constexpr int kDepthLimit = 64;
+constexpr size_t kSyncedSingly = 100;  ///< entries; syncing the file system waits for everything that others have written to it, too
 constexpr std::string_view kLfsPointer = "version https://git-lfs.github.com/spec/";
 
 struct TreeWriter {
@@ -24,6 +25,7 @@ struct TreeWriter {
     const std::function<void()>& alive;
     int64_t bytes = 0;
     size_t entries = 0;
+    bool links = false;  ///< they can't be opened to be synced
 
     [[noreturn]] void refuse(const std::string& path, const std::string& why) const {
         throw Error(Code::invalid_argument, path + ": " + why);
@@ -52,12 +54,16 @@ struct TreeWriter {
             std::string target(data);
             if (target.empty() || target.find('\0') != std::string::npos) refuse(path, "is a malformed symbolic link");
             if (::symlinkat(target.c_str(), dirfd, name.c_str()) != 0) throw_errno(path);
+            links = true;
             return;
         }
         unsigned permissions = mode == GIT_FILEMODE_BLOB_EXECUTABLE ? 0555 : 0444;
         Fd file = open_at(dirfd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, permissions);
         write_all(file.get(), data);
+        if (entries <= kSyncedSingly) sync_fd(file.get());
     }
+
+    bool is_synced() const { return entries <= kSyncedSingly && !links; }
 
     void write(int dirfd, const git_oid& id, const std::string& prefix, int depth) {
         if (depth > kDepthLimit) refuse(prefix, "folders are nested too deeply");
@@ -87,6 +93,7 @@ struct TreeWriter {
                 default: refuse(path, "has a mode that is not supported");
             }
         }
+        if (entries <= kSyncedSingly) sync_fd(dirfd);
     }
 };
 
@@ -111,12 +118,13 @@ void write_tree(git_repository* repository, const GitSettings& settings, const s
     if (::mkdirat(trees.get(), temporary.c_str(), 0755) != 0) throw_errno("mkdir " + temporary);
     Fd root = open_at(trees.get(), temporary, O_RDONLY | O_DIRECTORY);
     try {
-        TreeWriter{repository, settings, alive}.write(root.get(), tree, "", 0);
+        TreeWriter writer{repository, settings, alive};
+        writer.write(root.get(), tree, "", 0);
+        if (!writer.is_synced() && ::syncfs(root.get()) != 0) throw_errno("sync the tree of " + commit);
     } catch (...) {
         remove_tree(trees.get(), temporary);
         throw;
     }
-    if (::syncfs(root.get()) != 0) throw_errno("sync the tree of " + commit);
     rename_durably(trees.get(), temporary, trees.get(), commit);
 }
 
