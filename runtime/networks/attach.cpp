@@ -144,14 +144,6 @@ void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attache
     state_->firewall.publish(state_->port_changes(kept, true));
 }
 
-void BridgeNetworks::rename(const std::string& container_id, const std::string& name) {
-    std::lock_guard lock(state_->mutex);
-    auto found = state_->containers.find(container_id);
-    if (found == state_->containers.end()) return;
-    found->second.attachment.container_name = name;
-    state_->add_names(found->second);
-}
-
 void BridgeNetworks::move_ports(const std::string& from, const std::string& to, const RecordPorts& record) {
     std::lock_guard lock(state_->mutex);
     auto source = state_->containers.find(from);

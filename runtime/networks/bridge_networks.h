@@ -50,8 +50,6 @@ public:
     void disconnect(const std::string& container_id);
     /// A running container that a former agent connected.
     void adopt(const Attachment& attachment, const Attached& attached);
-    /// The name server knows the container by this name from now on. One that isn't connected has none to change.
-    void rename(const std::string& container_id, const std::string& name);
     /// Every published port of `from` now leads to `to`, in one nftables transaction. `record` is then called with all ports of `to`. When
     /// anything fails, `record` too, they lead where they led before.
     using RecordPorts = std::function<void(const std::vector<PortBinding>&)>;
