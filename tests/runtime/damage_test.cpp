@@ -45,6 +45,7 @@ TEST_F(Damage, FoldersAmongTheVolumesThatNobodyMade) {
     ASSERT_NO_THROW(open_engine());
     EXPECT_EQ(::access((options.root + "/volumes/.removed-x").c_str(), F_OK), 0);
     EXPECT_NE(::access((options.root + "/volumes/.removed-x-01234567").c_str(), F_OK), 0);
+    remove_tree(AT_FDCWD, options.root + "/volumes/.removed-x");
     ASSERT_EQ(::unlink((options.root + "/volumes/file").c_str()), 0);
 }
 
