@@ -123,7 +123,7 @@ TEST_F(CommandLine, RunLooksForAnImageThatIsNotHere) {
     result = kedge({"run", "--pull", "never", "127.0.0.1:1/nosuch", "true"});
     EXPECT_EQ(result.code, 125);
     EXPECT_EQ(result.err.find("Unable"), std::string::npos);
-    EXPECT_NE(result.err.find("no such image"), std::string::npos) << result.err;
+    EXPECT_NE(result.err.find("No such image"), std::string::npos) << result.err;
 }
 
 TEST_F(CommandLine, RunPassesSignalsOn) {
