@@ -29,6 +29,8 @@ bool ShimDialogue::next(shim::Message* message, Fd* passed) {
         packet.msg_controllen = sizeof control;
         ssize_t size = ::recvmsg(ours_.get(), &packet, MSG_CMSG_CLOEXEC);
         if (size < 0 && errno == EINTR) continue;
+        // The other side ended without having read that it may go on. What it said before comes after this error.
+        if (size < 0 && errno == ECONNRESET) continue;
         if (size != sizeof *message) return false;
         for (cmsghdr* head = CMSG_FIRSTHDR(&packet); head; head = CMSG_NXTHDR(&packet, head)) {
             if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;

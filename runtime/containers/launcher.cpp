@@ -81,8 +81,10 @@ constexpr int kGraceMilliseconds = 10000;
 Fd open_network_namespace(const Launched& started, ShimDialogue& dialogue, int* exit_code) {
     try {
         return open_at(AT_FDCWD, "/proc/" + std::to_string(started.init.pid) + "/ns/net", O_RDONLY);
-    } catch (const Error&) {
-        if (await_end(started.init_pidfd.get(), 0)) dialogue.await_executing(exit_code);
+    } catch (const Error& e) {
+        // Its namespaces go a moment before it has ended.
+        bool may_live = e.code() == Code::resource_exhausted;
+        if (!may_live && await_end(started.init_pidfd.get(), kGraceMilliseconds)) dialogue.await_executing(exit_code);
         throw;
     }
 }

@@ -105,13 +105,15 @@ void LogReader::seek_tail(int64_t lines) {
     }
 }
 
-bool LogReader::drain(const LogOptions& options, const Sink& sink) {
+bool LogReader::drain(const LogOptions& options, const Sink& sink, const std::stop_token& stop) {
     if (files_.empty()) files_ = open_files();
     while (current_ < files_.size()) {
-        if (!read_current(options, sink)) return false;
+        if (!read_current(options, sink, stop)) return false;
+        if (stop.stop_requested()) return true;
         if (current_ + 1 == files_.size() && !next_file()) return true;
         // The writer is done with this one; what it wrote between the read and the rotation is read now.
-        if (!read_current(options, sink)) return false;
+        if (!read_current(options, sink, stop)) return false;
+        if (stop.stop_requested()) return true;
         pending_.clear();
         ++current_;
         offset_ = 0;
@@ -135,7 +137,7 @@ bool LogReader::next_file() {
     return files_.size() > 1;
 }
 
-bool LogReader::read_current(const LogOptions& options, const Sink& sink) {
+bool LogReader::read_current(const LogOptions& options, const Sink& sink, const std::stop_token& stop) {
     int fd = files_[current_].get();
     if (info_of(fd).st_size < offset_) {  // a log of one file is rotated by emptying it
         offset_ = 0;
@@ -143,7 +145,7 @@ bool LogReader::read_current(const LogOptions& options, const Sink& sink) {
     }
     std::string block(kBlock, '\0');
     LogLine line;
-    while (size_t n = read_block(fd, block.data(), kBlock, offset_)) {
+    while (size_t n = stop.stop_requested() ? 0 : read_block(fd, block.data(), kBlock, offset_)) {
         offset_ += static_cast<int64_t>(n);
         pending_.append(block, 0, n);
         size_t start = 0;

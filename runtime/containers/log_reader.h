@@ -4,6 +4,7 @@
 #include "runtime/containers.h"
 
 #include <functional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -20,12 +21,13 @@ public:
     /// Begins with the last `lines` lines instead of the first.
     void seek_tail(int64_t lines);
 
-    /// Hands over all complete lines that are there and were not yet. False once the sink, or the time `until`, ended it.
-    bool drain(const LogOptions& options, const Sink& sink);
+    /// Hands over all complete lines that are there and were not yet. False once the sink, or the time `until`, ended it. Ends early
+    /// when `stop` is requested: a writer may be faster than this.
+    bool drain(const LogOptions& options, const Sink& sink, const std::stop_token& stop = {});
 
 private:
     std::vector<Fd> open_files() const;  ///< oldest first
-    bool read_current(const LogOptions& options, const Sink& sink);
+    bool read_current(const LogOptions& options, const Sink& sink, const std::stop_token& stop);
     bool next_file();
 
     Fd folder_;

@@ -67,7 +67,9 @@ void ContainerEngine::logs(const std::string& id, const LogOptions& options, con
     if (options.follow) watch.emplace(folder);  // before the first read, so that nothing is missed between
     LogReader reader(folder, log_name(whole_id));
     reader.seek_tail(options.tail);
-    if (!reader.drain(options, sink) || !options.follow) return;
+    bool goes_further = reader.drain(options, sink, stop);
+    if (stop.stop_requested()) throw cancelled(*record);
+    if (!goes_further || !options.follow) return;
 
     StopFd stopped(stop);
     auto goes_on = [](const ContainerRecord& r) {
@@ -78,7 +80,7 @@ void ContainerEngine::logs(const std::string& id, const LogOptions& options, con
         auto run = run_of(whole_id);
         Snapshot now = store_.get(whole_id);
         if (!now || !goes_on(*now)) {
-            (void)reader.drain(options, sink);  // its last words came before its end
+            (void)reader.drain(options, sink, stop);  // its last words came before its end
             return;
         }
         bool runs = run && now->info.status == Status::running;
@@ -92,7 +94,7 @@ void ContainerEngine::logs(const std::string& id, const LogOptions& options, con
         if (ready < 0 && errno != EINTR) throw_errno("follow log");
         if (fds[1].revents) throw cancelled(*now);
         watch->clear();
-        if (!reader.drain(options, sink) || ready == 0) return;
+        if (!reader.drain(options, sink, stop) || ready == 0) return;
         if (!fds[2].revents) continue;
         // The shim is gone and all of its log was read. What follows is known once its end is dealt with.
         if (!store_.wait(now, [&](const ContainerRecord& r) { return !goes_on(r) || run_of(whole_id) != run; }, stop)) {
@@ -114,7 +116,7 @@ Containers::AttachedOutput ContainerEngine::attach(const std::string& id, const 
     opened->reader.seek_tail(options.tail);
     return [this, record, opened, options](const std::function<bool(const LogLine&)>& sink, std::stop_token stop) {
         auto& [watch, reader] = *opened;
-        if (!reader.drain(options, sink)) return;
+        if (!reader.drain(options, sink, stop)) return;
         Status status = record->info.status;
         auto begun = [&](const ContainerRecord& r) { return r.info.started != record->info.started; };
         if (status != Status::running && status != Status::paused && !store_.wait(record, begun, stop)) throw cancelled(*record);
@@ -124,10 +126,10 @@ Containers::AttachedOutput ContainerEngine::attach(const std::string& id, const 
             if (::poll(fds, 3, -1) < 0 && errno != EINTR) throw_errno("follow log");
             if (fds[1].revents) throw cancelled(*record);
             watch.clear();
-            if (!reader.drain(options, sink)) return;
+            if (!reader.drain(options, sink, stop)) return;
             if (fds[2].revents) return;  // the shim is gone, so that was all
         }
-        (void)reader.drain(options, sink);  // it was over before anybody looked
+        (void)reader.drain(options, sink, stop);  // it was over before anybody looked
     };
 }
 

@@ -104,6 +104,7 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
             r.info.restart_count = 0;
         });
         fault_point("container.start.before_spawn");
+        WallTime started = wall_now();  // before its first word and its end
         auto run = std::make_shared<const Launched>(launcher_.launch(
             request_of(*record, prepared), [&](int space) { networks_.connect(prepared.attachment, prepared.attached, space); },
             &exit_code));
@@ -120,7 +121,7 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
             r.info.pid = run->init.pid;
             r.info.exit_code = 0;
             r.info.oom_killed = false;
-            r.info.started = wall_now();
+            r.info.started = started;
             r.info.finished = {};
             r.info.health = {};
             r.info.warnings = warnings;

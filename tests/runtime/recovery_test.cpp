@@ -138,14 +138,16 @@ TEST_F(Recovery, TheAddressOfWhatGoesOnIsNotGivenToAnother) {
 }
 
 TEST_F(Recovery, WhatEndedWhileNoAgentRanIsKnown) {
-    std::string quick = containers().create(shell("sleep 0.1; echo last words; exit 42", "quick"));
-    ContainerSpec spec = shell("sleep 0.1; exit 43", "gone");
+    make_folders(AT_FDCWD, folder + "/go");
+    ContainerSpec spec = shell("while ! test -e /go/now; do sleep 0.02; done; echo last words; exit 42", "quick");
+    spec.mounts = {bind(folder + "/go", "/go")};
+    std::string quick = run(spec);
+    spec.name = "gone";
     spec.auto_remove = true;
-    std::string gone = containers().create(spec);
-    containers().start(quick);
-    containers().start(gone);
+    std::string gone = run(spec);
     std::vector<int> shims = {shim_of(quick), shim_of(gone)};
     close_engine();
+    write_file_durably(AT_FDCWD, folder + "/go/now", "");
     for (int pid : shims) {
         Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
         pollfd poll{pidfd.get(), POLLIN, 0};
