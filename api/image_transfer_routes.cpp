@@ -68,12 +68,6 @@ Response pull(const Request& request, runtime::Images& images) {
             if (error.code() != Code::not_found) throw;
         }
         runtime::ImageInfo info = images.pull(name, options, [&](const runtime::Progress& progress) { send(progress_json(progress)); }, stop);
-        for (const std::string& digest : info.repo_digests) {
-            if (digest.starts_with(reference.familiar().substr(0, reference.familiar().find_last_of(":@")))) {
-                send({{"status", "Digest: " + digest.substr(digest.find('@') + 1)}});
-                break;
-            }
-        }
         bool same = before && *before == info.id;
         send({{"status", (same ? "Status: Image is up to date for " : "Status: Downloaded newer image for ") + reference.familiar()}});
     });
