@@ -53,6 +53,7 @@ void resolve_bind(const Loading& loading, const Node& node, VolumeMount& mount) 
             mount.source = found->path;
             mount.content_digest = found->digest;
             mount.create_host_path = false;
+            mount.read_only = true;  // the tree is what the commit says, for all who mount it and for the agent
             return;
         }
     } catch (const Error& e) {

@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,14 +146,10 @@ std::optional<Commit> GitSource::last() const {
 
 std::string GitSource::checkout(const std::string& commit_id, std::stop_token stop) {
     if (!is_commit_id(commit_id)) throw Error(Code::invalid_argument, "\"" + commit_id + "\" is not a commit id");
-    std::string path = state_->folder + "/trees/" + commit_id;
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) {
-        fault_point("git.checkout.before");
-        (void)run_git({GitRequest::Kind::checkout, state_->settings, state_->folder, commit_id}, stop);
-        fault_point("git.checkout.after");
-    }
-    return path;
+    fault_point("git.checkout.before");
+    (void)run_git({GitRequest::Kind::checkout, state_->settings, state_->folder, commit_id}, stop);
+    fault_point("git.checkout.after");
+    return state_->folder + "/trees/" + commit_id;
 }
 
 void GitSource::keep(const std::vector<std::string>& commit_ids) {

@@ -49,7 +49,8 @@ public:
     /// What was resolved by the last successful fetch, also by a former process.
     std::optional<Commit> last() const;
 
-    /// The commit's tree on disk: <folder>/trees/<commit>, complete, synced, files read-only. Refuses submodules, LFS pointers, names that leave the tree, too large ones (invalid_argument).
+    /// The commit's tree on disk: <folder>/trees/<commit>, complete, synced, files read-only. One that is there already is compared with
+    /// the commit and put right: containers of the past may have written to it. Refuses submodules, LFS pointers, names that leave the tree, too large ones (invalid_argument).
     std::string checkout(const std::string& commit_id, std::stop_token stop = {});
 
     /// Removes trees of other commits than these.

@@ -33,7 +33,8 @@ void set_up_libgit2(const GitSettings& settings, const std::string& folder);
 /// `alive` is called whenever bytes arrive.
 Commit fetch_commit(git_repository* repository, const GitSettings& settings, const std::function<void()>& alive);
 
-/// Writes the commit's tree to <folder>/trees/<commit>: whole, synced, files without write permission.
+/// Writes the commit's tree to <folder>/trees/<commit>: whole, synced, files without write permission. One that is there is
+/// compared with the commit, and made right where it differs.
 void write_tree(git_repository* repository, const GitSettings& settings, const std::string& folder,
                 const std::string& commit, const std::function<void()>& alive);
 

@@ -1,5 +1,10 @@
 #include "controller_fixture.h"
 
+#include "base/fd.h"
+#include "reconciler/release_store.h"
+
+#include <fcntl.h>
+
 using namespace kedge;
 using namespace kedge::reconciler;
 using kedge::test::ControllerFixture;
@@ -184,6 +189,21 @@ TEST_F(ControllerTest, MountedFilesOfTheRepositoryAndSecretsChangeTheServiceWith
     controller->rollback("shop", 0, [](const std::string&) {}, {});
     EXPECT_EQ(read("/conf/a"), "one");
     EXPECT_EQ(read("/key"), "k1");
+}
+
+TEST_F(ControllerTest, AContainerCanNotWriteToWhatTheCommitHasAndItsDataFolderTakesTheRest) {
+    std::string yaml = compose(kLasting, "    volumes: [\"./conf:/conf\", \"./compose.yaml:/compose.yaml\", \"./state:/state\"]\n");
+    ASSERT_EQ(push(yaml, {{"conf/a", "one"}}).state, ReleaseState::good) << told();
+    auto sh = [&](const std::string& script) {
+        return containers().exec("shop-web-1", {.arguments = {"sh", "-c", script}, .environment = {}, .user = {}, .working_dir = {}}, std::chrono::seconds(5), 1000);
+    };
+    for (const char* script : {"echo two > /conf/a", "echo x > /conf/new", "rm /conf/a", "echo x >> /compose.yaml"}) {
+        runtime::ExecResult result = sh(script);
+        EXPECT_NE(result.exit_code, 0) << script;
+        EXPECT_NE(result.output.find("Read-only file system"), std::string::npos) << script << ": " << result.output;
+    }
+    EXPECT_EQ(sh("echo kept > /state/a").exit_code, 0);
+    EXPECT_EQ(read_file_at(AT_FDCWD, options.root + "/sources/fleet/data/shop/state/a"), "kept\n");
 }
 
 TEST_F(ControllerTest, WhatCanNotBeDoneIsRefusedWithoutTouchingWhatRuns) {

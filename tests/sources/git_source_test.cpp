@@ -97,6 +97,40 @@ TEST_F(Git, ANewerCommitIsSeenAndTheOlderTreeStaysUntilItIsNotKept) {
     EXPECT_EQ(content(source.checkout(first), "a"), "1") << "a tree can be made again from the clone";
 }
 
+TEST_F(Git, ATreeThatWasWrittenToIsMadeRightInPlaceBeforeItIsUsedAgain) {
+    std::string id = push({{"compose.yaml", {"services: {}"}}, {"conf/a", {"1"}}, {"conf/b", {"2"}}, {"link", {"conf/a", GIT_FILEMODE_LINK}}});
+    std::string tree;
+    {
+        GitSource source(settings(), clone());
+        source.fetch();
+        tree = source.checkout(id);
+    }
+    Fd mounted = open_at(AT_FDCWD, tree + "/conf", O_RDONLY | O_DIRECTORY);  // as a mount of a container holds it
+    struct stat kept {};
+    ASSERT_EQ(::fstatat(mounted.get(), "b", &kept, 0), 0);
+    write_file_durably(AT_FDCWD, tree + "/compose.yaml", "services: {evil: {privileged: true}}", 0444);
+    write_file_durably(AT_FDCWD, tree + "/conf/a", "9", 0444);  // as long as before
+    write_file_durably(AT_FDCWD, tree + "/conf/more.yaml", "more");
+    make_folders(AT_FDCWD, tree + "/hosts/deep");
+    ASSERT_EQ(::unlink((tree + "/link").c_str()), 0);
+    ASSERT_EQ(::symlink("/etc/passwd", (tree + "/link").c_str()), 0);
+    ASSERT_EQ(::chmod((tree + "/conf").c_str(), 0777), 0);
+
+    EXPECT_EQ(GitSource(settings(), clone()).checkout(id), tree);
+    EXPECT_EQ(content(tree, "compose.yaml"), "services: {}");
+    EXPECT_EQ(read_file_at(mounted.get(), "a"), "1") << "who has the folder mounted sees the right file again";
+    EXPECT_NE(::access((tree + "/conf/more.yaml").c_str(), F_OK), 0);
+    EXPECT_NE(::access((tree + "/hosts").c_str(), F_OK), 0);
+    EXPECT_EQ(content(tree, "link"), "1");
+    struct stat info {};
+    ASSERT_EQ(::stat((tree + "/conf").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0755u);
+    ASSERT_EQ(::stat((tree + "/compose.yaml").c_str(), &info), 0);
+    EXPECT_EQ(info.st_mode & 07777, 0444u);
+    ASSERT_EQ(::stat((tree + "/conf/b").c_str(), &info), 0);
+    EXPECT_EQ(info.st_ino, kept.st_ino) << "what was right is not written again";
+}
+
 TEST_F(Git, AForcePushIsFollowed) {
     push({{"a", {"1"}}});
     GitSource source(settings(), clone());
