@@ -8,6 +8,9 @@ namespace kedge::reconciler {
 
 namespace {
 
+/// Which way the hash is made. Another way gets another number: then containers are compared by what they are (same_container()).
+const std::string kHashVersion = "1-";
+
 const std::string& digest_of(const std::map<std::string, sources::FileSource>& files, const std::string& key) {
     static const std::string none;
     auto found = files.find(key);
@@ -35,11 +38,19 @@ std::string config_hash(const sources::Project& project, sources::Service servic
     }
     for (const sources::FileUse& use : service.secrets) hasher.update("secret " + digest_of(project.secrets, use.source) + "\n");
     for (const sources::FileUse& use : service.configs) hasher.update("config " + digest_of(project.configs, use.source) + "\n");
-    hasher.update(sources::to_json_text(service));
-    return hasher.finish().hex();
+    hasher.update(sources::canonical_text(service));
+    return kHashVersion + hasher.finish().hex();
 }
 
 }  // namespace
+
+bool same_hash_version(const std::string& one, const std::string& other) {
+    auto version = [](const std::string& hash) {
+        size_t end = hash.find('-');
+        return end == std::string::npos ? std::string() : hash.substr(0, end);
+    };
+    return version(one) == version(other);
+}
 
 std::map<std::string, std::string> config_hashes(const Target& target) {
     std::map<std::string, std::string> result;

@@ -25,7 +25,9 @@ std::vector<std::string> used_networks(const sources::Project& project);
 std::string file_name(const sources::FileSource& source, const sources::FileUse& use);
 
 /// By service: a digest of all that makes its containers what they are, but the image and the place of the repository's tree.
-/// The same for two commits that differ elsewhere.
+/// The same for two commits that differ elsewhere, and for two versions of kedge unless one makes its hashes in another way.
 std::map<std::string, std::string> config_hashes(const Target& target);
+/// Whether the two were made in the same way; if not, it means nothing that they differ.
+bool same_hash_version(const std::string& one, const std::string& other);
 
 }  // namespace kedge::reconciler

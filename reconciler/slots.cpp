@@ -47,7 +47,8 @@ bool fits(const Matching& m, const ObservedContainer& container, const sources::
     auto hash = m.hashes.find(service.name);
     if (hash == m.hashes.end()) return false;
     if (container.config_hash == hash->second) return true;
-    return !made_by_kedge(container) && same_container(container.info.spec, render(m.target, service, number, hash->second));
+    bool comparable = made_by_kedge(container) && same_hash_version(container.config_hash, hash->second);
+    return !comparable && same_container(container.info.spec, render(m.target, service, number, hash->second));
 }
 
 /// Of several that fit: a live one before a retired one, the right name, a running one, the newest.

@@ -185,7 +185,7 @@ std::string fingerprint(const sources::Project& project) {
             if (!file.content_digest.empty()) file.path.clear();
         }
     }
-    return Digest::of(sources::to_json_text(same)).hex();
+    return Digest::of(sources::canonical_text(same)).hex();
 }
 
 }  // namespace kedge::reconciler

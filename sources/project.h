@@ -182,9 +182,12 @@ struct Project {
     }
 };
 
-/// JSON for keeping a project with its release and for hashing: the same value gives the same text. parse throws Error.
+/// JSON for keeping a project with its release. parse throws Error.
 std::string to_json_text(const Project& project);
-std::string to_json_text(const Service& service);
+/// JSON for hashing: the same value gives the same text. What has its default is left out, so that a later kedge that knows
+/// another key gives the same text for what doesn't use it.
+std::string canonical_text(const Project& project);
+std::string canonical_text(const Service& service);
 Project project_from_json(const std::string& text);
 
 }  // namespace kedge::sources

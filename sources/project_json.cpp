@@ -251,8 +251,59 @@ std::string to_json_text(const Project& project) {
     return json(project).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-std::string to_json_text(const Service& service) {
-    return json(service).dump(-1, ' ', false, json::error_handler_t::replace);
+namespace {
+
+template <Listed T>
+json canonical(const T& v);
+
+template <typename T>
+json canonical_value(const T& v) {
+    if constexpr (std::same_as<T, Nanoseconds>) {
+        return v.count();
+    } else if constexpr (Listed<T>) {
+        return canonical(v);
+    } else if constexpr (requires { v.has_value(); }) {
+        return v ? canonical_value(*v) : json();
+    } else if constexpr (requires { typename T::mapped_type; }) {
+        json object = json::object();
+        for (const auto& [key, value] : v) object[key] = canonical_value(value);
+        return object;
+    } else if constexpr (requires { typename T::value_type; } && !std::same_as<T, std::string>) {
+        json array = json::array();
+        for (const auto& value : v) array.push_back(canonical_value(value));
+        return array;
+    } else {
+        return v;
+    }
+}
+
+/// The fields that say something else than a new value of their type.
+template <Listed T>
+json canonical(const T& v) {
+    static const std::map<std::string, json> defaults = [] {
+        std::map<std::string, json> made;
+        const T fresh{};
+        visit_fields([&](const char* key, const auto& field) { made[key] = canonical_value(field); }, fresh);
+        return made;
+    }();
+    json object = json::object();
+    visit_fields(
+        [&](const char* key, const auto& field) {
+            json value = canonical_value(field);
+            if (value != defaults.at(key)) object[key] = std::move(value);
+        },
+        v);
+    return object;
+}
+
+}  // namespace
+
+std::string canonical_text(const Project& project) {
+    return canonical(project).dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string canonical_text(const Service& service) {
+    return canonical(service).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
 Project project_from_json(const std::string& text) {

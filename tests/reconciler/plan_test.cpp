@@ -227,6 +227,22 @@ TEST(Plan, AContainerThatAnotherToolMadeIsAdoptedIfItFitsAndReplacedIfNot) {
     EXPECT_EQ(reason_of(m.plan_for(t), "create container shop-web-1"), "user changed from \"nobody\" to \"\"");
 }
 
+TEST(Plan, AContainerWhoseHashAnotherVersionOfKedgeMadeInItsOwnWayIsComparedByWhatItIs) {
+    Machine m;
+    Target t = target({service("web")});
+    m.settle(t);
+    auto hash = [&](const std::string& text) {
+        m.named("shop-web-1").config_hash = m.named("shop-web-1").info.spec.labels[kConfigHashLabel] = text;
+    };
+    hash("0-aa");
+    EXPECT_EQ(lines(m.plan_for(t)), Lines{});
+    m.named("shop-web-1").info.spec.user = "nobody";
+    EXPECT_EQ(reason_of(m.plan_for(t), "create container shop-web-1"), "user changed from \"nobody\" to \"\"");
+    m.named("shop-web-1").info.spec.user.clear();
+    hash("aa");
+    EXPECT_NE(lines(m.plan_for(t)), Lines{}) << "a hash of the same kind that differs is a difference";
+}
+
 TEST(Plan, GoingBackToNothingRestoresWhatAnotherToolHadMade) {
     Machine m;
     Target t = target({service("web")});

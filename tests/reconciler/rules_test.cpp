@@ -191,6 +191,28 @@ TEST(Render, TheHashSeesContentAndNotTheCommit) {
     EXPECT_NE(config_hashes(one), config_hashes(other));
 }
 
+TEST(Render, TheHashOfAServiceIsTheSameInEveryVersionOfKedge) {
+    sources::Service web;
+    web.name = "web";
+    web.image = "example:1";
+    EXPECT_EQ(sources::canonical_text(web), R"({"image":"example:1","name":"web"})") << "what has its default is no part of it";
+    web.command = {{"serve", "--quiet"}};
+    web.environment = {{"MODE", "prod"}, {"EMPTY", ""}};
+    web.ports = {{"", 8080, 0, 80, "tcp"}};
+    web.volumes = {{"bind", "/trees/1/conf", "/conf", true, false, false, "", 0, 01777, "sha256:aa"}, {"volume", "data", "/data", false, false, false, "", 0, 01777, ""}};
+    web.networks = {{"default", {}, {}, 0}};
+    web.healthcheck = sources::Healthcheck{{"CMD", "true"}, std::chrono::seconds(5), {}, {}, {}, 3, false};
+    web.restart = "always";
+    web.stop_grace_period = std::chrono::seconds(2);
+    web.mem_limit = 64 << 20;
+    web.secrets = {{"key", "/run/secrets/key", "", "", 0400u}};
+    Target t = target({web});
+    t.project.secrets["key"] = {"key", "/trees/1/key", "", "sha256:11"};
+    t.project.volumes["data"] = {"data", "shop_data", false, "", {}, {}};
+    // If this fails, an update of kedge replaces the containers of every device: another way of hashing needs another version.
+    EXPECT_EQ(config_hashes(t).at("web"), "1-4cf438820cf58aecfed0d935ba076cea3f1a67159dbcf5975fbe23200e08c0a5");
+}
+
 TEST(Repository, ItsNameIsTheLastPartOfItsUrl) {
     EXPECT_EQ(repository_name("https://example.org/team/shop.git"), "shop");
     EXPECT_EQ(repository_name("git@example.org:shop.git/"), "shop");
