@@ -36,12 +36,15 @@ void SourceLoop::begin_request(const std::shared_ptr<Request>& request) {
             work.record.hold_reason = request->reason;
             context_.store.put_project(work.record);
             publish(context_, work, "project", "hold", request->reason);
+            publish_snapshot(work);  // whoever has the answer sees it in the status
             return finish(request, {}, {});
         case Request::Kind::resume:
             begin_resume(work);
+            publish_snapshot(work);
             return finish(request, {}, {});
         case Request::Kind::retry:
             begin_retry(work);
+            publish_snapshot(work);
             return finish(request, {}, {});
         case Request::Kind::fetch:
             next_poll_ = {};

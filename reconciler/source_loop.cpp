@@ -58,7 +58,8 @@ SourceLoop::~SourceLoop() {
     thread_.request_stop();
     wake();
     if (thread_.joinable()) thread_.join();
-    for (auto& [name, work] : works_) work.job.reset();  // its thread wakes this loop
+    poll_job_.reset();  // its thread wakes this loop, as do those of other jobs
+    for (auto& [name, work] : works_) work.job.reset();
     Error stopping(Code::unavailable, "the agent is stopping");
     std::lock_guard lock(mutex_);
     for (auto* list : {&requests_, &posted_}) {
@@ -79,11 +80,12 @@ void SourceLoop::run(std::stop_token stop) {
         try {
             context_.machine.reset();
             handle_requests();
-            if (recovered && std::chrono::steady_clock::now() >= next_poll_) poll();
+            finish_poll();
+            if (recovered && !poll_job_ && std::chrono::steady_clock::now() >= next_poll_) start_poll();
             again = pass();
             recovered = recovered || !again;
             finish_requests();
-            if (!again && std::exchange(trees_changed_, false)) keep_trees();
+            if (!again && !poll_job_ && std::exchange(trees_changed_, false)) keep_trees();
         } catch (const std::exception& e) {
             log(LogLevel::error, "source " + config_.git.name + ": " + e.what());
             next_poll_ = std::max(next_poll_, std::chrono::steady_clock::now() + std::chrono::seconds(10));
@@ -118,7 +120,7 @@ bool SourceLoop::pass() {
 }
 
 void SourceLoop::sleep(std::stop_token stop, bool again) {
-    SteadyTime deadline = next_poll_;
+    SteadyTime deadline = poll_job_ ? kNever : next_poll_;
     for (const auto& [name, work] : works_) deadline = std::min(deadline, work.due);
     std::stop_token woken;
     {

@@ -6,6 +6,8 @@
 #include "runtime/events.h"
 
 #include <condition_variable>
+#include <deque>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -36,14 +38,30 @@ struct Request {
 
     std::mutex mutex;  ///< of what follows
     std::condition_variable_any changed;
-    std::function<void(const std::string&)> progress;  ///< emptied when nobody waits any more
+    std::deque<std::string> progress;  ///< lines for the thread that asked to take; the loop doesn't wait for that
+    size_t left_out = 0;  ///< lines before these, for which there was no room
     bool done = false;
     std::optional<Release> result;
     std::optional<Error> error;
-    bool polled = false;  ///< loop only: the repository was asked since
+    bool asked = false;  ///< loop only: it was there when the repository was asked
+    bool polled = false;  ///< loop only: and the repository has answered
 };
 
-/// The loop of one source: its thread fetches, gives every project its turns, and sleeps until something happens.
+/// What a look at the repository came to.
+struct Polled {
+    std::optional<sources::Commit> commit;
+    std::string tree;  ///< the commit's files; empty if it is loaded already or they couldn't be had
+    std::optional<Error> error;  ///< something in the way: tried again soon
+    std::optional<Error> refusal;  ///< what is wrong with the commit
+};
+
+/// Asking the repository, on a thread of its own. Its destructor stops and joins it.
+struct PollJob {
+    std::future<Polled> result;
+    std::jthread thread;
+};
+
+/// The loop of one source: its thread has the repository asked, gives every project its turns, and sleeps until something happens.
 class SourceLoop {
 public:
     SourceLoop(SourceConfig config, const ControllerOptions& options, runtime::Engine& engine, ReleaseStore& store, FigureBook& figures,
@@ -74,9 +92,11 @@ private:
     bool pass();
     void sleep(std::stop_token stop, bool again);
     void see(const runtime::Event& event);
-    void poll();
-    void load(const sources::Commit& commit);
-    void take(const sources::Commit& commit, const std::string& tree, const std::vector<LoadedProject>& loaded);
+    void start_poll();
+    void finish_poll();
+    void note_poll(const Polled& polled);
+    void load(const sources::Commit& commit, const std::string& tree);
+    void take(const sources::Commit& commit, const std::vector<LoadedProject>& loaded);
     Work& work_of(const std::string& project);
     void keep_trees();
     void begin_request(const std::shared_ptr<Request>& request);
@@ -94,7 +114,8 @@ private:
     const ControllerOptions& options_;
     runtime::Engine& engine_;
     ProjectOwners& owners_;
-    std::unique_ptr<sources::GitSource> git_;
+    std::unique_ptr<sources::GitSource> git_;  ///< the poll job's while there is one
+    std::optional<PollJob> poll_job_;
     Context context_;
     std::map<std::string, Work> works_;
     std::vector<std::shared_ptr<Request>> requests_;  ///< in progress

@@ -37,13 +37,13 @@ void load_work(Context& context, Work& work) {
     work.quarantined_meanings = context.store.quarantined_meanings(project);
     work.retired = context.store.retired(project);
     work.stopped = context.store.stopped(project);
+    work.check = true;  // doesn't wait for the repository either
     if (!work.newest || is_over(work.newest->state)) return;
     work.active = work.newest;
     work.resumed = work.active->number;
     // What ended with the machine is started again, and everything soaks anew.
     if (work.active->state == ReleaseState::soaking) work.active->state = ReleaseState::applying;
     work.hashes = config_hashes(work.active->target);
-    work.check = true;
 }
 
 Turn advance(Context& context, Work& work) {

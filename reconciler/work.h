@@ -25,7 +25,6 @@ struct Desired {
     std::shared_ptr<const sources::Project> project;  ///< null if it could not be loaded
     std::string fingerprint;  ///< the same for two commits that mean the same for this project
     std::string error;
-    std::string tree;
 };
 
 /// Where the carrying out of a plan stands. Lives in memory only: after a crash the plan is made again from what is there.
