@@ -34,16 +34,26 @@ struct Controller::State {
     }
 
     /// Hands the request to the project's loop and waits for what becomes of it.
-    std::optional<Release> ask(Request::Kind kind, const std::string& project, const std::function<void(Request&)>& fill, std::stop_token stop) {
+    std::optional<Release> ask(Request::Kind kind, const std::string& project, const std::function<void(Request&)>& fill, std::stop_token stop,
+                               const std::function<void(const std::string&)>& progress = {}) {
         auto request = std::make_shared<Request>();
         request->kind = kind;
         request->project = project;
+        request->wants_progress = progress != nullptr;
         fill(*request);
         loop_of(project).post(request);
         std::unique_lock lock(request->mutex);
-        bool done = request->changed.wait(lock, stop, [&] { return request->done; });
-        request->progress = nullptr;
-        if (!done) throw Error(Code::cancelled, "no longer waiting; the release goes on");
+        bool something = true;
+        while ((something = request->changed.wait(lock, stop, [&] { return request->done || !request->progress.empty(); })) &&
+               !request->progress.empty()) {
+            std::deque<std::string> lines;
+            lines.swap(request->progress);
+            if (size_t left_out = std::exchange(request->left_out, 0)) lines.push_front("… " + std::to_string(left_out) + " lines left out");
+            lock.unlock();  // this thread may be held up by its reader for as long as that likes
+            for (const std::string& line : lines) progress(line);
+            lock.lock();
+        }
+        if (!something) throw Error(Code::cancelled, "no longer waiting; the release goes on");
         if (request->error) throw *request->error;
         return request->result;
     }
@@ -153,16 +163,12 @@ std::vector<std::string> Controller::wake_for(const std::vector<std::string>& ur
 }
 
 Release Controller::sync(const std::string& project, const std::function<void(const std::string&)>& progress, std::stop_token stop) {
-    return state_->ask(Request::Kind::sync, project, [&](Request& request) { request.progress = progress; }, stop).value();
+    return state_->ask(Request::Kind::sync, project, [](Request&) {}, stop, progress).value();
 }
 
 Release Controller::rollback(const std::string& project, int64_t number, const std::function<void(const std::string&)>& progress,
                              std::stop_token stop) {
-    auto fill = [&](Request& request) {
-        request.number = number;
-        request.progress = progress;
-    };
-    return state_->ask(Request::Kind::rollback, project, fill, stop).value();
+    return state_->ask(Request::Kind::rollback, project, [&](Request& request) { request.number = number; }, stop, progress).value();
 }
 
 void Controller::hold(const std::string& project, const std::string& reason) {

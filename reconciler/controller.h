@@ -119,7 +119,8 @@ public:
     /// Wakes the sources whose repository is one of these urls; their names.
     std::vector<std::string> wake_for(const std::vector<std::string>& urls);
 
-    /// Fetches and applies now, drift included; returns the release that results when it is good, rolled back or blocked. `progress` gets one line a step.
+    /// Fetches and applies now, drift included; returns the release that results when it is good, rolled back or blocked. `progress` gets one line
+    /// a step, on the caller's thread; for one that is too slow lines are left out.
     Release sync(const std::string& project, const std::function<void(const std::string&)>& progress, std::stop_token stop);
     /// Goes back to a good release (0: the last good one before the current), and quarantines the commit that is left. Waits likewise.
     Release rollback(const std::string& project, int64_t number, const std::function<void(const std::string&)>& progress, std::stop_token stop);

@@ -5,6 +5,14 @@
 
 namespace kedge::reconciler {
 
+namespace {
+
+/// Lines that wait for a reader who is slow.
+constexpr size_t kProgressLimit = 1000;
+constexpr const char* kSyncCause = "sync";
+
+}  // namespace
+
 void SourceLoop::handle_requests() {
     std::vector<std::shared_ptr<Request>> posted;
     {
@@ -173,9 +181,15 @@ void SourceLoop::set_listeners(const std::string& project) {
     work.listeners.clear();
     for (const auto& request : requests_) {
         if (request->project != project) continue;
+        if (!request->wants_progress) continue;
         work.listeners.push_back([request](const std::string& line) {
             std::lock_guard lock(request->mutex);
-            if (request->progress) request->progress(line);
+            if (request->progress.size() >= kProgressLimit) {
+                request->progress.pop_front();
+                ++request->left_out;
+            }
+            request->progress.push_back(line);
+            request->changed.notify_all();
         });
     }
 }

@@ -36,6 +36,7 @@ struct Request {
     int64_t number = 0;
     std::string reason;
 
+    bool wants_progress = false;
     std::mutex mutex;  ///< of what follows
     std::condition_variable_any changed;
     std::deque<std::string> progress;  ///< lines for the thread that asked to take; the loop doesn't wait for that

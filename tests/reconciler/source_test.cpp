@@ -59,3 +59,32 @@ TEST_F(SourceTest, ARepositoryThatDoesNotAnswerHoldsUpNothingButItsOwnNews) {
     EXPECT_TRUE(controller->status("shop").held);
     EXPECT_TRUE(controller->sources()[0].polling) << "the test has shown nothing";
 }
+
+TEST_F(SourceTest, AReaderOfProgressThatStopsReadingHoldsUpNobody) {
+    ASSERT_EQ(push(compose("sleep 1000")).state, ReleaseState::good);
+    repository->commit({{"compose.yaml", compose("sleep 2000")}});
+    std::promise<void> first_line, go_on;
+    std::vector<std::string> heard;
+    std::jthread reader([&] {
+        Release release = controller->sync("shop",
+                                           [&](const std::string& line) {
+                                               if (heard.empty()) {
+                                                   first_line.set_value();
+                                                   go_on.get_future().wait();
+                                               }
+                                               heard.push_back(line);
+                                           },
+                                           {});
+        EXPECT_EQ(release.state, ReleaseState::good);
+    });
+    ASSERT_EQ(first_line.get_future().wait_for(std::chrono::seconds(20)), std::future_status::ready);
+    EXPECT_TRUE(wait_for([&] {
+        return controller->history("shop").front().number == 2 &&
+               controller->history("shop").front().state == ReleaseState::good;
+    })) << "the release waits for its reader";
+    controller->hold("shop", "another's request is answered as well");
+    go_on.set_value();
+    reader.join();
+    EXPECT_NE(std::find(heard.begin(), heard.end(), "release 2 is good"), heard.end())
+        << "what was not read at once is read later";
+}
