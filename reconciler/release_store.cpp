@@ -24,6 +24,10 @@ CREATE TABLE reconciler_quarantine(project TEXT NOT NULL, commit_id TEXT NOT NUL
     meaning TEXT NOT NULL, PRIMARY KEY(project, commit_id));
 CREATE TABLE reconciler_retired(project TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(project, id));
 CREATE TABLE reconciler_stopped(project TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY(project, id));
+)",
+                                            R"(
+CREATE TABLE reconciler_pulled(project TEXT NOT NULL, name TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY(project, name));
+CREATE TABLE reconciler_unreadable AS SELECT * FROM reconciler_release WHERE 0;
 )"};
 
 constexpr int kKeptRows = 200;
@@ -104,6 +108,40 @@ std::optional<Release> first(std::vector<Release> releases) {
     return std::move(releases.front());
 }
 
+/// A row that can't be understood must not keep the agent from starting; people can look at it where it is put.
+void set_unreadable_aside(Database& database) {
+    database.transaction(Durability::power, [](SQLite::Database& db) {
+        std::vector<int64_t> unreadable;
+        SQLite::Statement s(db, std::string("SELECT ") + kColumns + ", rowid FROM reconciler_release");
+        while (s.executeStep()) {
+            try {
+                (void)release_of_row(s);
+            } catch (const std::exception& e) {
+                log(LogLevel::error, s.getColumn(0).getString() + ": release " + s.getColumn(1).getString() + " can't be read and is set aside: " + e.what());
+                unreadable.push_back(s.getColumn(15).getInt64());
+            }
+        }
+        for (int64_t row : unreadable) {
+            for (const char* sql : {"INSERT INTO reconciler_unreadable SELECT * FROM reconciler_release WHERE rowid = ?",
+                                    "DELETE FROM reconciler_release WHERE rowid = ?"}) {
+                SQLite::Statement move(db, sql);
+                move.bind(1, row);
+                move.exec();
+            }
+        }
+    });
+}
+
+/// Also of a project that never gets a good release.
+void delete_old_rows(SQLite::Database& db, const std::string& project) {
+    SQLite::Statement s(db,
+                        "DELETE FROM reconciler_release WHERE project = ?1 AND (target = '' OR state IN ('rolled_back', 'superseded')) AND "
+                        "number <= (SELECT MAX(number) FROM reconciler_release WHERE project = ?1) - ?2");
+    s.bind(1, project);
+    s.bind(2, kKeptRows);
+    s.exec();
+}
+
 /// One statement with text parameters.
 void change(Database& database, const char* sql, const std::vector<std::string>& values) {
     database.transaction(Durability::power, [&](SQLite::Database& db) {
@@ -141,7 +179,10 @@ std::string_view to_string(ReleaseState state) {
     return "pending";
 }
 
-ReleaseStore::ReleaseStore(Database& database) : database_(database) { database.migrate("reconciler", kSchema); }
+ReleaseStore::ReleaseStore(Database& database) : database_(database) {
+    database.migrate("reconciler", kSchema);
+    set_unreadable_aside(database);
+}
 
 std::vector<ProjectRecord> ReleaseStore::projects() const {
     std::vector<ProjectRecord> result;
@@ -178,12 +219,15 @@ std::optional<Release> ReleaseStore::last_good(const std::string& project) const
 
 void ReleaseStore::add(Release& release) {
     database_.transaction(Durability::power, [&](SQLite::Database& db) {
-        SQLite::Statement s(db, "SELECT COALESCE(MAX(number), 0) + 1 FROM reconciler_release WHERE project = ?");
+        SQLite::Statement s(db,
+                            "SELECT COALESCE(MAX(number), 0) + 1 FROM (SELECT number FROM reconciler_release WHERE project = ?1 "
+                            "UNION ALL SELECT number FROM reconciler_unreadable WHERE project = ?1)");
         s.bind(1, release.project);
         (void)s.executeStep();
         release.number = s.getColumn(0).getInt64();
         release.target.release = release.number;
         write_row(db, release);
+        delete_old_rows(db, release.project);
     });
 }
 
@@ -200,12 +244,7 @@ void ReleaseStore::forget_old(const std::string& project, int kept) {
         targets.bind(1, project);
         targets.bind(2, kept + 1);
         targets.exec();
-        SQLite::Statement rows(db,
-                               "DELETE FROM reconciler_release WHERE project = ?1 AND target = '' AND number <= "
-                               "(SELECT MAX(number) FROM reconciler_release WHERE project = ?1) - ?2");
-        rows.bind(1, project);
-        rows.bind(2, kKeptRows);
-        rows.exec();
+        delete_old_rows(db, project);
     });
 }
 
@@ -230,8 +269,18 @@ std::set<std::string> ReleaseStore::quarantined_meanings(const std::string& proj
 
 void ReleaseStore::add_quarantine(const std::string& project, const std::string& commit, const std::string& reason,
                                   const std::string& meaning) {
-    change(database_, "INSERT OR REPLACE INTO reconciler_quarantine(project, commit_id, reason, meaning) VALUES(?, ?, ?, ?)",
-           {project, commit, reason, meaning});
+    database_.transaction(Durability::power, [&](SQLite::Database& db) {
+        SQLite::Statement row(db, "INSERT OR REPLACE INTO reconciler_quarantine(project, commit_id, reason, meaning) VALUES(?, ?, ?, ?)");
+        const std::string* values[] = {&project, &commit, &reason, &meaning};
+        for (int i = 0; i < 4; ++i) row.bind(i + 1, *values[i]);
+        row.exec();
+        SQLite::Statement old(db,
+                              "DELETE FROM reconciler_quarantine WHERE project = ?1 AND rowid NOT IN "
+                              "(SELECT rowid FROM reconciler_quarantine WHERE project = ?1 ORDER BY rowid DESC LIMIT ?2)");
+        old.bind(1, project);
+        old.bind(2, kKeptRows);
+        old.exec();
+    });
 }
 
 void ReleaseStore::lift_quarantine(const std::string& project, const std::string& commit, const std::string& meaning) {

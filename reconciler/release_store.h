@@ -26,6 +26,7 @@ struct ProjectRecord {
 /// Every change is one transaction that survives a power cut. Thread-safe.
 class ReleaseStore {
 public:
+    /// Releases that can't be read are set aside (table reconciler_unreadable), with a line in the log.
     explicit ReleaseStore(Database& database);
 
     std::vector<ProjectRecord> projects() const;
@@ -36,7 +37,7 @@ public:
     std::optional<Release> find(const std::string& project, int64_t number) const;
     std::optional<Release> newest(const std::string& project) const;
     std::optional<Release> last_good(const std::string& project) const;
-    /// Gives the release its number and writes it down.
+    /// Gives the release its number and writes it down. The newest 200 rows stay, and those that may be gone back to.
     void add(Release& release);
     void put(const Release& release);
     /// Forgets the targets of all but the newest good release, `kept` good ones before it and what is in progress; and rows without a
@@ -48,6 +49,7 @@ public:
     std::map<std::string, std::string> quarantine(const std::string& project) const;  ///< commit -> reason
     /// What the quarantined commits mean for the project: later commits that mean the same are no better.
     std::set<std::string> quarantined_meanings(const std::string& project) const;
+    /// The newest 200 stay.
     void add_quarantine(const std::string& project, const std::string& commit, const std::string& reason, const std::string& meaning);
     void lift_quarantine(const std::string& project, const std::string& commit, const std::string& meaning);
 

@@ -25,6 +25,8 @@ void SourceLoop::handle_requests() {
             begin_request(request);
         } catch (const Error& e) {
             finish(request, {}, e);
+        } catch (const std::exception& e) {
+            finish(request, {}, Error(Code::internal, e.what()));
         }
     }
     // What a thread of ours woke the loop for is found by looking.

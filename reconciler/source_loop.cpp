@@ -105,7 +105,7 @@ bool SourceLoop::pass() {
         Turn turn;
         try {
             turn = advance(context_, work);
-        } catch (const Error& e) {
+        } catch (const std::exception& e) {  // whatever it is, the other projects have their turns
             context_.machine.reset();
             work.error = e.what();
             log(LogLevel::error, name + ": " + e.what());

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "machine.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 
@@ -101,6 +102,41 @@ TEST_F(StoreTest, AQuarantineIsLiftedForTheCommitAndAllThatMeanTheSame) {
     EXPECT_EQ(store->quarantine("shop"), (std::map<std::string, std::string>{{"c3", "malformed"}}));
     store->lift_quarantine("shop", "c8", "");
     EXPECT_EQ(store->quarantine("shop").size(), 1u) << "no meaning is not the same meaning";
+}
+
+TEST_F(StoreTest, AProjectThatNeverGetsGoodDoesNotGrowForEver) {
+    for (int i = 0; i < 230; ++i) {
+        add(i % 2 == 0 ? ReleaseState::superseded : ReleaseState::rolled_back);
+        store->add_quarantine("shop", "c" + std::to_string(i), "crashed", "m");
+    }
+    EXPECT_EQ(store->history("shop").size(), 200u);
+    EXPECT_EQ(store->history("shop").front().number, 230);
+    EXPECT_EQ(store->quarantine("shop").size(), 200u);
+    EXPECT_FALSE(store->quarantine("shop").contains("c29"));
+    EXPECT_TRUE(store->quarantine("shop").contains("c30"));
+    add(ReleaseState::good);
+    EXPECT_EQ(store->last_good("shop")->number, 231);
+    for (int i = 0; i < 230; ++i) add(ReleaseState::superseded);
+    EXPECT_EQ(store->last_good("shop")->number, 231) << "what may be gone back to stays however old it is";
+}
+
+TEST_F(StoreTest, AReleaseThatCanNotBeReadIsSetAsideAndTheOthersStay) {
+    add(ReleaseState::good);
+    add(ReleaseState::good);
+    add(ReleaseState::good);
+    add(ReleaseState::applying);
+    database->transaction(Database::Durability::power, [](SQLite::Database& db) {
+        db.exec("UPDATE reconciler_release SET target = '{\"project\": 1}' WHERE number = 2");
+        db.exec("UPDATE reconciler_release SET state = 'of a later kedge' WHERE number = 3");
+        db.exec("UPDATE reconciler_release SET verdicts = '{\"web\": 7}' WHERE number = 4");
+    });
+    open();
+    EXPECT_EQ(store->history("shop").size(), 1u);
+    EXPECT_EQ(store->last_good("shop")->number, 1);
+    EXPECT_EQ(add(ReleaseState::pending).number, 5) << "a number is not given twice: containers carry it";
+    int aside = 0;
+    database->read([&](SQLite::Database& db) { aside = db.execAndGet("SELECT COUNT(*) FROM reconciler_unreadable").getInt(); });
+    EXPECT_EQ(aside, 3);
 }
 
 TEST_F(StoreTest, ARetiredContainerKeepsItsFirstName) {
