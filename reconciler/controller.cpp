@@ -121,12 +121,8 @@ Controller::Diff Controller::diff(const std::string& project, bool fetch) {
     target.files = state_->options.root + "/sources/" + loop.config().git.name + "/files";
     for (const auto& [name, service] : target.project.services) {
         // Which image it is that has to be pulled first, nobody knows yet: only its name is compared.
-        try {
-            target.images[name] = state_->engine.images().get(service.image).id;
-        } catch (const Error& e) {
-            if (e.code() != Code::not_found) throw;
-            diff.note = "images that are not on this device have to be fetched";
-        }
+        if (auto id = local_image(state_->engine.images(), service)) target.images[name] = *id;
+        else diff.note = "images that are not on this device have to be fetched";
     }
     History history;
     history.retired_names = snapshot.retired;

@@ -28,9 +28,12 @@ void start_job(Context& context, Work& work) {
     work.job.emplace();
     work.job->images = promise.get_future();
     auto project = std::make_shared<const sources::Project>(work.active->target.project);
-    work.job->thread = std::jthread([&images = context.engine.images(), project, promise = std::move(promise), wake = context.wake](std::stop_token stop) mutable {
+    auto pulled = [&store = context.store, name = work.record.project](const std::string& reference, const Digest& image, bool was_there) {
+        store.add_pulled(name, reference, image, was_there);
+    };
+    work.job->thread = std::jthread([&images = context.engine.images(), project, pulled, promise = std::move(promise), wake = context.wake](std::stop_token stop) mutable {
         try {
-            promise.set_value(fetch_images(images, *project, [](const std::string&) {}, stop));
+            promise.set_value(fetch_images(images, *project, pulled, stop));
         } catch (...) {
             promise.set_exception(std::current_exception());
         }
@@ -41,13 +44,7 @@ void start_job(Context& context, Work& work) {
 Turn fetched(Context& context, Work& work, std::map<std::string, Digest> images) {
     Release& release = *work.active;
     release.target.images = std::move(images);
-    // Pinned with all that is kept, before anything depends on it.
-    std::set<Digest> pins;
-    for (const Target& target : context.store.kept_targets(work.record.project)) {
-        for (const auto& [service, id] : target.images) pins.insert(id);
-    }
-    for (const auto& [service, id] : release.target.images) pins.insert(id);
-    context.engine.images().pin(work.record.project, pins);
+    pin_images(context, work, &release.target);  // before anything depends on it
     work.failures = 0;
     release.error.clear();
     fault_point("release.fetched.before_commit");

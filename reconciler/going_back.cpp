@@ -36,6 +36,7 @@ Turn finish(Context& context, Work& work) {
     context.figures.rollback(release.project);
     work.active.reset();
     work.check = true;
+    forget_old(context, work);
     return {true, kNever};
 }
 

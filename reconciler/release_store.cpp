@@ -256,6 +256,25 @@ std::vector<Target> ReleaseStore::kept_targets(const std::string& project) const
     return result;
 }
 
+void ReleaseStore::add_pulled(const std::string& project, const std::string& name, const Digest& image, bool was_there) {
+    // A name that was there is kedge's if kedge had made it.
+    const char* sql = was_there ? "UPDATE reconciler_pulled SET image = ?3 WHERE name = ?2"
+                                : "INSERT OR REPLACE INTO reconciler_pulled(project, name, image) VALUES(?1, ?2, ?3)";
+    change(database_, sql, {project, name, image.str()});
+}
+
+std::map<std::string, Digest> ReleaseStore::pulled(const std::string& project) const {
+    std::map<std::string, Digest> result;
+    for (const auto& [name, image] : pairs(database_, "SELECT name, image FROM reconciler_pulled WHERE project = ?", project)) {
+        result[name] = Digest::parse(image);
+    }
+    return result;
+}
+
+void ReleaseStore::forget_pulled(const std::string& project, const std::string& name) {
+    change(database_, "DELETE FROM reconciler_pulled WHERE project = ? AND name = ?", {project, name});
+}
+
 std::map<std::string, std::string> ReleaseStore::quarantine(const std::string& project) const {
     return pairs(database_, "SELECT commit_id, reason FROM reconciler_quarantine WHERE project = ?", project);
 }

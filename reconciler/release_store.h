@@ -46,6 +46,12 @@ public:
     /// The targets that are still kept.
     std::vector<Target> kept_targets(const std::string& project) const;
 
+    /// Image names that kedge itself pulled for the project, with what they led to. `was_there`: the name was on the machine before, so
+    /// that it is noted only if kedge had brought that as well.
+    void add_pulled(const std::string& project, const std::string& name, const Digest& image, bool was_there);
+    std::map<std::string, Digest> pulled(const std::string& project) const;
+    void forget_pulled(const std::string& project, const std::string& name);
+
     std::map<std::string, std::string> quarantine(const std::string& project) const;  ///< commit -> reason
     /// What the quarantined commits mean for the project: later commits that mean the same are no better.
     std::set<std::string> quarantined_meanings(const std::string& project) const;

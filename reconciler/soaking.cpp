@@ -1,6 +1,5 @@
 #include "base/error.h"
 #include "base/fault.h"
-#include "base/log.h"
 #include "health/health.h"
 #include "reconciler/files.h"
 #include "reconciler/slots.h"
@@ -79,23 +78,6 @@ const std::string* failing_service(const Work& work, const Verdict& verdict) {
         if (failed > config.max_failure_ratio * verdict.total.at(service)) return &service;
     }
     return nullptr;
-}
-
-/// What the kept releases don't need may go now.
-void forget_old(Context& context, Work& work) {
-    const std::string& project = work.record.project;
-    try {
-        context.store.forget_old(project, context.config.policy.kept_releases);
-        std::set<Digest> pins;
-        for (const Target& target : context.store.kept_targets(project)) {
-            for (const auto& [service, id] : target.images) pins.insert(id);
-        }
-        context.engine.images().pin(project, pins);
-        context.keep_trees();
-        context.engine.images().collect();
-    } catch (const Error& e) {  // the next good release tries again
-        log(LogLevel::warning, project + ": forgetting old releases: " + e.what());
-    }
 }
 
 Turn good(Context& context, Work& work, const Verdict& verdict) {

@@ -141,6 +141,11 @@ Turn fail(Context& context, Work& work, const std::string& error, bool quarantin
 /// The target to go back to: the last good release's, or nothing.
 const Target& good_target(const Work& work);
 
+/// Lets go of old releases, and of what only they needed. Best effort: the next release's end tries again.
+void forget_old(Context& context, Work& work);
+/// Pins the images of all kept releases of the project, and those of `more`.
+void pin_images(Context& context, const Work& work, const Target* more = nullptr);
+
 // Small things that the actions share.
 void record(Context& context, Work& work, ReleaseState state);
 void tell(Context& context, Work& work, const std::string& line);

@@ -337,6 +337,37 @@ TEST_F(ControllerTest, WhatAReleaseNeedsCanNotBeRemovedAndWhatNoneNeedsIsCollect
     EXPECT_THROW(controller->rollback("shop", 1, {}, {}), Error) << "its image is gone, and so is the release";
 }
 
+TEST_F(ControllerTest, ImagesThatOnlyForgottenReleasesPulledGoAndThoseThatPeopleBroughtStay) {
+    settings.policy.kept_releases = 1;
+    auto using_image = [&](const std::string& tag) { return "name: shop\nservices:\n  web: {image: \"" + tag + "\", command: [sleep, \"1000\"], stop_grace_period: 0s}\n"; };
+    ReleaseStore store(*database);
+    auto has = [&](const std::string& tag) {
+        auto list = engine->images().list();
+        return std::any_of(list.begin(), list.end(), [&](const auto& i) { return std::find(i.tags.begin(), i.tags.end(), tag) != i.tags.end(); });
+    };
+    for (const std::string tag : {"v:1", "v:2", "mine:1", "v:3", "v:4"}) {
+        import(tag, test::busybox_tar([&](auto& tar) { tar.file("version", tag); }));
+        // As fetching notes it of what it pulled.
+        if (tag != "mine:1") store.add_pulled("shop", "docker.io/library/" + tag, engine->images().get(tag).id, false);
+        if (tag == "v:2") containers().create([&] { auto spec = shell("true", "uses-v2"); spec.image = tag; return spec; }());
+        ASSERT_EQ(push(using_image(tag)).state, ReleaseState::good);
+    }
+    EXPECT_FALSE(has("v:1")) << "nothing ever frees the disk";
+    EXPECT_TRUE(has("v:2")) << "a container of somebody else uses it";
+    EXPECT_TRUE(has("mine:1")) << "a person brought it";
+    EXPECT_TRUE(has("v:3") && has("v:4") && has("busybox:latest"));
+    containers().remove("uses-v2", {.force = true});
+    settings.policy.prune = false;
+    controller.reset();
+    ASSERT_EQ(push(using_image("busybox")).state, ReleaseState::good);
+    EXPECT_TRUE(has("v:2") && has("v:3")) << "the policy says that nothing is removed";
+    settings.policy.prune = true;
+    controller.reset();
+    ASSERT_EQ(push(using_image("mine:1")).state, ReleaseState::good);
+    EXPECT_FALSE(has("v:2"));
+    EXPECT_FALSE(has("v:3"));
+}
+
 TEST_F(ControllerTest, AReleaseThatFailsIsPausedOrKeptIfItsServiceSaysSo) {
     ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
     auto failing = [](const std::string& action) { return compose("exit 3", "    deploy: {update_config: {failure_action: " + action + "}}\n"); };

@@ -139,6 +139,19 @@ TEST_F(StoreTest, AReleaseThatCanNotBeReadIsSetAsideAndTheOthersStay) {
     EXPECT_EQ(aside, 3);
 }
 
+TEST_F(StoreTest, ANameThatAPersonBroughtIsNotNotedAsPulled) {
+    Digest one = test::image(1), two = test::image(2);
+    store->add_pulled("shop", "app:1", one, false);
+    store->add_pulled("shop", "theirs:1", one, true);
+    open();
+    EXPECT_EQ(store->pulled("shop"), (std::map<std::string, Digest>{{"app:1", one}}));
+    store->add_pulled("other", "app:1", two, true);
+    EXPECT_EQ(store->pulled("shop").at("app:1"), two) << "kedge's own name follows what it pulls";
+    EXPECT_TRUE(store->pulled("other").empty());
+    store->forget_pulled("shop", "app:1");
+    EXPECT_TRUE(store->pulled("shop").empty());
+}
+
 TEST_F(StoreTest, ARetiredContainerKeepsItsFirstName) {
     store->add_retired("shop", "id", "shop-web-1");
     store->add_retired("shop", "id", "id_shop-web-1");
