@@ -1,6 +1,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "reconciler/fetch_images.h"
+#include "reconciler/files.h"
 #include "reconciler/load_projects.h"
 #include "reconciler/privileges.h"
 #include "reconciler/render.h"
@@ -11,16 +12,30 @@ namespace kedge::reconciler {
 
 namespace {
 
-/// All that can be found out without touching anything or the network.
+/// What this device can't run (more CPUs than it has, a folder that isn't there) must not be found out when the containers of before
+/// are gone. The rest of what the engine refuses is known when the files are read.
+void check_specs(runtime::Engine& engine, const Target& target, const std::map<std::string, std::string>& hashes) {
+    for (const auto& [name, service] : target.project.services) {
+        for (int number = 1; number <= service.replicas; ++number) {
+            runtime::ContainerSpec spec = render(target, service, number, hashes.at(name));
+            try {
+                engine.containers().check(spec);
+            } catch (const Error& e) {
+                throw e.with_context("services." + name);
+            }
+        }
+    }
+}
+
+/// All that can be found out without touching what runs, or the network.
 void check_target(Context& context, Work& work) {
     const Target& target = work.active->target;
     std::vector<std::string> own = {data_folder(context.folder, target.project.name), target.files};
     if (!target.commit.empty()) own.push_back(context.folder + "/trees/" + target.commit);
     check_privileges(target.project, own, context.config.policy);
     work.hashes = config_hashes(target);
-    for (const auto& [name, service] : target.project.services) {
-        for (int number = 1; number <= service.replicas; ++number) (void)render(target, service, number, work.hashes.at(name));
-    }
+    write_files(target);
+    check_specs(context.engine, target, work.hashes);
 }
 
 void start_job(Context& context, Work& work) {

@@ -126,6 +126,8 @@ class Containers {
 public:
     virtual ~Containers() = default;
 
+    /// What create() would refuse of the spec whatever image, networks and containers there are. Error invalid_argument.
+    virtual void check(const ContainerSpec& spec) const = 0;
     /// Checks the spec, makes its volumes, writes it down durably. Returns the id. Errors: conflict when the name is
     /// in use, not_found for the image or a network, invalid_argument for the spec.
     virtual std::string create(const ContainerSpec& spec) = 0;

@@ -34,6 +34,7 @@ public:
     /// Finishes or undoes what a crash left half-done, adopts what runs, starts what should run. Once, before anything else.
     void recover();
 
+    void check(const ContainerSpec& spec) const override;
     std::string create(const ContainerSpec& spec) override;
     void start(const std::string& id, const StartOptions& options = {}) override;
     void stop(const std::string& id, std::optional<int> timeout_seconds = {}) override;

@@ -48,6 +48,10 @@ void ContainerEngine::check_references(const ContainerSpec& spec) {
     }
 }
 
+void ContainerEngine::check(const ContainerSpec& spec) const {
+    check_spec(spec);
+}
+
 std::string ContainerEngine::create(const ContainerSpec& spec) {
     std::vector<std::string> warnings = check_spec(spec);
     ImageInfo image = images_.get(spec.image);
