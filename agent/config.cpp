@@ -87,12 +87,25 @@ bool is_source_name(const std::string& name) {
            name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == std::string::npos;
 }
 
+/// What the url says about who asks: it is shown in logs, errors and the API.
+void check_url(const YamlReader& reader, const std::string& url) {
+    size_t scheme = url.find("://");
+    if (scheme == std::string::npos) return;
+    std::string authority = url.substr(scheme + 3, url.find('/', scheme + 3) - scheme - 3);
+    size_t at = authority.rfind('@');
+    if (at == std::string::npos) return;
+    // A token may stand in the user's place, but not for ssh.
+    bool secret = authority.find(':') < at || url.starts_with("http");
+    if (secret) reader.fail("url", "must not hold a user or password: they belong into auth.username and auth.password_file");
+}
+
 reconciler::SourceConfig read_source(YamlReader reader, const reconciler::Policy& policy) {
     reconciler::SourceConfig source;
     sources::GitSettings& git = source.git;
     git.name = needed(reader, "name");
     if (!is_source_name(git.name)) reader.fail("name", "\"" + git.name + "\" must be made of letters, digits, _, . and -");
     git.url = needed(reader, "url");
+    check_url(reader, git.url);
     git.branch = reader.text("branch");
     git.tag = reader.text("tag");
     git.commit = reader.text("commit");

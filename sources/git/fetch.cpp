@@ -4,8 +4,10 @@
 #include "sources/git/repository.h"
 #include "sources/semver.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <git2.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <map>
@@ -49,11 +51,17 @@ Parts split_url(const std::string& url) {
     return parts;
 }
 
+/// `127.0.0.1.example.org` is somebody else's.
+bool is_loopback(const std::string& host) {
+    in_addr address{};
+    if (::inet_pton(AF_INET, host.c_str(), &address) == 1) return ntohl(address.s_addr) >> 24 == 127;
+    return host == "localhost" || host == "[::1]";
+}
+
 void check_url(const GitSettings& settings) {
     Parts parts = split_url(settings.url);
     if (parts.scheme == "http") {
-        bool loopback = parts.host == "localhost" || parts.host.starts_with("127.") || parts.host == "[::1]";
-        if (!loopback && !settings.allow_http) {
+        if (!is_loopback(parts.host) && !settings.allow_http) {
             throw Error(Code::invalid_argument, settings.url + ": http is not encrypted", "use https, or set allow_http");
         }
     } else if (parts.scheme != "https" && parts.scheme != "ssh" && parts.scheme != "file") {
@@ -64,7 +72,14 @@ void check_url(const GitSettings& settings) {
     }
 }
 
+void check_private(const std::string& path) {
+    struct stat info {};
+    if (::stat(path.c_str(), &info) != 0) throw_errno(path);
+    if (info.st_mode & S_IRWXO) throw Error(Code::permission_denied, path + ": others may read this secret", "chmod 600 " + path);
+}
+
 std::string read_secret(const std::string& path) {
+    check_private(path);
     std::string text = read_file_at(AT_FDCWD, path, 64 << 10);
     while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
     return text;
@@ -79,6 +94,7 @@ int give_credentials(git_credential** out, const char*, const char* user_from_ur
         if (session.asked) throw Error(Code::unauthenticated, session.url + ": the credentials were refused");
         session.asked = true;
         if ((allowed & GIT_CREDENTIAL_SSH_KEY) && !auth.ssh_key_file.empty()) {
+            check_private(auth.ssh_key_file);
             return git_credential_ssh_key_new(out, user.c_str(), nullptr, auth.ssh_key_file.c_str(), nullptr);
         }
         if ((allowed & GIT_CREDENTIAL_USERPASS_PLAINTEXT) && !auth.password_file.empty()) {

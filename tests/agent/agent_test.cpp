@@ -152,6 +152,17 @@ TEST_F(Agent, AMissingBranchAndAVanishedRepositoryAreToldAndWhatRanGoesOn) {
     EXPECT_EQ(services(), before);
 }
 
+TEST_F(Agent, AUrlWithAPasswordIsRefusedWithoutShowingIt) {
+    for (const char* url : {"https://device:hunter2@git.example.org/x.git", "https://hunter2@git.example.org/x.git", "ssh://git:hunter2@git.example.org/x.git"}) {
+        std::string config = folder + "/refused.yaml";
+        write_file_durably(AT_FDCWD, config, "root: " + folder + "/other\nrun: " + folder + "/other-run\nsources: [{name: fleet, url: \"" + url + "\"}]\n");
+        Finished refused = run({KEDGE_BUILD "/bin/kedged", "--config", config});
+        EXPECT_NE(refused.code, 0) << url;
+        EXPECT_NE(refused.out.find("url"), std::string::npos) << refused.out;
+        EXPECT_EQ(refused.out.find("hunter2"), std::string::npos) << refused.out;
+    }
+}
+
 TEST_F(Agent, ASecondAgentOnTheSameRootIsRefused) {
     Finished second = run({KEDGE_BUILD "/bin/kedged", "--config", folder + "/agent.yaml"});
     EXPECT_NE(second.code, 0);

@@ -175,7 +175,7 @@ TEST_F(Git, WhatIsNotThereIsNamed) {
 }
 
 TEST_F(Git, UrlsThatMayNotBeUsedAreRefused) {
-    for (const char* url : {"http://example.org/x.git", "ftp://example.org/x", "ext::sh -c id"}) {
+    for (const char* url : {"http://example.org/x.git", "http://127.0.0.1.example.org/x.git", "http://127.evil.example/x.git", "ftp://example.org/x", "ext::sh -c id"}) {
         GitSettings made = settings();
         made.url = url;
         std::string message = error_of([&] { GitSource(made, clone()).fetch(); }, Code::invalid_argument);
