@@ -8,6 +8,8 @@
 #include <git2.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <vector>
 
 namespace kedge::sources {
 
@@ -32,6 +34,7 @@ Code code_of(int result, const git_error* error) {
         case GIT_ERROR_HTTP:
         case GIT_ERROR_SSH:
         case GIT_ERROR_OS: return Code::unavailable;
+        case GIT_ERROR_NOMEMORY: return Code::resource_exhausted;
         default: return Code::internal;
     }
 }
@@ -45,21 +48,43 @@ void check_git(int result, const std::string& what) {
     throw Error(code_of(result, error), what + ": " + reason);
 }
 
+void check_object(int result, const std::string& what) {
+    try {
+        check_git(result, what);
+    } catch (const Error& e) {
+        if (e.code() != Code::not_found) throw;
+        throw Error(Code::internal, e.what());
+    }
+}
+
 void RepositoryCloser::operator()(git_repository* repository) const {
     git_repository_free(repository);
 }
 
-Repository open_repository(const std::string& folder) {
-    std::string path = folder + "/repository.git";
+Repository open_repository(const std::string& folder, const std::string& name) {
+    std::string path = folder + "/" + name;
     git_repository* repository = nullptr;
     int result = git_repository_open_bare(&repository, path.c_str());
     if (result == GIT_ENOTFOUND) {
         check_git(git_repository_init(&repository, path.c_str(), 1), path);
     } else if (result < 0) {
+        if (code_of(result, git_error_last()) != Code::internal) check_git(result, path);  // no memory, no descriptors: it may be good
         set_repository_aside(folder);
         check_git(git_repository_init(&repository, path.c_str(), 1), path);
     }
     return Repository(repository);
+}
+
+void remove_leftovers(const std::string& folder) {
+    std::string path = folder + "/repository.git";
+    std::error_code error;
+    std::vector<std::filesystem::path> leftovers;
+    for (std::filesystem::recursive_directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+        bool is_pack_folder = entry->path().parent_path() == path + "/objects/pack";
+        bool left = entry->path().extension() == ".lock" || (is_pack_folder && !entry->path().filename().string().starts_with("pack-"));
+        if (left) leftovers.push_back(entry->path());
+    }
+    for (const auto& leftover : leftovers) std::filesystem::remove(leftover, error);
 }
 
 void set_repository_aside(const std::string& folder) {

@@ -14,13 +14,20 @@ namespace kedge::sources {
 /// Throws the Error that fits libgit2's last error, with `what` in front, if `result` is negative.
 void check_git(int result, const std::string& what);
 
+/// The same for an object that the clone must have: that it isn't there is damage (internal).
+void check_object(int result, const std::string& what);
+
 struct RepositoryCloser {
     void operator()(git_repository* repository) const;
 };
 using Repository = std::unique_ptr<git_repository, RepositoryCloser>;
 
-/// Opens <folder>/repository.git, or makes it. One that can't be opened is set aside, and a new one begun.
-Repository open_repository(const std::string& folder);
+/// Opens <folder>/<name>, or makes it. One that is damaged is set aside, and a new one begun.
+Repository open_repository(const std::string& folder, const std::string& name = "repository.git");
+
+/// Removes what a run that was killed has left in <folder>/repository.git: locks, on which libgit2 would wait in vain, and
+/// unfinished packs. No other may be at work there.
+void remove_leftovers(const std::string& folder);
 
 /// Renames <folder>/repository.git to repository.git.damaged, in the place of an earlier one.
 void set_repository_aside(const std::string& folder);

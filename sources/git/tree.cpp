@@ -75,7 +75,7 @@ struct TreeWriter {
 
     void write_blob(int dirfd, const std::string& name, const std::string& path, const git_oid& id, int mode) {
         git_blob* found = nullptr;
-        check_git(git_blob_lookup(&found, repository, &id), path);
+        check_object(git_blob_lookup(&found, repository, &id), path);
         std::unique_ptr<git_blob, void (*)(git_blob*)> blob(found, git_blob_free);
         std::string_view data(static_cast<const char*>(git_blob_rawcontent(found)),
                               static_cast<size_t>(git_blob_rawsize(found)));
@@ -123,7 +123,7 @@ struct TreeWriter {
     void write(int dirfd, const git_oid& id, const std::string& prefix, int depth) {
         if (depth > kDepthLimit) refuse(prefix, "folders are nested too deeply");
         git_tree* found = nullptr;
-        check_git(git_tree_lookup(&found, repository, &id), prefix);
+        check_object(git_tree_lookup(&found, repository, &id), prefix);
         std::unique_ptr<git_tree, void (*)(git_tree*)> tree(found, git_tree_free);
         for (const std::string& name : names_in(dirfd)) {
             if (!git_tree_entry_byname(found, name.c_str())) make_room(dirfd, name);
@@ -157,7 +157,7 @@ git_oid tree_of(git_repository* repository, const std::string& commit_id) {
     git_oid id{};
     check_git(git_oid_fromstr(&id, commit_id.c_str()), commit_id);
     git_commit* commit = nullptr;
-    check_git(git_commit_lookup(&commit, repository, &id), commit_id);
+    check_object(git_commit_lookup(&commit, repository, &id), commit_id);
     git_oid tree = *git_commit_tree_id(commit);
     git_commit_free(commit);
     return tree;
