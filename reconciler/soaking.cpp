@@ -20,16 +20,15 @@ bool was_unwell(const runtime::ContainerInfo& info) {
     return info.status == runtime::Status::restarting || info.health.status == runtime::Health::Status::unhealthy;
 }
 
-void begin_soak(Work& work, const Observed& observed) {
+void begin_soak(Work& work, const Observed& observed, SteadyTime now) {
     work.soak.emplace();
-    work.soak->since = wall_now();
     for (const ObservedContainer& container : observed.containers) {
         // A container of before that is unwell already says nothing about this release.
         bool made_now = release_of(container) == work.active->number;
         if (container.retired || (!made_now && was_unwell(container.info))) continue;
         // What a new container did since it was started counts, unless the agent was away: then it may have ended with the machine.
         bool counts = made_now && work.resumed != work.active->number;
-        work.soak->baseline[container.info.id] = counts ? 0 : container.info.restart_count;
+        work.soak->watch(container.info, counts ? 0 : container.info.restart_count, now);
     }
 }
 
@@ -38,7 +37,7 @@ struct Verdict {
     std::map<std::string, int> failed, total;
     std::map<std::string, std::string> reasons;
     bool decided = true;
-    WallTime next = WallTime::max();  ///< the earliest end of a container's monitor time that is still to come
+    SteadyTime due = kNever;  ///< the next end of a monitor time
 };
 
 bool is_worse(const std::string& a, const std::string& b) {
@@ -46,23 +45,18 @@ bool is_worse(const std::string& a, const std::string& b) {
     return std::find(order.begin(), order.end(), a) > std::find(order.begin(), order.end(), b);
 }
 
-Verdict judge_all(const Context& context, const Work& work, const Observed& observed, WallTime now) {
+Verdict judge_all(const Context& context, Work& work, const Observed& observed, SteadyTime now) {
     Verdict verdict;
     for (const ObservedContainer& container : observed.containers) {
-        auto baseline = work.soak->baseline.find(container.info.id);
         auto service = work.active->target.project.services.find(container.service);
-        if (container.retired || baseline == work.soak->baseline.end() || service == work.active->target.project.services.end()) continue;
-        Nanoseconds monitor = monitor_of(service->second, context.config.policy);
-        health::ContainerVerdict one = health::judge(container.info, baseline->second, work.soak->since, monitor, now);
+        if (container.retired || !work.soak->watches(container.info.id) || service == work.active->target.project.services.end()) continue;
+        auto [one, due] = work.soak->judge(container.info, monitor_of(service->second, context.config.policy), now);
         std::string state(health::to_string(one.state));
         std::string& worst = verdict.by_service[container.service];
         if (worst.empty() || is_worse(state, worst)) worst = state;
         ++verdict.total[container.service];
-        if (one.state == health::State::waiting) {
-            verdict.decided = false;
-            WallTime end = std::max(work.soak->since, container.info.started) + monitor;
-            if (end > now) verdict.next = std::min(verdict.next, end);
-        }
+        if (one.state == health::State::waiting) verdict.decided = false;
+        if (one.state == health::State::waiting && due > now) verdict.due = std::min(verdict.due, due);
         if (one.state != health::State::unhealthy && one.state != health::State::crashed) continue;
         ++verdict.failed[container.service];
         verdict.reasons.emplace(container.service, container.info.name + " " + one.reason);
@@ -115,15 +109,15 @@ Turn pause(Context& context, Work& work, const std::string& error) {
 Turn soak(Context& context, Work& work) {
     const Target& target = work.active->target;
     Observed observed = observe(context.look(), target, history_of(work, false));
-    if (!work.soak) begin_soak(work, observed);
-    for (const auto& [id, restarts] : work.soak->baseline) {
+    SteadyTime now = std::chrono::steady_clock::now();
+    if (!work.soak) begin_soak(work, observed, now);
+    for (const auto& [id, watched] : work.soak->watched()) {
         bool there = std::any_of(observed.containers.begin(), observed.containers.end(), [&](const auto& c) { return c.info.id == id; });
         if (there) continue;
         work.soak.reset();  // removed by hand meanwhile: it is made again, and judged again
         record(context, work, ReleaseState::applying);
         return {true, kNever};
     }
-    WallTime now = wall_now();
     Verdict verdict = judge_all(context, work, observed, now);
     if (const std::string* service = failing_service(work, verdict)) {
         work.active->verdicts = verdict.by_service;
@@ -133,8 +127,7 @@ Turn soak(Context& context, Work& work) {
     }
     if (verdict.decided) return good(context, work, verdict);
     // Health and exits wake the loop by their events; the end of the monitor time has none.
-    if (verdict.next == WallTime::max()) return {};
-    return {false, std::chrono::steady_clock::now() + (verdict.next - now) + std::chrono::milliseconds(1)};
+    return {false, verdict.due};
 }
 
 }  // namespace kedge::reconciler

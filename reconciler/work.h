@@ -4,6 +4,7 @@
 #include "reconciler/figure_book.h"
 #include "reconciler/observe.h"
 #include "reconciler/release_store.h"
+#include "reconciler/soak.h"
 
 #include <chrono>
 #include <functional>
@@ -41,12 +42,6 @@ struct FetchJob {
     std::jthread thread;
 };
 
-/// What the containers were when the monitor time began: id -> restart count; those that were unwell already are not in it.
-struct Soak {
-    WallTime since;
-    std::map<std::string, int> baseline;
-};
-
 /// One project of a source, as its loop's thread sees it. The release in progress is in the store as well; the rest of what is
 /// in progress can be found again from the machine.
 struct Work {
@@ -70,7 +65,7 @@ struct Work {
     std::map<std::string, std::string> hashes;  ///< of the active release's target
     std::optional<Cursor> cursor;
     std::optional<FetchJob> job;
-    std::optional<Soak> soak;
+    std::optional<Soak> soak;  ///< of all containers but those that were unwell before the release
     int failures = 0;  ///< of the same thing in a row
     SteadyTime not_before{};  ///< the earliest time for another try
     SteadyTime clean_up_at{};
