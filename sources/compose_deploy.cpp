@@ -10,12 +10,13 @@ using yaml::Node;
 
 namespace {
 
-UpdateConfig read_update(const Node& node, UpdateConfig config, std::initializer_list<std::string_view> actions) {
-    check_keys(node, keys::deploy_update);
+UpdateConfig read_update(const Node& node, UpdateConfig config, const KeyTable& known) {
+    check_keys(node, known);
     with(node, "parallelism",
          [&](const Node& value) { config.parallelism = static_cast<int>(read_integer(value, 0, 1000)); });
     with(node, "delay", [&](const Node& value) { config.delay = read_duration(value); });
-    with(node, "failure_action", [&](const Node& value) { config.failure_action = read_one_of(value, actions); });
+    with(node, "failure_action",
+         [&](const Node& value) { config.failure_action = read_one_of(value, {"rollback", "pause", "continue"}); });
     with(node, "monitor", [&](const Node& value) { config.monitor = read_duration(value); });
     with(node, "max_failure_ratio", [&](const Node& value) { config.max_failure_ratio = read_number(value, 0, 1); });
     with(node, "order", [&](const Node& value) { config.order = read_one_of(value, {"stop-first", "start-first"}); });
@@ -88,10 +89,10 @@ void read_deploy(Loading& loading, const Node& node, Service& service, bool scal
                                 ": labels of a service that no container gets; use labels beside image for those");
     });
     with(node, "update_config", [&](const Node& value) {
-        service.update_config = read_update(value, service.update_config, {"rollback", "pause", "continue"});
+        service.update_config = read_update(value, service.update_config, keys::deploy_update);
     });
     with(node, "rollback_config", [&](const Node& value) {
-        service.rollback_config = read_update(value, service.rollback_config, {"pause", "continue"});
+        service.rollback_config = read_update(value, service.rollback_config, keys::deploy_rollback);
     });
     with(node, "resources", [&](const Node& value) { read_resources(value, service); });
     with(node, "restart_policy", [&](const Node& value) { service.restart = read_restart_policy(value); });

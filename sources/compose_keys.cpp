@@ -58,6 +58,8 @@ const KeyTable deploy_limits{{"cpus", "memory", "pids"}, {"devices", "generic_re
 const KeyTable deploy_reservations{{"memory"}, {"cpus", "pids", "devices", "generic_resources"}};
 const KeyTable deploy_restart{{"condition", "max_attempts"}, {"delay", "window"}};
 const KeyTable deploy_update{{"parallelism", "delay", "failure_action", "monitor", "max_failure_ratio", "order"}, {}};
+// Going back is neither judged nor given up.
+const KeyTable deploy_rollback{{"parallelism", "delay", "order"}, {"failure_action", "monitor", "max_failure_ratio"}};
 
 const KeyTable kedge{{"probe"}, {}};
 const KeyTable kedge_probe{{"http", "tcp"}, {}};
