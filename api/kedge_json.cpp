@@ -56,6 +56,7 @@ json project_json(const reconciler::ProjectStatus& status) {
     }
     json value = {{"project", status.project}, {"source", status.source}, {"held", status.held},
                   {"drift", status.drift},     {"quarantined", status.quarantined}, {"services", services}};
+    if (!status.warnings.empty()) value["warnings"] = status.warnings;
     put(value, "commit", status.commit);
     put(value, "hold_reason", status.hold_reason);
     put(value, "error", status.error);
@@ -85,6 +86,7 @@ json diff_json(const reconciler::Controller::Diff& diff) {
     json value = {{"changes", !diff.plan.empty()}, {"steps", steps}};
     put(value, "commit", diff.commit);
     put(value, "subject", diff.subject);
+    if (!diff.warnings.empty()) value["warnings"] = diff.warnings;
     put(value, "note", diff.note);
     return value;
 }

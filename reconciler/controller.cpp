@@ -115,6 +115,7 @@ Controller::Diff Controller::diff(const std::string& project, bool fetch) {
     Diff diff;
     diff.commit = desired.commit;
     diff.subject = desired.subject;
+    diff.warnings = desired.project->warnings;
     Target target;
     target.project = *desired.project;
     target.commit = desired.commit;

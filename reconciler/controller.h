@@ -56,6 +56,7 @@ struct ProjectStatus {
     std::vector<std::string> drift;  ///< one line for each difference found; empty: none
     std::vector<std::string> quarantined;  ///< commits
     std::vector<ServiceStatus> services;
+    std::vector<std::string> warnings;  ///< what is worth saying of the newest commit's files: `the "TAG" variable is not set`
     std::string error;
 };
 
@@ -110,6 +111,7 @@ public:
     struct Diff {
         std::string commit, subject;
         Plan plan;
+        std::vector<std::string> warnings;  ///< of the commit's files
         std::string note;  ///< `held`, `commit is quarantined: ...`
     };
     Diff diff(const std::string& project, bool fetch);

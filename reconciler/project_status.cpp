@@ -63,6 +63,7 @@ ProjectStatus project_status(const SourceLoop::Snapshot& snapshot, const Release
     status.hold_reason = snapshot.record.hold_reason;
     status.drift = snapshot.drift;
     for (const auto& [commit, reason] : snapshot.quarantine) status.quarantined.push_back(commit);
+    if (snapshot.desired && snapshot.desired->project) status.warnings = snapshot.desired->project->warnings;
     status.error = snapshot.error;
 
     Machine machine;

@@ -15,6 +15,16 @@ Nanoseconds with_jitter(Nanoseconds interval, double jitter) {
     return Nanoseconds(static_cast<int64_t>(static_cast<double>(interval.count()) * factor(random)));
 }
 
+/// Those of the commit before were said when it came.
+void log_warnings(const Work& work, const LoadedProject& loaded) {
+    if (!loaded.project) return;
+    static const std::vector<std::string> none;
+    const auto& said = work.desired && work.desired->project ? work.desired->project->warnings : none;
+    for (const std::string& warning : loaded.project->warnings) {
+        if (std::find(said.begin(), said.end(), warning) == said.end()) log(LogLevel::warning, loaded.name + ": " + warning);
+    }
+}
+
 /// Runs on a thread of its own: what a repository does to its answers must not hold up the loop.
 Polled look(sources::GitSource& git, const std::string& loaded, const std::stop_token& stop) {
     Polled polled;
@@ -142,6 +152,7 @@ void SourceLoop::take(const sources::Commit& commit, const std::vector<LoadedPro
         }
         there.insert(project.name);
         Work& work = work_of(project.name);
+        log_warnings(work, project);
         work.gone = false;
         work.desired = common;
         work.desired->project = project.project;
