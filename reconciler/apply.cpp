@@ -27,6 +27,13 @@ void unless(std::initializer_list<Code> fine, Work&& work) {
     }
 }
 
+bool is_anonymous(runtime::Engine& engine, const runtime::Mount& mount) {
+    bool anonymous = false;
+    if (mount.type != runtime::Mount::Type::volume || mount.source.empty()) return false;
+    unless({Code::not_found}, [&] { anonymous = engine.volumes().inspect(mount.source).anonymous; });
+    return anonymous;
+}
+
 /// Anonymous volumes of the container that had this place before, by where they are mounted: data that a new container goes on with.
 void take_over_anonymous_volumes(runtime::Engine& engine, runtime::ContainerSpec& spec) {
     std::string project = label(spec.labels, kProjectLabel), service = label(spec.labels, kServiceLabel);
@@ -35,13 +42,10 @@ void take_over_anonymous_volumes(runtime::Engine& engine, runtime::ContainerSpec
         if (label(labels, kProjectLabel) != project || label(labels, kServiceLabel) != service) continue;
         if (label(labels, kNumberLabel) != label(spec.labels, kNumberLabel)) continue;
         for (const runtime::Mount& mount : old.mounts) {
-            if (mount.type != runtime::Mount::Type::volume || mount.source.empty()) continue;
+            if (!is_anonymous(engine, mount)) continue;
             auto same = std::find_if(spec.mounts.begin(), spec.mounts.end(), [&](const auto& m) { return m.target == mount.target; });
             bool taken = same != spec.mounts.end() && !(same->type == runtime::Mount::Type::volume && same->source.empty());
             if (taken) continue;
-            bool anonymous = false;
-            unless({Code::not_found}, [&] { anonymous = engine.volumes().inspect(mount.source).anonymous; });
-            if (!anonymous) continue;
             if (same != spec.mounts.end()) spec.mounts.erase(same);
             spec.mounts.push_back(mount);
         }
@@ -116,7 +120,15 @@ struct CarryOut {
         unless({Code::not_modified, Code::not_found}, [&] { containers().stop(a.id); });
     }
     void operator()(const RemoveContainer& a) const {
+        std::vector<std::string> volumes;
+        unless({Code::not_found}, [&] {
+            for (const runtime::Mount& mount : containers().inspect(a.id).mounts) {
+                if (is_anonymous(engine, mount)) volumes.push_back(mount.source);
+            }
+        });
         unless({Code::not_found}, [&] { containers().remove(a.id, {.force = true, .volumes = false}); });
+        // Nobody could ever find them again. What another container took over is in use, and stays.
+        for (const std::string& volume : volumes) unless({Code::not_found, Code::conflict}, [&] { engine.volumes().remove(volume); });
     }
     void operator()(const WaitFor&) const { throw Error(Code::internal, "waiting is no step to carry out"); }
 };

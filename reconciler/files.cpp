@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <charconv>
+#include <cstdint>
 #include <memory>
 
 namespace kedge::reconciler {
@@ -39,7 +41,18 @@ std::vector<Use> uses_of(const sources::Project& project) {
     return result;
 }
 
+/// Of a user or group; none is root's. The highest means `as it is` to chown(2).
+uint32_t number_of(const std::string& text) {
+    uint32_t number = 0;
+    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    bool good = text.empty() || (error == std::errc() && end == text.data() + text.size() && number != UINT32_MAX);
+    if (!good) throw Error(Code::invalid_argument, "\"" + text.substr(0, 40) + "\" is not a number of a user or group");
+    return number;
+}
+
 void write_one(int folder, const Use& use) {
+    uid_t uid = number_of(use.use->uid);
+    gid_t gid = number_of(use.use->gid);
     std::string name = file_name(*use.source, *use.use);
     if (::faccessat(folder, name.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return;
     const sources::FileSource& source = *use.source;
@@ -51,8 +64,6 @@ void write_one(int folder, const Use& use) {
     // Under another name first, so that a file that is there has its owner and mode.
     std::string unfinished = name + ".unfinished";
     write_file_durably(folder, unfinished, bytes, 0600);
-    uid_t uid = use.use->uid.empty() ? 0 : static_cast<uid_t>(std::stoul(use.use->uid));
-    gid_t gid = use.use->gid.empty() ? 0 : static_cast<gid_t>(std::stoul(use.use->gid));
     Fd file = open_at(folder, unfinished, O_RDONLY | O_NOFOLLOW);
     if (::fchown(file.get(), uid, gid) != 0) throw_errno("chown");
     if (::fchmod(file.get(), use.use->mode.value_or(0444) & 07777u) != 0) throw_errno("chmod");
@@ -72,8 +83,6 @@ void write_files(const Target& target) {
             write_one(folder.get(), use);
         } catch (const Error& e) {
             throw e.with_context(std::string(use.kind) + "." + use.use->source);
-        } catch (const std::exception&) {  // stoul: out of range
-            throw Error(Code::invalid_argument, std::string(use.kind) + "." + use.use->source + ": uid or gid is out of range");
         }
     }
 }

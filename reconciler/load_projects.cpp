@@ -75,6 +75,9 @@ std::vector<LoadedProject> load_projects(const LoadInput& input) {
         throw Error(Code::invalid_argument, "kedge.yaml: not supported yet", "remove it: every project of the repository goes to every device");
     }
     if (has_compose_file(tree)) return {load_one(input, tree, name_of_root(input))};
+    if (fs::is_symlink(fs::symlink_status(tree / "apps", error))) {
+        throw Error(Code::invalid_argument, "apps: is a symbolic link", "make it a folder: each project's files lie in it");
+    }
     std::vector<LoadedProject> result;
     for (fs::directory_iterator entry(tree / "apps", error), end; !error && entry != end; entry.increment(error)) {
         std::error_code unreadable;

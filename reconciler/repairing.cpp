@@ -6,6 +6,31 @@
 
 namespace kedge::reconciler {
 
+namespace {
+
+constexpr int kQuickRepairs = 10;
+constexpr auto kCalm = std::chrono::minutes(10);
+
+/// Somebody who undoes every repair at once would keep both of them busy for ever: after some, they come at ever longer intervals.
+void note_repair(Work& work) {
+    auto now = std::chrono::steady_clock::now();
+    if (now - work.last_repair > kCalm) work.repairs = 0;
+    work.last_repair = now;
+    work.repair_again_at = now + std::chrono::minutes(1);
+    if (++work.repairs < kQuickRepairs) return;
+    work.repair_again_at = now + backoff(7 + work.repairs - kQuickRepairs);
+    log(LogLevel::warning, work.record.project + ": drift was reverted " + std::to_string(work.repairs) +
+                               " times in a row; somebody else seems to change the same things, so it is done less often from now on");
+}
+
+bool may_repair(const Work& work, bool is_new) {
+    auto now = std::chrono::steady_clock::now();
+    bool quick = is_new && (work.repairs < kQuickRepairs || now - work.last_repair > kCalm);
+    return quick || now >= work.repair_again_at;
+}
+
+}  // namespace
+
 Turn clean_up(Context& context, Work& work) {
     if (std::chrono::steady_clock::now() < work.clean_up_at) return {false, work.clean_up_at};
     const Target& target = good_target(work);
@@ -59,11 +84,11 @@ Turn compare(Context& context, Work& work) {
         publish(context, work, "project", "drift", lines.front());
     }
     if (context.config.policy.drift == Policy::Drift::report || work.record.held) return {};
-    if (!is_new && std::chrono::steady_clock::now() < work.repair_again_at) {
+    if (!may_repair(work, is_new)) {
         work.check = true;
         return {false, work.repair_again_at};
     }
-    work.repair_again_at = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    note_repair(work);
     work.repair.emplace();
     work.repair->plan = std::move(found);
     return {true, kNever};

@@ -62,7 +62,8 @@ void SourceLoop::begin_request(const std::shared_ptr<Request>& request) {
         case Request::Kind::sync:
             next_poll_ = {};
             work.not_before = work.repair_again_at = {};
-            if (!work.active) work.cause = "sync";
+            work.repairs = 0;
+            if (!work.active) work.cause = kSyncCause;
             break;
         case Request::Kind::rollback:
             begin_rollback(*request, work);
@@ -160,6 +161,7 @@ void SourceLoop::finish_requests() {
             continue;
         }
         finished.insert(request->project);
+        if (works_.at(request->project).cause == kSyncCause) works_.at(request->project).cause = "commit";  // it made no release
         bool fetched = request->kind != Request::Kind::rollback;
         if (fetched && poll_error_) finish(request, {}, poll_error_);
         else if (request->kind == Request::Kind::sync && work.desired && !work.desired->project) finish(request, {}, Error(Code::invalid_argument, work.desired->error));

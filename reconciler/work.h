@@ -73,7 +73,9 @@ struct Work {
     bool check = false;  ///< compare with the machine
     bool first_look = true;  ///< not compared since the agent's start: what a reboot ended is started again
     std::optional<Cursor> repair;
-    SteadyTime repair_again_at{};  ///< the same drift is not reverted before: somebody else puts it back
+    int repairs = 0;  ///< that followed closely on each other
+    SteadyTime last_repair{};
+    SteadyTime repair_again_at{};  ///< the same drift, or any once there were many, is not reverted before: somebody else puts it back
     std::vector<std::string> drift;
     std::string error;
     SteadyTime due = kNever;  ///< when to look again though nothing happened

@@ -1,13 +1,18 @@
+#include "base/durable.h"
 #include "base/error.h"
 #include "machine.h"
 #include "reconciler/apply.h"
+#include "reconciler/files.h"
 #include "reconciler/labels.h"
 #include "reconciler/load_projects.h"
 #include "reconciler/privileges.h"
 #include "reconciler/render.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <functional>
 
 using namespace kedge;
@@ -211,6 +216,41 @@ TEST(Render, TheHashOfAServiceIsTheSameInEveryVersionOfKedge) {
     t.project.volumes["data"] = {"data", "shop_data", false, "", {}, {}};
     // If this fails, an update of kedge replaces the containers of every device: another way of hashing needs another version.
     EXPECT_EQ(config_hashes(t).at("web"), "1-4cf438820cf58aecfed0d935ba076cea3f1a67159dbcf5975fbe23200e08c0a5");
+}
+
+TEST(Repository, AFolderOfProjectsThatIsALinkIsNotFollowed) {
+    std::string folder = "/tmp/kedge-test-XXXXXX";
+    ASSERT_NE(::mkdtemp(folder.data()), nullptr);
+    make_folders(AT_FDCWD, folder + "/tree");
+    make_folders(AT_FDCWD, folder + "/elsewhere/shop");
+    write_file_durably(AT_FDCWD, folder + "/elsewhere/shop/compose.yaml", "services: {web: {image: app}}");
+    ASSERT_EQ(::symlink("../elsewhere", (folder + "/tree/apps").c_str()), 0);
+    LoadInput input;
+    input.tree = folder + "/tree";
+    try {
+        load_projects(input);
+        ADD_FAILURE() << "what lies outside the tree was loaded";
+    } catch (const Error& e) {
+        EXPECT_STREQ(e.what(), "apps: is a symbolic link");
+    }
+    remove_tree(AT_FDCWD, folder);
+}
+
+TEST(Files, AnOwnerThatIsNoNumberOfAUserIsRefusedByName) {
+    for (const char* bad : {"4294967296", "4294967295", "18446744073709551616"}) {
+        sources::Service web = service("web");
+        web.configs = {{"conf", "/conf", bad, "", {}}};
+        Target t = target({web});
+        t.files = "/tmp/kedge-test-files";
+        t.project.configs["conf"] = {"conf", "", "text", ""};
+        try {
+            write_files(t);
+            ADD_FAILURE() << bad;
+        } catch (const Error& e) {
+            EXPECT_EQ(e.what(), "configs.conf: \"" + std::string(bad) + "\" is not a number of a user or group");
+        }
+        remove_tree(AT_FDCWD, t.files);
+    }
 }
 
 TEST(Repository, ItsNameIsTheLastPartOfItsUrl) {
