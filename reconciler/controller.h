@@ -32,7 +32,7 @@ struct Release {
     ReleaseState state = ReleaseState::pending;
     std::string commit, ref, subject;
     Target target;
-    std::string cause;  ///< `commit`, `drift`, `rollback to 4`, `retry`, `sync`
+    std::string cause;  ///< `commit`, `rollback to 4`, `retry`, `sync`
     std::string error;  ///< why it is blocked or was rolled back, with the probe's last output
     bool quarantined = false;
     std::map<std::string, std::string> verdicts;  ///< by service: healthy, observed, ...

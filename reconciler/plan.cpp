@@ -8,7 +8,7 @@ namespace kedge::reconciler {
 Plan plan(const Target& target, const std::map<std::string, std::string>& hashes, const Observed& observed,
           const History& history, const Policy& policy) {
     Draft draft{target, hashes, observed, history, policy, dependency_order(target.project), {}, {}, {}, {}, {}, {}, {}};
-    draft.slots = match_slots(target, draft.order, hashes, observed, history);
+    draft.slots = match_slots(target, draft.order, hashes, observed);
     find_new_networks(draft);
     add_room(draft);
     add_networks(draft);
@@ -26,7 +26,7 @@ Plan cleanup(const Target& target, const Observed& observed, const History& hist
     const std::map<std::string, std::string> none;
     Draft draft{target, none, observed, history, policy, {}, {}, {}, {}, {}, {}, {}, {}};
     for (const ObservedContainer& container : observed.containers) {
-        if (!container.retired || !belongs(container, target, history)) continue;
+        if (!container.retired || !belongs(container, target)) continue;
         draft.add(RemoveContainer{container.service, container.info.id}, "its successor proved good");
         draft.gone.insert(container.info.id);
     }

@@ -43,10 +43,8 @@ struct Observed {
 
 /// What earlier releases say about this one.
 struct History {
-    std::set<std::string> owned;  ///< ids of containers that kedge made for this project or adopted
     bool going_back = false;  ///< the target is an earlier good release: retired containers are restored, rollback_config holds
     std::map<std::string, std::string> retired_names;  ///< retired container id -> the name it had
-    std::set<std::string> completed;  ///< services that ran to completion in this release and need not run again
     std::set<std::string> stopped;  ///< ids that kedge itself stopped for the release in progress; they are started again
     bool repairing = false;  ///< no new release: what ended by itself and isn't meant to be started again stays as it is
 };

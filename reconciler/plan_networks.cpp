@@ -45,7 +45,7 @@ void check_connected(const Draft& draft, const runtime::NetworkInfo& network) {
     for (const std::string& id : network.containers) {
         auto found = std::find_if(draft.observed.containers.begin(), draft.observed.containers.end(),
                                   [&](const ObservedContainer& c) { return c.info.id == id; });
-        if (found != draft.observed.containers.end() && belongs(*found, draft.target, draft.history)) continue;
+        if (found != draft.observed.containers.end() && belongs(*found, draft.target)) continue;
         throw Error(Code::conflict,
                     "network " + network.spec.name + " has to be made anew, but container " + id.substr(0, 12) +
                         ", which is not part of project " + draft.target.project.name + ", is connected to it",

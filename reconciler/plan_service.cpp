@@ -28,7 +28,7 @@ std::string why_start(const Draft& draft, const ObservedContainer& c) {
     bool stopped_by_kedge = c.retired || draft.history.stopped.contains(c.info.id) || draft.history.retired_names.contains(c.info.id);
     if (stopped_by_kedge) return "was stopped for the release";
     if (c.info.status == Status::created) return "was not started yet";
-    if (draft.history.completed.contains(c.service) || is_completed(c)) return {};
+    if (is_completed(c)) return {};
     if (c.info.stopped_by_hand) {
         bool leave = draft.policy.drift == Policy::Drift::report && !draft.history.going_back;
         return leave ? "" : "was stopped by hand";
@@ -147,7 +147,6 @@ bool add_slot(Draft& draft, const Slot& slot) {
 bool is_satisfied(const Draft& draft, const sources::Dependency& dependency) {
     if (draft.touched.contains(dependency.service)) return false;
     bool completed = dependency.condition == "service_completed_successfully";
-    if (completed && draft.history.completed.contains(dependency.service)) return true;
     return std::all_of(draft.slots.begin(), draft.slots.end(), [&](const Slot& slot) {
         if (slot.service != dependency.service || !slot.wanted) return true;
         if (!slot.keep) return false;

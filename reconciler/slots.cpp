@@ -87,10 +87,10 @@ void fill(Matching& m, Slot& slot) {
     m.candidates.erase(found);
 }
 
-void check_names(const std::vector<Slot>& slots, const Target& target, const Observed& observed, const History& history) {
+void check_names(const std::vector<Slot>& slots, const Target& target, const Observed& observed) {
     std::map<std::string, const ObservedContainer*> foreign;
     for (const ObservedContainer& c : observed.containers) {
-        if (!belongs(c, target, history)) foreign[c.info.name] = &c;
+        if (!belongs(c, target)) foreign[c.info.name] = &c;
     }
     for (const Slot& slot : slots) {
         auto found = foreign.find(slot.name);
@@ -115,9 +115,9 @@ bool made_by_kedge(const ObservedContainer& container) {
     return container.info.spec.labels.contains(kReleaseLabel);
 }
 
-bool belongs(const ObservedContainer& container, const Target& target, const History& history) {
+bool belongs(const ObservedContainer& container, const Target& target) {
     if (label(container, kOneoffLabel) == "True") return false;
-    return label(container, kProjectLabel) == target.project.name || history.owned.contains(container.info.id);
+    return label(container, kProjectLabel) == target.project.name;
 }
 
 bool is_up(const ObservedContainer& container) {
@@ -133,11 +133,10 @@ bool is_completed(const ObservedContainer& container) {
 }
 
 std::vector<Slot> match_slots(const Target& target, const std::vector<std::string>& order,
-                              const std::map<std::string, std::string>& hashes, const Observed& observed,
-                              const History& history) {
+                              const std::map<std::string, std::string>& hashes, const Observed& observed) {
     Matching m{target, hashes, {}, {}};
     for (const ObservedContainer& c : observed.containers) {
-        if (belongs(c, target, history)) m.candidates[{c.service, c.number}].push_back(&c);
+        if (belongs(c, target)) m.candidates[{c.service, c.number}].push_back(&c);
     }
     std::vector<Slot> slots;
     for (const std::string& name : order) {
@@ -162,7 +161,7 @@ std::vector<Slot> match_slots(const Target& target, const std::vector<std::strin
                                                                : "scaled down to " + std::to_string(service->second.replicas);
         slots.push_back(std::move(slot));
     }
-    check_names(slots, target, observed, history);
+    check_names(slots, target, observed);
     return slots;
 }
 

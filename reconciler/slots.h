@@ -22,8 +22,8 @@ struct Slot {
 /// The release that a container was made for; 0 if kedge did not make it.
 int64_t release_of(const ObservedContainer& container);
 bool made_by_kedge(const ObservedContainer& container);
-/// Whether the project owns it: by Compose's label, or because kedge remembers it.
-bool belongs(const ObservedContainer& container, const Target& target, const History& history);
+/// Whether the project owns it, by Compose's label.
+bool belongs(const ObservedContainer& container, const Target& target);
 /// Running, or on its way to run again by its restart policy.
 bool is_up(const ObservedContainer& container);
 /// Ended by itself with 0 and isn't meant to run on.
@@ -32,7 +32,6 @@ bool is_completed(const ObservedContainer& container);
 /// Every place that the target wants (services in `order`, numbers ascending), then every place that only observed containers
 /// have. Throws Error (conflict) when a container that isn't the project's has a name that is wanted.
 std::vector<Slot> match_slots(const Target& target, const std::vector<std::string>& order,
-                              const std::map<std::string, std::string>& hashes, const Observed& observed,
-                              const History& history);
+                              const std::map<std::string, std::string>& hashes, const Observed& observed);
 
 }  // namespace kedge::reconciler
