@@ -52,6 +52,15 @@ struct Fault : AgentFixture, testing::WithParamInterface<std::string_view> {
         std::string commit = repository->push({{"compose.yaml", {compose(image, extra)}}, {"note.txt", {"for " + image}}});
         step("release of " + image, [&] { wake(); }, [&] { return state_of(commit) == state; });
     }
+    /// The host's ports that lead to the running web container.
+    std::set<int> published() const {
+        std::set<int> ports;
+        for (const json& c : containers()) {
+            if (c["Labels"].value("com.docker.compose.service", "") != "web" || c.value("State", "") != "running") continue;
+            for (const json& port : c.at("Ports")) ports.insert(port.value("PublicPort", 0));
+        }
+        return ports;
+    }
     bool has_image(const std::string& name) {
         json image = get("/images/" + name + "/json");
         return image.is_object() && image.contains("Id");
@@ -89,6 +98,7 @@ TEST_P(Fault, AfterAKillThereTheAgentComesToTheSameEnd) {
     EXPECT_EQ(services().at("store"), before.at("store")) << "the rollback touched what had not changed";
     std::string seed = folder + "/root/volumes/demo_data/_data/seed";
     EXPECT_EQ(read_file_at(AT_FDCWD, seed), "from the image\n");
+    EXPECT_TRUE(until([&] { return published() == std::set<int>{18080}; })) << containers().dump(1);
     // Only what the project has runs: its two services, and no third container of a release that is over.
     EXPECT_TRUE(until([&] { return containers().size() == 2; })) << containers().dump(1);
     // And it goes on from there.
