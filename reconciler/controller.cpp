@@ -77,10 +77,10 @@ std::vector<SourceStatus> Controller::sources() const {
 
 std::vector<ProjectStatus> Controller::status() const {
     std::vector<ProjectStatus> result;
-    std::vector<runtime::ContainerInfo> containers = state_->engine.containers().list();
+    Machine machine = observe_containers(state_->engine);
     for (const auto& loop : state_->loops) {
         for (const SourceLoop::Snapshot& snapshot : loop->snapshots()) {
-            result.push_back(project_status(snapshot, state_->store, containers));
+            result.push_back(project_status(snapshot, state_->store, machine));
         }
     }
     std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.project < b.project; });
@@ -90,7 +90,7 @@ std::vector<ProjectStatus> Controller::status() const {
 ProjectStatus Controller::status(const std::string& project) const {
     SourceLoop::Snapshot snapshot;
     (void)state_->loop_of(project, &snapshot);
-    return project_status(snapshot, state_->store, state_->engine.containers().list());
+    return project_status(snapshot, state_->store, observe_containers(state_->engine));
 }
 
 std::vector<Release> Controller::history(const std::string& project) const {

@@ -31,17 +31,21 @@ ObservedContainer observed(const runtime::ContainerInfo& info, const History& hi
 
 }  // namespace
 
-Machine observe_machine(runtime::Engine& engine) {
+Machine observe_containers(runtime::Engine& engine) {
     Machine machine;
-    machine.containers = engine.containers().list();
-    machine.networks = engine.networks().list();
-    machine.volumes = engine.volumes().list();
+    machine.containers = engine.containers().snapshots();
     for (size_t i = 0; i < machine.containers.size(); ++i) {
-        const runtime::ContainerInfo& info = machine.containers[i];
-        machine.by_name[info.name] = i;
-        const std::string& project = value(info.spec.labels, kProjectLabel);
+        const std::string& project = value(machine.containers[i]->spec.labels, kProjectLabel);
         if (!project.empty()) machine.by_project.emplace(project, i);
     }
+    return machine;
+}
+
+Machine observe_machine(runtime::Engine& engine) {
+    Machine machine = observe_containers(engine);
+    machine.networks = engine.networks().list();
+    machine.volumes = engine.volumes().list();
+    for (size_t i = 0; i < machine.containers.size(); ++i) machine.by_name[machine.containers[i]->name] = i;
     return machine;
 }
 
@@ -56,7 +60,8 @@ Observed observe(const Machine& machine, const Target& target, const History& hi
         }
     }
     Observed result;
-    for (size_t i : chosen) result.containers.push_back(observed(machine.containers[i], history));
+    result.containers.reserve(chosen.size());
+    for (size_t i : chosen) result.containers.push_back(observed(*machine.containers[i], history));
 
     std::set<std::string> networks, volumes;
     for (const auto& [key, network] : target.project.networks) networks.insert(network.name);

@@ -50,8 +50,7 @@ std::vector<ServiceStatus> services_of(const Target& target, const Observed& obs
 
 }  // namespace
 
-ProjectStatus project_status(const SourceLoop::Snapshot& snapshot, const ReleaseStore& store,
-                             const std::vector<runtime::ContainerInfo>& containers) {
+ProjectStatus project_status(const SourceLoop::Snapshot& snapshot, const ReleaseStore& store, const Machine& machine) {
     ProjectStatus status;
     status.project = snapshot.record.project;
     status.source = snapshot.record.source;
@@ -66,12 +65,6 @@ ProjectStatus project_status(const SourceLoop::Snapshot& snapshot, const Release
     if (snapshot.desired && snapshot.desired->project) status.warnings = snapshot.desired->project->warnings;
     status.error = snapshot.error;
 
-    Machine machine;
-    machine.containers = containers;
-    for (size_t i = 0; i < containers.size(); ++i) {
-        auto project = containers[i].spec.labels.find(kProjectLabel);
-        if (project != containers[i].spec.labels.end() && project->second == status.project) machine.by_project.emplace(status.project, i);
-    }
     bool in_progress = status.current && (status.current->state == ReleaseState::applying || status.current->state == ReleaseState::soaking);
     const std::optional<Release>& shown = in_progress || !status.good ? status.current : status.good;
     if (!shown) return status;

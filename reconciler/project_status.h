@@ -1,13 +1,11 @@
 #pragma once
 
+#include "reconciler/observe.h"
 #include "reconciler/source_loop.h"
-
-#include <vector>
 
 namespace kedge::reconciler {
 
-/// What is to be said of a project now.
-ProjectStatus project_status(const SourceLoop::Snapshot& snapshot, const ReleaseStore& store,
-                             const std::vector<runtime::ContainerInfo>& containers);
+/// What is to be said of a project now. `machine`: of observe_containers().
+ProjectStatus project_status(const SourceLoop::Snapshot& snapshot, const ReleaseStore& store, const Machine& machine);
 
 }  // namespace kedge::reconciler

@@ -175,9 +175,9 @@ void SourceLoop::keep_trees() {
             targets.push_back(std::move(target));
         }
     }
-    for (const runtime::ContainerInfo& info : context_.look().containers) {
-        auto commit = info.spec.labels.find(kCommitLabel);
-        if (commit != info.spec.labels.end() && !commit->second.empty()) commits.insert(commit->second);
+    for (const auto& info : context_.look().containers) {
+        auto commit = info->spec.labels.find(kCommitLabel);
+        if (commit != info->spec.labels.end() && !commit->second.empty()) commits.insert(commit->second);
     }
     if (git_) git_->keep({commits.begin(), commits.end()});
     remove_other_files(context_.files(), targets);

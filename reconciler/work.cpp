@@ -150,8 +150,8 @@ StepResult run_step(Context& context, Work& work, Cursor& cursor, const Target& 
     }
     tell(context, work, describe(step.action) + " (" + step.reason + ")");
     if (auto* retire = std::get_if<RetireContainer>(&step.action)) {
-        for (const runtime::ContainerInfo& info : context.look().containers) {
-            if (info.id == retire->id) work.retired.emplace(info.id, info.name);
+        for (const auto& info : context.look().containers) {
+            if (info->id == retire->id) work.retired.emplace(info->id, info->name);
         }
     }
     if (auto* halt = std::get_if<StopContainer>(&step.action)) work.stopped.insert(halt->id);

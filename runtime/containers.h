@@ -150,6 +150,8 @@ public:
     virtual ContainerInfo inspect(const std::string& id) const = 0;
     /// All of them, newest first.
     virtual std::vector<ContainerInfo> list() const = 0;
+    /// The same without copies, for who looks at all of them often: what they point to never changes.
+    virtual std::vector<std::shared_ptr<const ContainerInfo>> snapshots() const = 0;
 
     /// Calls `sink` per line until the end of the log, with `follow` until the container has exited or `stop`.
     /// `sink` returns false to end.

@@ -95,8 +95,14 @@ ContainerInfo ContainerEngine::inspect(const std::string& id) const {
 
 std::vector<ContainerInfo> ContainerEngine::list() const {
     std::vector<ContainerInfo> all;
+    for (const auto& info : snapshots()) all.push_back(*info);
+    return all;
+}
+
+std::vector<std::shared_ptr<const ContainerInfo>> ContainerEngine::snapshots() const {
+    std::vector<std::shared_ptr<const ContainerInfo>> all;
     for (const Snapshot& record : store_.list()) {
-        if (record->complete) all.push_back(record->info);
+        if (record->complete) all.emplace_back(record, &record->info);
     }
     return all;
 }

@@ -45,6 +45,7 @@ public:
     int wait(const std::string& id, std::stop_token stop = {}) override;
     ContainerInfo inspect(const std::string& id) const override;
     std::vector<ContainerInfo> list() const override;
+    std::vector<std::shared_ptr<const ContainerInfo>> snapshots() const override;
     void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
               std::stop_token stop = {}) override;
     AttachedOutput attach(const std::string& id, const LogOptions& options) override;
