@@ -25,8 +25,6 @@ Answer send(httplib::Client& client, const std::string& method, const std::strin
     if (!body.empty()) {
         request.body = body;
         request.set_header("Content-Type", "application/json");
-    } else if (method == "POST") {
-        request.set_header("Content-Length", "0");
     }
     auto result = client.send(request);
     if (!result) fail(method + " " + path + ": " + httplib::to_string(result.error()));
