@@ -1,9 +1,13 @@
 #include "cli/client.h"
 
 #include "base/error.h"
+#include "base/fd.h"
+#include "cli/http_reply.h"
 
 #include <httplib.h>
 #include <nlohmann/json.hpp>
+
+#include <fcntl.h>
 
 #include <cstdlib>
 
@@ -76,6 +80,18 @@ void send_from(const Client::Source& source, httplib::Request& request) {
     };
 }
 
+/// Throws what the agent has answered to an upload that it did not read to its end; returns if that is nothing.
+void throw_early_answer(int fd) {
+    std::string head;
+    try {
+        head = read_reply_head(fd);
+    } catch (const Error&) {
+        return;  // the caller says what happened
+    }
+    int status = status_of_reply(head);
+    if (status >= 400) throw error_of_reply(status, read_reply_body(fd, head));
+}
+
 }  // namespace
 
 Error error_of_reply(int status, const std::string& body) {
@@ -104,7 +120,11 @@ std::string Client::request(const std::string& method, const std::string& path, 
     request.set_header("User-Agent", "kedge/" KEDGE_VERSION);
     if (!body.empty()) request.set_header("Content-Type", "application/json");
     request.body = body;
-    if (source) send_from(*source, request);
+    Fd spare;  // httplib reads no answer once it could not write all
+    if (source) {
+        send_from(*source, request);
+        client.set_socket_options([&](socket_t fd) { spare.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3)); });
+    }
     int status = 0;
     std::string kept;
     request.response_handler = [&](const httplib::Response& response) {
@@ -123,6 +143,7 @@ std::string Client::request(const std::string& method, const std::string& path, 
     if (status == 0) status = response.status;
     if (status >= 400 || status == 304) throw error_of_reply(status, kept);
     if (!answered && failure == httplib::Error::Connection) throw unreachable(socket_);
+    if (!answered && status <= 0 && spare) throw_early_answer(spare.get());
     if (!answered) throw Error(Code::unavailable, "the connection to the agent broke off (" + httplib::to_string(failure) + ")");
     return kept;
 }

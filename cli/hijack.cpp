@@ -2,15 +2,14 @@
 
 #include "base/error.h"
 #include "cli/client.h"
+#include "cli/http_reply.h"
 
 #include <nlohmann/json.hpp>
 
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 namespace kedge::cli {
@@ -18,8 +17,6 @@ namespace kedge::cli {
 using nlohmann::json;
 
 namespace {
-
-constexpr size_t kLongestHead = 65536;
 
 Fd connect_to(const std::string& path) {
     sockaddr_un address{};
@@ -32,28 +29,6 @@ Fd connect_to(const std::string& path) {
     return fd;
 }
 
-Error broke_off() {
-    return Error(Code::unavailable, "the connection to the agent broke off");
-}
-
-ssize_t receive(int fd, char* data, size_t size, int flags) {
-    ssize_t n = -1;
-    do {
-        n = ::recv(fd, data, size, flags);
-    } while (n < 0 && errno == EINTR);
-    return n;
-}
-
-int number_after(const std::string& text, std::string_view key) {
-    std::string lower = text;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return std::tolower(c); });
-    size_t at = lower.find(key);
-    if (at == std::string::npos) return 0;
-    int value = 0;
-    (void)std::from_chars(text.data() + at + key.size(), text.data() + text.size(), value);  // what is no number is 0
-    return value;
-}
-
 }  // namespace
 
 Hijacked::Hijacked(const std::string& socket, const std::string& path, const json& body) : socket_(connect_to(socket)) {
@@ -62,39 +37,15 @@ Hijacked::Hijacked(const std::string& socket, const std::string& path, const jso
                        " HTTP/1.1\r\nHost: kedge\r\nUser-Agent: kedge/" KEDGE_VERSION
                        "\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: " +
                        std::to_string(text.size()) + "\r\n\r\n";
-    if (!write(head + text)) throw broke_off();
-    std::string answer = read_head();
-    int status = number_after(answer, " ");
-    if (status == 101 || status == 200) return;
-    std::string reply(static_cast<size_t>(std::clamp(number_after(answer, "\r\ncontent-length: "), 0, 1 << 20)), '\0');
-    ssize_t n = receive(socket_.get(), reply.data(), reply.size(), MSG_WAITALL);
-    reply.resize(n > 0 ? static_cast<size_t>(n) : 0);
-    throw error_of_reply(status, reply);
-}
-
-/// To its empty line and not a byte further: what follows is the pipe's.
-std::string Hijacked::read_head() {
-    std::string head;
-    char piece[4096];
-    while (head.size() < kLongestHead) {
-        ssize_t n = receive(socket_.get(), piece, sizeof piece, MSG_PEEK);
-        if (n <= 0) throw broke_off();
-        size_t known = head.size();
-        head.append(piece, static_cast<size_t>(n));
-        size_t end = head.find("\r\n\r\n", known < 3 ? 0 : known - 3);
-        if (end != std::string::npos) head.resize(end + 4);
-        (void)receive(socket_.get(), piece, head.size() - known, 0);  // these bytes are there
-        if (end != std::string::npos) return head;
-    }
-    throw Error(Code::internal, "the agent's answer is not HTTP");
+    (void)write(head + text);  // who did not read it all may have answered
+    std::string answer = read_reply_head(socket_.get());
+    int status = status_of_reply(answer);
+    if (status != 101 && status != 200) throw error_of_reply(status, read_reply_body(socket_.get(), answer));
 }
 
 std::string_view Hijacked::read() {
     buffer_.resize(65536);
-    ssize_t n = receive(socket_.get(), buffer_.data(), buffer_.size(), 0);
-    if (n < 0 && errno == ECONNRESET) n = 0;  // the end of one who did not read all that was written
-    if (n < 0) throw broke_off();
-    return std::string_view(buffer_).substr(0, static_cast<size_t>(n));
+    return std::string_view(buffer_).substr(0, receive(socket_.get(), buffer_.data(), buffer_.size()));
 }
 
 bool Hijacked::write(std::string_view data) {

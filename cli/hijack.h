@@ -26,8 +26,6 @@ public:
     void end_writing();
 
 private:
-    std::string read_head();
-
     Fd socket_;
     std::string buffer_;
 };

@@ -1,13 +1,21 @@
 #include "cli/client.h"
 
 #include "base/error.h"
+#include "base/fd.h"
 #include "cli/image_name.h"
 #include "cli/session.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <csignal>
 #include <cstdlib>
+#include <cstring>
+#include <thread>
 
 using namespace kedge;
 using namespace kedge::cli;
@@ -67,6 +75,34 @@ TEST(Client, SaysWhereItLookedForAnAgent) {
         EXPECT_STREQ(error.what(), "cannot connect to the agent at unix:///nonexistent/kedge.sock");
         EXPECT_EQ(error.code(), Code::unavailable);
     }
+}
+
+TEST(Client, HearsWhatIsAnsweredToAnUploadThatIsNotReadToItsEnd) {
+    std::string path = "/tmp/kedge-upload-" + std::to_string(::getpid()) + ".sock";
+    ::unlink(path.c_str());
+    Fd listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    std::strcpy(address.sun_path, path.c_str());
+    ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::listen(listener.get(), 1), 0);
+    std::jthread server([&] {
+        Fd connection(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        char some[100];
+        EXPECT_GT(::read(connection.get(), some, sizeof some), 0);
+        write_all(connection.get(), "HTTP/1.1 400 Bad Request\r\nContent-Length: 21\r\n\r\n{\"message\":\"too bad\"}");
+    });
+    (void)std::signal(SIGPIPE, SIG_IGN);  // as the command does
+    std::string piece(1 << 16, 'x');
+    try {
+        Client(path).upload(
+            "/images/load", [&] { return std::string_view(piece); }, [](std::string_view) {});  // without end
+        ADD_FAILURE() << "no error";
+    } catch (const Error& error) {
+        EXPECT_STREQ(error.what(), "too bad");
+        EXPECT_EQ(error.code(), Code::invalid_argument);
+    }
+    ::unlink(path.c_str());
 }
 
 TEST(ImageName, IsTakenApartAtItsTagAndDigest) {
