@@ -99,6 +99,7 @@ int run(const std::vector<std::string>& arguments) {
     called.everything = !called.words.empty() && called.words.front() == "completion";
     add_commands(app, all_commands(), session, called, 0);
     add_completion(app, called.everything);
+    if (called.everything) session->exit_code = 0;  // what some commands begin with
     try {
         std::vector<std::string> read = as_docker_reads(app, arguments);
         std::reverse(read.begin(), read.end());  // CLI11 takes them from the end

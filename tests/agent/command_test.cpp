@@ -270,8 +270,7 @@ TEST_F(CommandLine, VolumesAndNetworksAreMadeListedAndRemoved) {
     EXPECT_EQ(said({"network", "ls", "-q"}), id.substr(0, 12) + "\n");
     EXPECT_EQ(said({"network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}} {{.Internal}}", "back"}),
               "10.99.7.9 true\n");
-    std::string hosts =
-        said({"run", "--rm", "--network", "back", "--ip", "10.99.7.77", "box:1", "cat", "/etc/hosts"});
+    std::string hosts = said({"run", "--rm", "--network", "back", "--ip", "10.99.7.77", "box:1", "cat", "/etc/hosts"});
     EXPECT_NE(hosts.find("10.99.7.77\t"), std::string::npos) << hosts;
     EXPECT_EQ(said({"network", "rm", id.substr(0, 12)}), id.substr(0, 12) + "\n");
     EXPECT_EQ(kedge({"network", "create", "--ip-range", "10.0.0.0/24", "x"}).err,
@@ -324,11 +323,31 @@ TEST_F(CommandLine, TheAgentTellsItsVersionAndFigures) {
 }
 
 TEST_F(CommandLine, AReaderThatIsGoneEndsItQuietly) {
-    std::string kedge = KEDGE_BUILD "/bin/kedge";
-    Finished finished =
-        run({"sh", "-c", kedge + " metrics | head -n 1 >/dev/null; " + kedge + " metrics 1>&- ; echo $?"},
-            {{"KEDGE_HOST", "unix://" + folder + "/run/kedge.sock"}});
-    EXPECT_EQ(finished.out.find("Broken pipe"), std::string::npos) << finished.out;
+    int ends[2];
+    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
+    Fd write_end(ends[1]), err = memory();
+    Fd(ends[0]).reset();
+    Process process({KEDGE_BUILD "/bin/kedge", "metrics"},
+                    {{{"KEDGE_HOST", "unix://" + folder + "/run/kedge.sock"}}, -1, write_end.get(), err.get()});
+    auto status = process.wait(std::chrono::seconds(30));
+    ASSERT_TRUE(status);
+    EXPECT_TRUE(WIFSIGNALED(*status) && WTERMSIG(*status) == SIGPIPE) << *status;
+    EXPECT_EQ(content(err), "");
+}
+
+TEST_F(CommandLine, CompletionScriptsAreScriptsThatKnowTheCommands) {
+    std::string script = said({"completion", "bash"});
+    std::string asks =
+        "\nkedge() { " KEDGE_BUILD
+        "/bin/kedge \"$@\"; }\n"
+        "complete_words() { COMP_WORDS=(\"$@\"); COMP_CWORD=$(($# - 1)); _kedge; echo \"${COMPREPLY[@]}\"; }\n"
+        "complete_words kedge volume pr\ncomplete_words kedge run --publish-\ncomplete_words kedge rmi b\n"
+        "complete_words kedge pus\n";
+    write_file_durably(AT_FDCWD, folder + "/completion", script + asks);
+    Finished finished = run({"bash", folder + "/completion"}, {{"KEDGE_HOST", "unix://" + folder + "/run/kedge.sock"}});
+    EXPECT_EQ(finished.out, "prune\n--publish-all\nbox:1\n\n") << "and what is not supported is not offered";
+    EXPECT_NE(said({"completion", "zsh"}).find("#compdef kedge"), std::string::npos);
+    EXPECT_NE(said({"completion", "fish"}).find("-a volume"), std::string::npos);
 }
 
 TEST_F(CommandLine, GroupsLeadToTheSameCommands) {
