@@ -249,7 +249,8 @@ TEST_F(Git, ACloneThatCanNotBeOpenedForWantOfFilesIsKept) {
     Fd request(::memfd_create("request", MFD_CLOEXEC)), answer(::memfd_create("answer", MFD_CLOEXEC));
     write_all(request.get(), to_json_text(GitRequest{GitRequest::Kind::fetch, settings(), clone(), ""}));
     ASSERT_EQ(::lseek(request.get(), 0, SEEK_SET), 0);
-    test::Process git({"sh", "-c", "ulimit -n 4; exec " KEDGE_BUILD "/bin/kedge-git"}, {{}, request.get(), answer.get(), -1});
+    const char* close_others = "for fd in 3 4 5 6 7 8 9; do eval \"exec $fd<&-\"; done; ";
+    test::Process git({"sh", "-c", std::string(close_others) + "ulimit -n 4; exec " KEDGE_BUILD "/bin/kedge-git"}, {{}, request.get(), answer.get(), -1});
     ASSERT_EQ(git.wait(std::chrono::seconds(20)), 0);
     ASSERT_EQ(::lseek(answer.get(), 0, SEEK_SET), 0);
     std::string line = read_all(answer.get(), 1u << 20);
