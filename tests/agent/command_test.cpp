@@ -201,8 +201,10 @@ TEST_F(CommandLine, LogsKeepTheStreamsApart) {
     Result result = kedge({"logs", "talk"});
     EXPECT_EQ(result.out, "one\nthree\nend");
     EXPECT_EQ(result.err, "two\n");
-    EXPECT_EQ(said({"logs", "--tail", "1", "talk"}), "end");
-    EXPECT_EQ(said({"logs", "-n1", "-f", "talk"}), "end");
+    said({"run", "-d", "--name", "ordered", "box:1", "sh", "-c", "echo one; echo two; printf end"});
+    said({"wait", "ordered"});
+    EXPECT_EQ(said({"logs", "--tail", "1", "ordered"}), "end");
+    EXPECT_EQ(said({"logs", "-n2", "-f", "ordered"}), "two\nend");
     EXPECT_EQ(said({"logs", "--since", "0s", "talk"}), "");
     EXPECT_EQ(lines(said({"logs", "-t", "--since", "1h", "talk"})).at(0).substr(30), " one");
     EXPECT_EQ(kedge({"logs", "--since", "soon", "talk"}).code, 1);
