@@ -38,7 +38,8 @@ reconciler::ControllerOptions controller_options(const Config& config) {
     return options;
 }
 
-/// Makes the agent's folders. The root is called by its name without links from here on, as paths below it are compared.
+/// Makes the agent's folders. The root is called by its name without links from here on, as paths below it are
+/// compared.
 Config with_folders(Config config) {
     make_private_folder(config.engine.root);
     make_folders(AT_FDCWD, config.engine.run, 0711);
@@ -79,7 +80,8 @@ Agent::Agent(const Config& given) {
     const Config config = with_folders(given);
     parts_ = std::make_unique<Parts>(config);
     if (!parts_->database.damaged().empty()) {
-        log(LogLevel::warning, "the database was damaged; it lies in " + parts_->database.damaged() + " and a new one was begun");
+        log(LogLevel::warning,
+            "the database was damaged; it lies in " + parts_->database.damaged() + " and a new one was begun");
     }
     std::string path = config.socket.path.empty() ? config.engine.run + "/kedge.sock" : config.socket.path;
     std::string group = socket_group(config.socket);
@@ -89,15 +91,17 @@ Agent::Agent(const Config& given) {
         parts_->local->serve(api::Listener::on_unix(config.docker_socket, config.socket.mode, group));
     }
     if (!config.metrics_listen.empty()) {
-        parts_->metrics.emplace(api::ServerOptions{.threads = 4, .untrusted = true}, api::make_metrics_only(parts_->services));
+        parts_->metrics.emplace(api::ServerOptions{.threads = 4, .untrusted = true},
+                                api::make_metrics_only(parts_->services));
         parts_->metrics->serve(api::Listener::on_tcp(config.metrics_listen));
     }
     if (config.webhook) {
         api::WebhookSettings settings{config.webhook->path, read_secret(config.webhook->secret_file)};
-        parts_->webhook.emplace(api::ServerOptions{.threads = 16, .untrusted = true},
-                                api::make_webhook(settings, [&controller = parts_->controller](const std::vector<std::string>& urls) {
-                                    return controller.wake_for(urls);
-                                }));
+        parts_->webhook.emplace(
+            api::ServerOptions{.threads = 16, .untrusted = true},
+            api::make_webhook(settings, [&controller = parts_->controller](const std::vector<std::string>& urls) {
+                return controller.wake_for(urls);
+            }));
         parts_->webhook->serve(api::Listener::on_tcp(config.webhook->listen));
     }
     log(LogLevel::info, "kedged " + std::string(api::version()) + " listens on " + path);
@@ -112,8 +116,10 @@ void Agent::serve_until_signalled(const sigset_t& signals) {
     notify("READY=1");
     while (true) {
         int signal = ::sigwaitinfo(&signals, nullptr);
-        if (signal == SIGHUP) parts_->controller.wake("");
-        else if (signal > 0 || errno != EINTR) return;
+        if (signal == SIGHUP)
+            parts_->controller.wake("");
+        else if (signal > 0 || errno != EINTR)
+            return;
     }
 }
 

@@ -16,7 +16,8 @@ public:
     explicit Agent(const Config& config);
     ~Agent();
 
-    /// Tells systemd that it is ready, and returns at SIGTERM or SIGINT; SIGHUP wakes all sources. The signals are blocked already.
+    /// Tells systemd that it is ready, and returns at SIGTERM or SIGINT; SIGHUP wakes all sources. The signals are
+    /// blocked already.
     void serve_until_signalled(const sigset_t& signals);
 
 private:

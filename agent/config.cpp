@@ -56,16 +56,20 @@ SocketConfig read_socket(YamlReader reader) {
 
 void read_policy(YamlReader reader, reconciler::Policy& policy) {
     std::string drift = reader.text("drift");
-    if (drift == "revert") policy.drift = reconciler::Policy::Drift::revert;
-    else if (drift == "report") policy.drift = reconciler::Policy::Drift::report;
-    else if (!drift.empty()) reader.fail("drift", "\"" + drift + "\" is neither revert nor report");
+    if (drift == "revert")
+        policy.drift = reconciler::Policy::Drift::revert;
+    else if (drift == "report")
+        policy.drift = reconciler::Policy::Drift::report;
+    else if (!drift.empty())
+        reader.fail("drift", "\"" + drift + "\" is neither revert nor report");
     policy.prune = reader.flag("prune", policy.prune);
     policy.monitor = reader.duration("monitor", policy.monitor);
     policy.kept_releases = static_cast<int>(reader.number("kept_releases", policy.kept_releases, 1, 1000));
     policy.allow_privileged = reader.flag("allow_privileged", policy.allow_privileged);
     if (reader.has("allowed_binds")) policy.allowed_binds = reader.texts("allowed_binds");
     for (const std::string& path : policy.allowed_binds) {
-        if (path.empty() || path.front() != '/') reader.fail("allowed_binds", "\"" + path + "\" is not an absolute path");
+        if (path.empty() || path.front() != '/')
+            reader.fail("allowed_binds", "\"" + path + "\" is not an absolute path");
     }
     policy.dependency_timeout = reader.duration("dependency_timeout", policy.dependency_timeout);
     reader.finish();
@@ -84,7 +88,8 @@ sources::GitAuth read_auth(YamlReader reader) {
 
 bool is_source_name(const std::string& name) {
     return !name.empty() && name.size() <= 64 && name.front() != '.' && name.front() != '-' &&
-           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == std::string::npos;
+           name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") ==
+               std::string::npos;
 }
 
 /// What the url says about who asks: it is shown in logs, errors and the API.
@@ -96,14 +101,16 @@ void check_url(const YamlReader& reader, const std::string& url) {
     if (at == std::string::npos) return;
     // A token may stand in the user's place, but not for ssh.
     bool secret = authority.find(':') < at || url.starts_with("http");
-    if (secret) reader.fail("url", "must not hold a user or password: they belong into auth.username and auth.password_file");
+    if (secret)
+        reader.fail("url", "must not hold a user or password: they belong into auth.username and auth.password_file");
 }
 
 reconciler::SourceConfig read_source(YamlReader reader, const reconciler::Policy& policy) {
     reconciler::SourceConfig source;
     sources::GitSettings& git = source.git;
     git.name = needed(reader, "name");
-    if (!is_source_name(git.name)) reader.fail("name", "\"" + git.name + "\" must be made of letters, digits, _, . and -");
+    if (!is_source_name(git.name))
+        reader.fail("name", "\"" + git.name + "\" must be made of letters, digits, _, . and -");
     git.url = needed(reader, "url");
     check_url(reader, git.url);
     git.branch = reader.text("branch");
@@ -128,7 +135,8 @@ runtime::Credentials read_credentials(YamlReader reader) {
     runtime::Credentials credentials;
     credentials.username = reader.text("username");
     std::string password_file = absolute(reader, "password_file"), token_file = absolute(reader, "token_file");
-    if (password_file.empty() == token_file.empty()) reader.fail("password_file", "either password_file or token_file is needed");
+    if (password_file.empty() == token_file.empty())
+        reader.fail("password_file", "either password_file or token_file is needed");
     if (!password_file.empty() && credentials.username.empty()) reader.fail("username", "is missing");
     if (!password_file.empty()) credentials.password = read_secret(password_file);
     if (!token_file.empty()) credentials.token = read_secret(token_file);
@@ -212,7 +220,7 @@ Config load_config(const std::string& path) {
 
 std::string read_secret(const std::string& path) {
     Fd file = open_at(AT_FDCWD, path, O_RDONLY);
-    struct stat status{};
+    struct stat status {};
     if (::fstat(file.get(), &status) != 0) throw_errno(path);
     if (status.st_mode & S_IRWXO) {
         throw Error(Code::permission_denied, path + ": others may read this secret", "chmod 600 " + path);

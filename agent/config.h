@@ -29,18 +29,20 @@ struct Config {
     std::string docker_socket;  ///< a second path of the same API; empty: none
     std::vector<reconciler::SourceConfig> sources;
     std::optional<WebhookConfig> webhook;
-    std::string metrics_listen;  ///< host:port; empty: only on the socket
+    std::string metrics_listen;     ///< host:port; empty: only on the socket
     runtime::EngineOptions engine;  ///< root, run, instance, registries, pools, limits
 };
 
-/// Reads a configuration's text; `file` is for messages. Strict: unknown keys, wrong types and values are Error (invalid_argument) with
-/// file and line. Credentials of registries are read from their files here; the webhook's secret and what Git needs are not.
+/// Reads a configuration's text; `file` is for messages. Strict: unknown keys, wrong types and values are Error
+/// (invalid_argument) with file and line. Credentials of registries are read from their files here; the webhook's
+/// secret and what Git needs are not.
 Config parse_config(const std::string& text, const std::string& file);
 
 /// The file's. Error not_found if it isn't there.
 Config load_config(const std::string& path);
 
-/// The content of a file that holds one secret, without the line end. Refuses empty ones, and files that others may read.
+/// The content of a file that holds one secret, without the line end. Refuses empty ones, and files that others may
+/// read.
 std::string read_secret(const std::string& path);
 
 }  // namespace kedge::agent

@@ -32,11 +32,14 @@ int run(int argc, char** argv) {
     app.add_option("--config", config_path, "The agent's configuration")->capture_default_str();
     app.add_option("--root", root, "Folder for what must last, over the configuration's");
     app.add_option("--run", run, "Folder for sockets and what is running, over the configuration's");
-    app.add_option("--log-level", level, "debug, info, warning or error")->check(CLI::IsMember({"debug", "info", "warning", "error"}));
+    app.add_option("--log-level", level, "debug, info, warning or error")
+        ->check(CLI::IsMember({"debug", "info", "warning", "error"}));
     app.add_flag("--check-config", check, "Check the configuration and exit");
     CLI11_PARSE(app, argc, argv);
-    static const std::map<std::string, LogLevel> kLevels = {
-        {"debug", LogLevel::debug}, {"info", LogLevel::info}, {"warning", LogLevel::warning}, {"error", LogLevel::error}};
+    static const std::map<std::string, LogLevel> kLevels = {{"debug", LogLevel::debug},
+                                                            {"info", LogLevel::info},
+                                                            {"warning", LogLevel::warning},
+                                                            {"error", LogLevel::error}};
     kedge::set_log_level(kLevels.at(level));
 
     kedge::agent::Config config = kedge::agent::load_config(config_path);
@@ -56,14 +59,16 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-    // Before any thread: a client that goes away in the middle of an answer is an error of that answer, not the agent's end.
+    // Before any thread: a client that goes away in the middle of an answer is an error of that answer, not the agent's
+    // end.
     (void)std::signal(SIGPIPE, SIG_IGN);
     // Each thread having an arena of its own would cost more memory than the waiting for a shared one is worth.
     ::mallopt(M_ARENA_MAX, 2);
     try {
         return run(argc, argv);
     } catch (const kedge::Error& error) {
-        kedge::log(kedge::LogLevel::error, std::string(error.what()) + (error.hint().empty() ? "" : " (" + error.hint() + ")"));
+        kedge::log(kedge::LogLevel::error,
+                   std::string(error.what()) + (error.hint().empty() ? "" : " (" + error.hint() + ")"));
         return 1;
     } catch (const std::exception& error) {
         kedge::log(kedge::LogLevel::error, error.what());

@@ -20,7 +20,9 @@ void notify(const std::string& state) {
     if (address.sun_path[0] == '@') address.sun_path[0] = '\0';  // an abstract socket
     Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + std::strlen(path));
-    if (socket) (void)::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address), size);
+    if (socket)
+        (void)::sendto(socket.get(), state.data(), state.size(), MSG_NOSIGNAL, reinterpret_cast<sockaddr*>(&address),
+                       size);
 }
 
 }  // namespace kedge::agent

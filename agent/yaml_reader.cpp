@@ -37,7 +37,8 @@ YamlReader YamlReader::parse(const std::string& text, const std::string& file) {
 
 YamlReader::YamlReader(const YAML::Node& node, std::string file, std::string path)
     : state_(std::make_shared<State>(State{node, std::move(file), std::move(path), {}})) {
-    if (!node.IsMap()) fail_at(state_->file, node.Mark(), (state_->path.empty() ? "the file" : state_->path) + ": must be a mapping");
+    if (!node.IsMap())
+        fail_at(state_->file, node.Mark(), (state_->path.empty() ? "the file" : state_->path) + ": must be a mapping");
     std::set<std::string> seen;
     for (const auto& entry : node) {
         if (!entry.first.IsScalar()) fail_at(state_->file, entry.first.Mark(), path_of("?") + ": a key must be a word");
@@ -92,7 +93,8 @@ int64_t YamlReader::number(const std::string& key, int64_t otherwise, int64_t le
     int64_t number = 0;
     auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
     if (failure != std::errc() || end != value.data() + value.size() || number < least || number > most) {
-        fail(key, "\"" + value + "\" is not a whole number from " + std::to_string(least) + " to " + std::to_string(most));
+        fail(key,
+             "\"" + value + "\" is not a whole number from " + std::to_string(least) + " to " + std::to_string(most));
     }
     return number;
 }
@@ -127,7 +129,7 @@ int64_t YamlReader::size(const std::string& key, int64_t otherwise) {
     int64_t number = 0;
     auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
     std::string unit = value.substr(static_cast<size_t>(end - value.data()));
-    static const std::map<std::string, int> kShifts = {{"", 0},   {"b", 0},  {"k", 10},  {"m", 20}, {"g", 30},
+    static const std::map<std::string, int> kShifts = {{"", 0},    {"b", 0},   {"k", 10},  {"m", 20}, {"g", 30},
                                                        {"kb", 10}, {"mb", 20}, {"gb", 30}, {"t", 40}, {"tb", 40}};
     auto shift = kShifts.find(unit);
     if (failure != std::errc() || shift == kShifts.end() || number <= 0 || number > INT64_MAX >> shift->second) {
@@ -172,7 +174,8 @@ std::vector<YamlReader> YamlReader::objects(const std::string& key) {
     std::vector<YamlReader> result;
     if (!value.IsDefined()) return result;
     if (!value.IsSequence()) fail(key, "must be a list");
-    for (size_t i = 0; i < value.size(); ++i) result.emplace_back(value[i], state_->file, path_of(key) + "[" + std::to_string(i) + "]");
+    for (size_t i = 0; i < value.size(); ++i)
+        result.emplace_back(value[i], state_->file, path_of(key) + "[" + std::to_string(i) + "]");
     return result;
 }
 
@@ -188,7 +191,8 @@ std::vector<std::pair<std::string, YamlReader>> YamlReader::object_map(const std
 void YamlReader::finish() const {
     for (const auto& entry : state_->node) {
         const std::string& key = entry.first.Scalar();
-        if (!state_->asked.contains(key)) fail_at(state_->file, entry.first.Mark(), path_of(key) + ": is not a known key");
+        if (!state_->asked.contains(key))
+            fail_at(state_->file, entry.first.Mark(), path_of(key) + ": is not a known key");
     }
 }
 

@@ -15,7 +15,8 @@ class Node;
 
 namespace kedge::agent {
 
-/// A mapping of the configuration that is read strictly: every key must be asked for, and every error names file, line and key
+/// A mapping of the configuration that is read strictly: every key must be asked for, and every error names file, line
+/// and key
 /// (`agent.yaml:7: sources[0].poll: "often" is not a duration`).
 class YamlReader {
 public:
@@ -30,9 +31,9 @@ public:
     std::string text(const std::string& key, const std::string& otherwise = {});
     bool flag(const std::string& key, bool otherwise);
     int64_t number(const std::string& key, int64_t otherwise, int64_t least, int64_t most);
-    double fraction(const std::string& key, double otherwise);  ///< 0 to 1
+    double fraction(const std::string& key, double otherwise);            ///< 0 to 1
     Nanoseconds duration(const std::string& key, Nanoseconds otherwise);  ///< above 0
-    int64_t size(const std::string& key, int64_t otherwise);  ///< `512m`, `1g`, bytes
+    int64_t size(const std::string& key, int64_t otherwise);              ///< `512m`, `1g`, bytes
     std::vector<std::string> texts(const std::string& key);
     std::map<std::string, std::string> text_map(const std::string& key);
     std::map<std::string, std::vector<std::string>> texts_map(const std::string& key);

@@ -9,8 +9,8 @@ namespace kedge::api {
 
 namespace {
 
-/// Docker's attach: what the container writes in the run in progress or, if there is none, in its next one; with `logs` all of before
-/// as well. The output is what the log gets, so that any number may be attached, at any time.
+/// Docker's attach: what the container writes in the run in progress or, if there is none, in its next one; with `logs`
+/// all of before as well. The output is what the log gets, so that any number may be attached, at any time.
 Response attach(const Request& request, runtime::Containers& containers) {
     runtime::ContainerInfo info = containers.inspect(request.captures.at("id"));
     if (request.flag("stdin") && info.spec.open_stdin) {

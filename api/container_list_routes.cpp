@@ -17,39 +17,41 @@ using runtime::ContainerInfo;
 
 namespace {
 
-const std::set<std::string> kFilters = {"id",     "name",    "status", "label",  "ancestor", "health",
+const std::set<std::string> kFilters = {"id",      "name",   "status", "label",  "ancestor", "health",
                                         "network", "volume", "exited", "before", "since",    "publish"};
 
 bool name_matches(const Filters& filters, const ContainerInfo& info) {
     const auto& wanted = filters.values("name");
     // Docker matches a pattern against /name; people use plain parts, sometimes anchored.
     return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](std::string part) {
-        bool from_start = part.starts_with("^"), to_end = part.ends_with("$");
-        if (from_start) part.erase(0, 1);
-        if (to_end) part.pop_back();
-        if (part.starts_with("/")) {
-            part.erase(0, 1);
-            from_start = true;
-        }
-        if (from_start && to_end) return info.name == part;
-        if (from_start) return info.name.starts_with(part);
-        if (to_end) return info.name.ends_with(part);
-        return info.name.find(part) != std::string::npos;
-    });
+               bool from_start = part.starts_with("^"), to_end = part.ends_with("$");
+               if (from_start) part.erase(0, 1);
+               if (to_end) part.pop_back();
+               if (part.starts_with("/")) {
+                   part.erase(0, 1);
+                   from_start = true;
+               }
+               if (from_start && to_end) return info.name == part;
+               if (from_start) return info.name.starts_with(part);
+               if (to_end) return info.name.ends_with(part);
+               return info.name.find(part) != std::string::npos;
+           });
 }
 
 bool network_matches(const Filters& filters, const ContainerInfo& info) {
     if (!filters.has("network")) return true;
     auto asked = [&](const std::string& name) { return filters.exact("network", name); };
-    return std::any_of(info.spec.networks.begin(), info.spec.networks.end(), [&](const auto& n) { return asked(n.network); }) ||
+    return std::any_of(info.spec.networks.begin(), info.spec.networks.end(),
+                       [&](const auto& n) { return asked(n.network); }) ||
            std::any_of(info.endpoints.begin(), info.endpoints.end(),
                        [&](const auto& e) { return asked(e.network) || filters.prefix("network", e.network_id); });
 }
 
 bool volume_matches(const Filters& filters, const ContainerInfo& info) {
-    return !filters.has("volume") || std::any_of(info.mounts.begin(), info.mounts.end(), [&](const runtime::Mount& mount) {
-        return filters.exact("volume", mount.source) || filters.exact("volume", mount.target);
-    });
+    return !filters.has("volume") ||
+           std::any_of(info.mounts.begin(), info.mounts.end(), [&](const runtime::Mount& mount) {
+               return filters.exact("volume", mount.source) || filters.exact("volume", mount.target);
+           });
 }
 
 /// The ids of the images that `ancestor` filters name; unknown images are nobody's ancestor.
@@ -66,15 +68,17 @@ std::set<Digest> ancestors(const Filters& filters, runtime::Images& images) {
 }
 
 bool exited_matches(const Filters& filters, const ContainerInfo& info) {
-    return !filters.has("exited") || (info.status == runtime::Status::exited && filters.exact("exited", std::to_string(info.exit_code)));
+    return !filters.has("exited") ||
+           (info.status == runtime::Status::exited && filters.exact("exited", std::to_string(info.exit_code)));
 }
 
 bool publish_matches(const Filters& filters, const ContainerInfo& info) {
-    return !filters.has("publish") || std::any_of(info.ports.begin(), info.ports.end(), [&](const runtime::PortBinding& port) {
-        std::string protocol = port.protocol == runtime::Protocol::tcp ? "/tcp" : "/udp";
-        std::string number = std::to_string(port.host_port);
-        return filters.exact("publish", number) || filters.exact("publish", number + protocol);
-    });
+    return !filters.has("publish") ||
+           std::any_of(info.ports.begin(), info.ports.end(), [&](const runtime::PortBinding& port) {
+               std::string protocol = port.protocol == runtime::Protocol::tcp ? "/tcp" : "/udp";
+               std::string number = std::to_string(port.host_port);
+               return filters.exact("publish", number) || filters.exact("publish", number + protocol);
+           });
 }
 
 /// `before` and `since` name containers; only those created earlier or later than them are listed.
@@ -94,7 +98,8 @@ int read_limit(const Request& request) {
     if (text.empty()) return -1;
     int limit = 0;
     auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), limit);
-    if (failure != std::errc() || end != text.data() + text.size()) throw Error(Code::invalid_argument, "limit: \"" + text + "\" is not a number");
+    if (failure != std::errc() || end != text.data() + text.size())
+        throw Error(Code::invalid_argument, "limit: \"" + text + "\" is not a number");
     return limit;
 }
 
@@ -126,7 +131,8 @@ Response list_containers(const Request& request, const Services& services) {
 }  // namespace
 
 void add_container_list_routes(Router& router, const Services& services) {
-    router.add("GET", "/containers/json", [&services](const Request& request) { return list_containers(request, services); });
+    router.add("GET", "/containers/json",
+               [&services](const Request& request) { return list_containers(request, services); });
 }
 
 }  // namespace kedge::api

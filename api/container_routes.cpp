@@ -21,11 +21,13 @@ std::optional<int> grace_time(const Request& request) {
     if (text.empty()) return std::nullopt;
     int seconds = 0;
     auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    if (failure != std::errc() || end != text.data() + text.size()) throw Error(Code::invalid_argument, "t: \"" + text + "\" is not a number of seconds");
+    if (failure != std::errc() || end != text.data() + text.size())
+        throw Error(Code::invalid_argument, "t: \"" + text + "\" is not a number of seconds");
     return seconds;
 }
 
-/// Docker's clients expect a network named `bridge` to be there from the start; kedge makes it when the first container asks for it.
+/// Docker's clients expect a network named `bridge` to be there from the start; kedge makes it when the first container
+/// asks for it.
 void provide_default_network(const runtime::ContainerSpec& spec, runtime::Networks& networks) {
     for (const runtime::NetworkAttachment& attachment : spec.networks) {
         if (attachment.network != "bridge") continue;
@@ -54,7 +56,8 @@ Response create(const Request& request, const Services& services) {
     if (!request.parameter("platform").empty()) {
         runtime::Platform asked = runtime::Platform::parse(request.parameter("platform"));
         if (asked.os != found.os || asked.architecture != found.architecture) {
-            throw Error(Code::not_found, "image with reference " + spec.image + " was found but does not match the specified platform: wanted " +
+            throw Error(Code::not_found, "image with reference " + spec.image +
+                                             " was found but does not match the specified platform: wanted " +
                                              asked.str() + ", actual: " + found.str());
         }
     }
@@ -63,7 +66,8 @@ Response create(const Request& request, const Services& services) {
     try {
         id = services.engine.containers().create(spec);
     } catch (const Error& error) {
-        // The image is there: what else is missing must not be 404, which makes Docker's clients pull the image and try again.
+        // The image is there: what else is missing must not be 404, which makes Docker's clients pull the image and try
+        // again.
         if (error.code() == Code::not_found) throw Error(Code::invalid_argument, error.what(), error.hint());
         throw;
     }
@@ -89,7 +93,8 @@ Response prune(const Request& request, const Services& services) {
     Filters filters(request, {"label"});
     json removed = json::array();
     for (const runtime::ContainerInfo& info : services.engine.containers().list()) {
-        bool stopped = info.status == runtime::Status::created || info.status == runtime::Status::exited || info.status == runtime::Status::dead;
+        bool stopped = info.status == runtime::Status::created || info.status == runtime::Status::exited ||
+                       info.status == runtime::Status::dead;
         if (!stopped || !filters.labels(info.labels)) continue;
         try {
             services.engine.containers().remove(info.id);
@@ -134,7 +139,8 @@ void add_container_routes(Router& router, const Services& services) {
         containers.rename(request.captures.at("id"), name);
         return empty_reply();
     });
-    router.add("POST", "/containers/{id}/wait", [&](const Request& request) { return wait_reply(request, services.engine); });
+    router.add("POST", "/containers/{id}/wait",
+               [&](const Request& request) { return wait_reply(request, services.engine); });
     router.add("DELETE", "/containers/{id}", [&](const Request& request) { return remove(request, services); });
     for (const char* action : {"pause", "unpause", "update", "resize"}) {
         router.add("POST", std::string("/containers/{id}/") + action, [action](const Request&) {

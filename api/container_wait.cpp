@@ -18,22 +18,28 @@ int exit_code_of(const runtime::Event& event, int otherwise) {
     auto found = event.attributes.find("exitCode");
     if (found == event.attributes.end()) return otherwise;
     int code = otherwise;
-    (void)std::from_chars(found->second.data(), found->second.data() + found->second.size(), code);  // the engine's own number
+    (void)std::from_chars(found->second.data(), found->second.data() + found->second.size(),
+                          code);  // the engine's own number
     return code;
 }
 
 /// Follows the events of one container until `action`; the exit code of its last `die`.
-int await_event(runtime::Engine& engine, uint64_t from, const std::string& id, const std::string& action, std::stop_token stop) {
+int await_event(runtime::Engine& engine, uint64_t from, const std::string& id, const std::string& action,
+                std::stop_token stop) {
     int code = 0;
     bool seen = false;
     while (!seen && !stop.stop_requested()) {
         uint64_t missed = 0;
-        from = engine.events().read(from, [&](const runtime::Event& event) {
-            if (seen || event.type != "container" || event.id != id) return;
-            if (event.action == "die") code = exit_code_of(event, code);
-            seen = event.action == action;
-        }, stop, std::chrono::steady_clock::time_point::max(), &missed);
-        if (missed > 0 && !seen) throw Error(Code::unavailable, "too many events at a time to wait for the container's end");
+        from = engine.events().read(
+            from,
+            [&](const runtime::Event& event) {
+                if (seen || event.type != "container" || event.id != id) return;
+                if (event.action == "die") code = exit_code_of(event, code);
+                seen = event.action == action;
+            },
+            stop, std::chrono::steady_clock::time_point::max(), &missed);
+        if (missed > 0 && !seen)
+            throw Error(Code::unavailable, "too many events at a time to wait for the container's end");
     }
     if (!seen) throw Error(Code::cancelled, "waiting was cancelled");
     return code;
@@ -54,9 +60,10 @@ Response wait_reply(const Request& request, runtime::Engine& engine) {
     response.stream = [=, &engine](Writer& writer) {
         json result = {{"StatusCode", 0}, {"Error", nullptr}};
         try {
-            result["StatusCode"] = condition == "not-running"
-                                       ? engine.containers().wait(id, stop)
-                                       : await_event(engine, from, id, condition == "removed" ? "destroy" : "die", stop);
+            result["StatusCode"] =
+                condition == "not-running"
+                    ? engine.containers().wait(id, stop)
+                    : await_event(engine, from, id, condition == "removed" ? "destroy" : "die", stop);
         } catch (const std::exception& error) {
             result["Error"] = {{"Message", error.what()}};
         }

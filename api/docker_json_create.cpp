@@ -19,7 +19,8 @@ Error invalid(const std::string& message) {
 uint16_t port_number(const std::string& text, const std::string& where) {
     uint16_t value = 0;
     auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc() || end != text.data() + text.size()) throw invalid(where + ": \"" + text + "\" is not a port");
+    if (failure != std::errc() || end != text.data() + text.size())
+        throw invalid(where + ": \"" + text + "\" is not a port");
     return value;
 }
 
@@ -27,7 +28,8 @@ uint16_t port_number(const std::string& text, const std::string& where) {
 runtime::PortBinding container_port(const std::string& text, const std::string& where) {
     size_t slash = text.find('/');
     std::string protocol = slash == std::string::npos ? "tcp" : text.substr(slash + 1);
-    if (protocol != "tcp" && protocol != "udp") throw invalid(where + ": \"" + text + "\": the protocol must be tcp or udp");
+    if (protocol != "tcp" && protocol != "udp")
+        throw invalid(where + ": \"" + text + "\": the protocol must be tcp or udp");
     runtime::PortBinding port;
     port.container_port = port_number(text.substr(0, slash), where);
     port.protocol = protocol == "tcp" ? runtime::Protocol::tcp : runtime::Protocol::udp;
@@ -44,16 +46,18 @@ void read_networks(const Fields& body, ContainerSpec& spec) {
         }
         if (!attachment) {
             if (!spec.network_mode.empty()) {
-                throw Error(Code::conflict, "network " + name + ": a container with network mode " + spec.network_mode + " joins no networks");
+                throw Error(Code::conflict, "network " + name + ": a container with network mode " + spec.network_mode +
+                                                " joins no networks");
             }
             attachment = &spec.networks.emplace_back();
             attachment->network = name;
         }
         attachment->aliases = endpoint.texts("Aliases");
         attachment->ip = endpoint.object("IPAMConfig").text("IPv4Address");
-        // But for the first two this is what Docker tells of an endpoint; tools that make a container anew send it back.
-        endpoint.refuse_others({"Aliases", "IPAMConfig", "NetworkID", "EndpointID", "Gateway", "IPAddress", "IPPrefixLen",
-                                "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "DNSNames"});
+        // But for the first two this is what Docker tells of an endpoint; tools that make a container anew send it
+        // back.
+        endpoint.refuse_others({"Aliases", "IPAMConfig", "NetworkID", "EndpointID", "Gateway", "IPAddress",
+                                "IPPrefixLen", "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "DNSNames"});
         endpoint.object("IPAMConfig").refuse_others({"IPv4Address"});
     }
 }
@@ -110,15 +114,18 @@ ContainerSpec container_spec(const Fields& body) {
     spec.hostname = body.text("Hostname");
     spec.domainname = body.text("Domainname");
     if (body.has("StopSignal") && !body.text("StopSignal").empty()) spec.stop_signal = body.text("StopSignal");
-    if (body.has("StopTimeout")) spec.stop_timeout = static_cast<int>(std::clamp<int64_t>(body.number("StopTimeout"), -1, INT32_MAX));
+    if (body.has("StopTimeout"))
+        spec.stop_timeout = static_cast<int>(std::clamp<int64_t>(body.number("StopTimeout"), -1, INT32_MAX));
     spec.tty = body.flag("Tty");
     spec.open_stdin = body.flag("OpenStdin");
     if (spec.open_stdin && body.flag("AttachStdin")) {  // said here, as clients don't show why attaching fails
-        throw Error(Code::invalid_argument, "attaching to a container's standard input is not supported by kedge", "leave out -i, or use exec -i");
+        throw Error(Code::invalid_argument, "attaching to a container's standard input is not supported by kedge",
+                    "leave out -i, or use exec -i");
     }
     if (body.has("Healthcheck")) spec.healthcheck = read_healthcheck(body.object("Healthcheck"));
-    body.refuse_others({"Image", "Entrypoint", "Cmd", "Env", "Labels", "User", "WorkingDir", "Hostname", "Domainname", "StopSignal",
-                        "StopTimeout", "Tty", "OpenStdin", "Healthcheck", "Volumes", "HostConfig", "NetworkingConfig", "ExposedPorts",
+    body.refuse_others({"Image", "Entrypoint", "Cmd", "Env", "Labels", "User", "WorkingDir", "Hostname", "Domainname",
+                        "StopSignal", "StopTimeout", "Tty", "OpenStdin", "Healthcheck", "Volumes", "HostConfig",
+                        "NetworkingConfig", "ExposedPorts",
                         // how the client will attach, and how the arguments of other systems are quoted
                         "AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce", "ArgsEscaped"});
     body.object("NetworkingConfig").refuse_others({"EndpointsConfig"});
@@ -126,7 +133,9 @@ ContainerSpec container_spec(const Fields& body) {
     read_host_config(host, spec);
     for (const std::string& target : body.object("Volumes").keys()) {
         // Clients name here also what is mounted by another field.
-        if (std::any_of(spec.mounts.begin(), spec.mounts.end(), [&](const runtime::Mount& m) { return m.target == target; })) continue;
+        if (std::any_of(spec.mounts.begin(), spec.mounts.end(),
+                        [&](const runtime::Mount& m) { return m.target == target; }))
+            continue;
         runtime::Mount mount;
         mount.target = target;
         spec.mounts.push_back(mount);

@@ -30,7 +30,8 @@ std::vector<std::string> split(const std::string& text, char separator) {
 int64_t read_size(std::string text, const std::string& where) {
     int64_t unit = 1;
     if (!text.empty()) {
-        size_t known = std::string("kmg").find(static_cast<char>(std::tolower(static_cast<unsigned char>(text.back()))));
+        size_t known =
+            std::string("kmg").find(static_cast<char>(std::tolower(static_cast<unsigned char>(text.back()))));
         if (known != std::string::npos) {
             unit = int64_t{1} << (10 * (known + 1));
             text.pop_back();
@@ -52,7 +53,8 @@ void read_tmpfs(const std::string& target, const std::string& options, Container
         if (option.starts_with("size=")) {
             mount.tmpfs_size = read_size(option.substr(5), "HostConfig.Tmpfs." + target);
         } else if (option.starts_with("mode=")) {
-            auto [end, failure] = std::from_chars(option.data() + 5, option.data() + option.size(), mount.tmpfs_mode, 8);
+            auto [end, failure] =
+                std::from_chars(option.data() + 5, option.data() + option.size(), mount.tmpfs_mode, 8);
             if (failure != std::errc() || end != option.data() + option.size()) {
                 throw invalid("HostConfig.Tmpfs." + target + ": \"" + option + "\" is not an octal mode");
             }
@@ -68,10 +70,14 @@ void read_tmpfs(const std::string& target, const std::string& options, Container
 void read_mount(const Fields& from, ContainerSpec& spec) {
     Mount mount;
     std::string type = from.text("Type");
-    if (type == "bind") mount.type = Mount::Type::bind;
-    else if (type == "volume") mount.type = Mount::Type::volume;
-    else if (type == "tmpfs") mount.type = Mount::Type::tmpfs;
-    else throw invalid(from.path_of("Type") + ": \"" + type + "\" must be bind, volume or tmpfs");
+    if (type == "bind")
+        mount.type = Mount::Type::bind;
+    else if (type == "volume")
+        mount.type = Mount::Type::volume;
+    else if (type == "tmpfs")
+        mount.type = Mount::Type::tmpfs;
+    else
+        throw invalid(from.path_of("Type") + ": \"" + type + "\" must be bind, volume or tmpfs");
     mount.source = from.text("Source");
     mount.target = from.text("Target");
     mount.read_only = from.flag("ReadOnly");
@@ -83,9 +89,11 @@ void read_mount(const Fields& from, ContainerSpec& spec) {
     if (mode < 0 || mode > 07777) throw invalid(from.path_of("TmpfsOptions.Mode") + ": must be at most 07777");
     if (mode > 0) mount.tmpfs_mode = static_cast<uint32_t>(mode);
     Fields driver = from.object("VolumeOptions").object("DriverConfig");
-    if (!driver.text("Name").empty() && driver.text("Name") != "local") throw invalid(driver.path_of("Name") + ": must be local");
+    if (!driver.text("Name").empty() && driver.text("Name") != "local")
+        throw invalid(driver.path_of("Name") + ": must be local");
     driver.refuse_others({"Name"});
-    from.refuse_others({"Type", "Source", "Target", "ReadOnly", "BindOptions", "VolumeOptions", "TmpfsOptions", "Consistency"});
+    from.refuse_others(
+        {"Type", "Source", "Target", "ReadOnly", "BindOptions", "VolumeOptions", "TmpfsOptions", "Consistency"});
     from.object("BindOptions").refuse_others({"Propagation", "CreateMountpoint"});
     from.object("VolumeOptions").refuse_others({"NoCopy", "DriverConfig"});
     from.object("TmpfsOptions").refuse_others({"SizeBytes", "Mode"});
@@ -113,7 +121,8 @@ void read_resources(const Fields& host, runtime::Resources& resources) {
     int64_t quota = host.number("CpuQuota"), period = host.number("CpuPeriod");
     if (quota > 0) {
         if (resources.nano_cpus > 0) throw invalid("conflicting options: Nano CPUs and CPU Quota cannot both be set");
-        resources.nano_cpus = static_cast<int64_t>(1e9 * static_cast<double>(quota) / static_cast<double>(period > 0 ? period : 100'000));
+        resources.nano_cpus =
+            static_cast<int64_t>(1e9 * static_cast<double>(quota) / static_cast<double>(period > 0 ? period : 100'000));
     } else if (period > 0) {
         throw invalid("HostConfig.CpuPeriod: has no effect without CpuQuota");
     }
@@ -122,11 +131,16 @@ void read_resources(const Fields& host, runtime::Resources& resources) {
 void read_restart(const Fields& from, runtime::RestartPolicy& restart) {
     using Name = runtime::RestartPolicy::Name;
     std::string name = from.text("Name");
-    if (name.empty() || name == "no") restart.name = Name::no;
-    else if (name == "always") restart.name = Name::always;
-    else if (name == "on-failure") restart.name = Name::on_failure;
-    else if (name == "unless-stopped") restart.name = Name::unless_stopped;
-    else throw invalid("invalid restart policy '" + name + "'");
+    if (name.empty() || name == "no")
+        restart.name = Name::no;
+    else if (name == "always")
+        restart.name = Name::always;
+    else if (name == "on-failure")
+        restart.name = Name::on_failure;
+    else if (name == "unless-stopped")
+        restart.name = Name::unless_stopped;
+    else
+        throw invalid("invalid restart policy '" + name + "'");
     from.refuse_others({"Name", "MaximumRetryCount"});
     int64_t retries = from.number("MaximumRetryCount");
     if (retries < 0 || retries > INT32_MAX) throw invalid("maximum retry count cannot be negative");
@@ -138,7 +152,8 @@ void read_restart(const Fields& from, runtime::RestartPolicy& restart) {
 
 void read_devices(const Fields& host, ContainerSpec& spec) {
     for (const Fields& device : host.objects("Devices")) {
-        runtime::Device made{device.text("PathOnHost"), device.text("PathInContainer"), device.text("CgroupPermissions")};
+        runtime::Device made{device.text("PathOnHost"), device.text("PathInContainer"),
+                             device.text("CgroupPermissions")};
         if (made.container_path.empty()) made.container_path = made.host_path;
         if (made.permissions.empty()) made.permissions = "rwm";
         spec.devices.push_back(made);
@@ -158,13 +173,15 @@ void refuse_the_rest(const Fields& host) {
     expect_only(host, "Isolation", {"default"});
     expect_only(host, "Runtime", {"kedge"});
     expect_only(host, "VolumeDriver", {"local"});
-    for (const char* key : {"MaskedPaths", "ReadonlyPaths"}) {  // here an empty list is not the default: it masks nothing
+    for (const char* key :
+         {"MaskedPaths", "ReadonlyPaths"}) {  // here an empty list is not the default: it masks nothing
         if (host.has(key)) throw invalid(host.path_of(key) + ": is not supported by kedge");
     }
-    host.refuse_others({"Binds", "Mounts", "Tmpfs", "NetworkMode", "PortBindings", "RestartPolicy", "AutoRemove", "PublishAllPorts", "Init",
-                        "ReadonlyRootfs", "Privileged", "CapAdd", "CapDrop", "SecurityOpt", "GroupAdd", "ExtraHosts", "Dns", "DnsSearch",
-                        "Sysctls", "PidMode", "IpcMode", "ShmSize", "OomScoreAdj", "Devices", "Ulimits", "LogConfig", "Memory", "MemorySwap",
-                        "MemoryReservation", "NanoCpus", "CpuShares", "CpusetCpus", "PidsLimit", "CpuQuota", "CpuPeriod", "CgroupnsMode",
+    host.refuse_others({"Binds", "Mounts", "Tmpfs", "NetworkMode", "PortBindings", "RestartPolicy", "AutoRemove",
+                        "PublishAllPorts", "Init", "ReadonlyRootfs", "Privileged", "CapAdd", "CapDrop", "SecurityOpt",
+                        "GroupAdd", "ExtraHosts", "Dns", "DnsSearch", "Sysctls", "PidMode", "IpcMode", "ShmSize",
+                        "OomScoreAdj", "Devices", "Ulimits", "LogConfig", "Memory", "MemorySwap", "MemoryReservation",
+                        "NanoCpus", "CpuShares", "CpusetCpus", "PidsLimit", "CpuQuota", "CpuPeriod", "CgroupnsMode",
                         "UsernsMode", "Isolation", "Runtime", "VolumeDriver",
                         // of the client's terminal and files
                         "ConsoleSize", "ContainerIDFile"});
@@ -177,7 +194,8 @@ void read_bind(const std::string& text, ContainerSpec& spec) {
     // SELinux labels, and hints for machines that reach the files over a network: nothing to do here.
     static const std::set<std::string> without_effect = {"rw", "z", "Z", "consistent", "cached", "delegated"};
     std::vector<std::string> parts = split(text, ':');
-    if (parts.empty() || parts.size() > 3 || std::find(parts.begin(), parts.end(), "") != parts.end() || text.ends_with(":")) {
+    if (parts.empty() || parts.size() > 3 || std::find(parts.begin(), parts.end(), "") != parts.end() ||
+        text.ends_with(":")) {
         throw invalid("invalid volume specification: '" + text + "'");
     }
     Mount mount;
@@ -186,10 +204,14 @@ void read_bind(const std::string& text, ContainerSpec& spec) {
     mount.type = mount.source.starts_with("/") ? Mount::Type::bind : Mount::Type::volume;
     mount.create_host_path = mount.type == Mount::Type::bind;
     for (const std::string& option : parts.size() == 3 ? split(parts[2], ',') : std::vector<std::string>{}) {
-        if (option == "ro") mount.read_only = true;
-        else if (option == "nocopy") mount.no_copy = true;
-        else if (propagations.contains(option)) mount.propagation = option;
-        else if (!without_effect.contains(option)) throw invalid("invalid mode: " + option);
+        if (option == "ro")
+            mount.read_only = true;
+        else if (option == "nocopy")
+            mount.no_copy = true;
+        else if (propagations.contains(option))
+            mount.propagation = option;
+        else if (!without_effect.contains(option))
+            throw invalid("invalid mode: " + option);
     }
     spec.mounts.push_back(mount);
 }
@@ -217,7 +239,8 @@ void read_host_config(const Fields& host, ContainerSpec& spec) {
     spec.pid_mode = host.text("PidMode");
     if (std::string ipc = host.text("IpcMode"); ipc != "private" && ipc != "shareable") spec.ipc_mode = ipc;
     spec.shm_size = host.number("ShmSize");
-    spec.oom_score_adj = static_cast<int>(std::clamp<int64_t>(host.number("OomScoreAdj"), -1001, 1001));  // the engine refuses the outermost
+    spec.oom_score_adj = static_cast<int>(
+        std::clamp<int64_t>(host.number("OomScoreAdj"), -1001, 1001));  // the engine refuses the outermost
     read_devices(host, spec);
     for (const Fields& limit : host.objects("Ulimits")) {
         spec.ulimits.push_back({limit.text("Name"), limit.number("Soft"), limit.number("Hard")});

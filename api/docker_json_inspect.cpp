@@ -36,7 +36,8 @@ std::string restart_name(runtime::RestartPolicy::Name name) {
     return "no";
 }
 
-/// Binds and named volumes as -v writes them, the rest as Mounts; so that either list can be sent back to make the same container.
+/// Binds and named volumes as -v writes them, the rest as Mounts; so that either list can be sent back to make the same
+/// container.
 void put_mounts(const ContainerSpec& spec, json& host) {
     json binds = json::array(), mounts = json::array(), tmpfs = json::object();
     for (const runtime::Mount& mount : spec.mounts) {
@@ -74,7 +75,8 @@ json health_json(const runtime::Health& health) {
 json state_json(const ContainerInfo& info) {
     using runtime::Status;
     json state = {{"Status", runtime::to_string(info.status)},
-                  {"Running", info.status == Status::running || info.status == Status::paused || info.status == Status::restarting},
+                  {"Running", info.status == Status::running || info.status == Status::paused ||
+                                  info.status == Status::restarting},
                   {"Paused", info.status == Status::paused},
                   {"Restarting", info.status == Status::restarting},
                   {"OOMKilled", info.oom_killed},
@@ -129,7 +131,10 @@ json network_settings(const ContainerInfo& info) {
                      {"Networks", endpoints_json(info)}};
     if (!info.endpoints.empty()) {
         const runtime::NetworkEndpoint& first = info.endpoints.front();
-        settings.update({{"IPAddress", first.ip}, {"IPPrefixLen", first.prefix_length}, {"Gateway", first.gateway}, {"MacAddress", first.mac}});
+        settings.update({{"IPAddress", first.ip},
+                         {"IPPrefixLen", first.prefix_length},
+                         {"Gateway", first.gateway},
+                         {"MacAddress", first.mac}});
     }
     return settings;
 }
@@ -163,7 +168,8 @@ json host_config_json(const ContainerSpec& spec) {
                  {"LogConfig", {{"Type", spec.log.driver}, {"Config", spec.log.options}}},
                  {"NetworkMode", mode},
                  {"PortBindings", bindings_json(spec.ports, false)},
-                 {"RestartPolicy", {{"Name", restart_name(spec.restart.name)}, {"MaximumRetryCount", spec.restart.maximum_retries}}},
+                 {"RestartPolicy",
+                  {{"Name", restart_name(spec.restart.name)}, {"MaximumRetryCount", spec.restart.maximum_retries}}},
                  {"AutoRemove", spec.auto_remove},
                  {"CapAdd", list_or_null(spec.cap_add)},
                  {"CapDrop", list_or_null(spec.cap_drop)},

@@ -20,7 +20,8 @@ std::string status_text(const ContainerInfo& info, WallTime now) {
         case runtime::Status::created: return "Created";
         case runtime::Status::removing: return "Removal In Progress";
         case runtime::Status::dead: return "Dead";
-        case runtime::Status::restarting: return fmt::format("Restarting ({}) {} ago", info.exit_code, since(info.finished));
+        case runtime::Status::restarting:
+            return fmt::format("Restarting ({}) {} ago", info.exit_code, since(info.finished));
         case runtime::Status::paused: return fmt::format("Up {} (Paused)", since(info.started));
         case runtime::Status::exited: return fmt::format("Exited ({}) {} ago", info.exit_code, since(info.finished));
         case runtime::Status::running: break;
@@ -52,12 +53,17 @@ json endpoints_json(const ContainerInfo& info) {
                                       {"MacAddress", endpoint.mac},
                                       {"DriverOpts", nullptr}};
     }
-    // Before the first start there are no endpoints; the attachments that were asked for say which networks there will be.
+    // Before the first start there are no endpoints; the attachments that were asked for say which networks there will
+    // be.
     for (const runtime::NetworkAttachment& asked : info.spec.networks) {
         if (!info.endpoints.empty() || networks.contains(asked.network)) continue;
         networks[asked.network] = {{"Aliases", asked.aliases.empty() ? json(nullptr) : json(asked.aliases)},
-                                   {"NetworkID", ""}, {"EndpointID", ""}, {"Gateway", ""}, {"IPAddress", ""},
-                                   {"IPPrefixLen", 0}, {"MacAddress", ""}};
+                                   {"NetworkID", ""},
+                                   {"EndpointID", ""},
+                                   {"Gateway", ""},
+                                   {"IPAddress", ""},
+                                   {"IPPrefixLen", 0},
+                                   {"MacAddress", ""}};
     }
     return networks;
 }
@@ -65,14 +71,16 @@ json endpoints_json(const ContainerInfo& info) {
 json mounts_json(const ContainerInfo& info) {
     json mounts = json::array();
     for (const Mount& mount : info.mounts) {
-        json item = {{"Destination", mount.target}, {"Mode", ""}, {"RW", !mount.read_only}, {"Propagation", mount.propagation}};
+        json item = {
+            {"Destination", mount.target}, {"Mode", ""}, {"RW", !mount.read_only}, {"Propagation", mount.propagation}};
         switch (mount.type) {
             case Mount::Type::bind:
                 item.update({{"Type", "bind"}, {"Source", mount.source}});
                 if (mount.propagation.empty()) item["Propagation"] = "rprivate";
                 break;
             case Mount::Type::volume:
-                item.update({{"Type", "volume"}, {"Name", mount.source}, {"Driver", "local"}, {"Source", mount.source}});
+                item.update(
+                    {{"Type", "volume"}, {"Name", mount.source}, {"Driver", "local"}, {"Source", mount.source}});
                 break;
             case Mount::Type::tmpfs: item.update({{"Type", "tmpfs"}, {"Source", ""}}); break;
         }
@@ -95,7 +103,8 @@ std::string command_line(const std::vector<std::string>& arguments) {
 json ports_json(const ContainerInfo& info) {
     json ports = json::array();
     for (const runtime::PortBinding& port : info.ports) {
-        json item = {{"PrivatePort", port.container_port}, {"Type", port.protocol == runtime::Protocol::tcp ? "tcp" : "udp"}};
+        json item = {{"PrivatePort", port.container_port},
+                     {"Type", port.protocol == runtime::Protocol::tcp ? "tcp" : "udp"}};
         if (port.host_port != 0) {
             item["IP"] = port.host_ip.empty() ? "0.0.0.0" : port.host_ip;
             item["PublicPort"] = port.host_port;

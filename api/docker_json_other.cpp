@@ -48,7 +48,8 @@ json event_json(const runtime::Event& event) {
                  {"scope", "local"},
                  {"time", nanoseconds / 1'000'000'000},
                  {"timeNano", nanoseconds}};
-    if (event.type == "container" || event.type == "image") {  // the fields of before API 1.22, which clients still read
+    if (event.type == "container" ||
+        event.type == "image") {  // the fields of before API 1.22, which clients still read
         line["status"] = event.action;
         line["id"] = event.id;
         if (auto image = event.attributes.find("image"); image != event.attributes.end()) line["from"] = image->second;

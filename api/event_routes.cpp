@@ -26,15 +26,18 @@ bool names(const Filters& filters, const std::string& type, const runtime::Event
 
 bool wanted(const Filters& filters, const runtime::Event& event) {
     // `health_status: healthy` and `exec_start: sh` are also found by the word before the colon.
-    bool action = filters.exact("event", event.action) || filters.exact("event", event.action.substr(0, event.action.find(':')));
-    bool image = !filters.has("image") || filters.exact("image", attribute(event, "image")) || names(filters, "image", event);
+    bool action =
+        filters.exact("event", event.action) || filters.exact("event", event.action.substr(0, event.action.find(':')));
+    bool image =
+        !filters.has("image") || filters.exact("image", attribute(event, "image")) || names(filters, "image", event);
     return action && image && filters.exact("type", event.type) && filters.labels(event.attributes) &&
            names(filters, "container", event) && names(filters, "network", event) && names(filters, "volume", event) &&
            names(filters, "project", event);
 }
 
 Response events(const Request& request, const Services& services) {
-    Filters filters(request, {"type", "event", "container", "image", "network", "volume", "label", "project", "scope", "daemon"});
+    Filters filters(
+        request, {"type", "event", "container", "image", "network", "volume", "label", "project", "scope", "daemon"});
     WallTime since = parameter_time(request.parameter("since"));
     WallTime until = parameter_time(request.parameter("until"));
     runtime::Events& events = services.engine.events();
@@ -47,10 +50,13 @@ Response events(const Request& request, const Services& services) {
         uint64_t next = from;
         bool there = true;
         while (there && !stop.stop_requested()) {
-            uint64_t read = events.read(next, [&](const runtime::Event& event) {
-                if (!there || event.time < since || (until != WallTime{} && event.time > until)) return;
-                if (wanted(filters, event)) there = writer.write(to_text(event_json(event)) + "\n");
-            }, stop, deadline);
+            uint64_t read = events.read(
+                next,
+                [&](const runtime::Event& event) {
+                    if (!there || event.time < since || (until != WallTime{} && event.time > until)) return;
+                    if (wanted(filters, event)) there = writer.write(to_text(event_json(event)) + "\n");
+                },
+                stop, deadline);
             if (read == next && std::chrono::steady_clock::now() >= deadline) break;
             next = read;
         }

@@ -30,7 +30,8 @@ bool forward(const Fd& from, StreamKind kind, Writer& writer) {
     std::array<char, 16384> buffer;
     ssize_t n = ::read(from.get(), buffer.data(), buffer.size());
     if (n <= 0) return n < 0 && (errno == EINTR || errno == EAGAIN);
-    (void)writer.write(frame(kind, {buffer.data(), static_cast<size_t>(n)}));  // a client that is gone ends the command by its stop token
+    (void)writer.write(frame(
+        kind, {buffer.data(), static_cast<size_t>(n)}));  // a client that is gone ends the command by its stop token
     return true;
 }
 
@@ -64,8 +65,8 @@ void pump_input(Duplex& from, Fd to) {
 
 }  // namespace
 
-int run_exec(runtime::Containers& containers, const std::string& id, const runtime::ExecSpec& spec, Writer& writer, Duplex* input,
-             std::stop_token stop) {
+int run_exec(runtime::Containers& containers, const std::string& id, const runtime::ExecSpec& spec, Writer& writer,
+             Duplex* input, std::stop_token stop) {
     Pipe out = make_pipe(), err = make_pipe(), in;
     if (input) in = make_pipe();
     Fd done(::eventfd(0, EFD_CLOEXEC));

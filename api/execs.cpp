@@ -19,7 +19,8 @@ std::string Execs::add(Exec exec) {
     std::lock_guard lock(mutex_);
     while (execs_.size() >= kKept) {
         auto old = std::find_if(execs_.begin(), execs_.end(), [](const Exec& e) { return !e.running; });
-        if (old == execs_.end()) throw Error(Code::resource_exhausted, "too many commands are being executed in containers");
+        if (old == execs_.end())
+            throw Error(Code::resource_exhausted, "too many commands are being executed in containers");
         execs_.erase(old);
     }
     execs_.push_back(exec);
@@ -49,7 +50,8 @@ void Execs::finish(const std::string& id, int exit_code) {
 void Execs::run_detached(const Exec& exec) {
     std::lock_guard lock(mutex_);
     std::erase_if(detached_, [&](const auto& entry) {  // ended threads are joined here, those that run on stay
-        return std::none_of(execs_.begin(), execs_.end(), [&](const Exec& e) { return e.id == entry.first && e.running; });
+        return std::none_of(execs_.begin(), execs_.end(),
+                            [&](const Exec& e) { return e.id == entry.first && e.running; });
     });
     detached_[exec.id] = std::jthread([this, exec](std::stop_token stop) {
         int code = 126;

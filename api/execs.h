@@ -13,10 +13,10 @@
 
 namespace kedge::api {
 
-/// Runs a command in a container with its output as frames to `writer`, and what `input` sends as its standard input (nullptr: none).
-/// Returns the exit code once all its output is written. Throws Error.
-int run_exec(runtime::Containers& containers, const std::string& id, const runtime::ExecSpec& spec, Writer& writer, Duplex* input,
-             std::stop_token stop);
+/// Runs a command in a container with its output as frames to `writer`, and what `input` sends as its standard input
+/// (nullptr: none). Returns the exit code once all its output is written. Throws Error.
+int run_exec(runtime::Containers& containers, const std::string& id, const runtime::ExecSpec& spec, Writer& writer,
+             Duplex* input, std::stop_token stop);
 
 /// Docker's exec instances: made first, started later, asked about afterwards. The newest are remembered. Thread-safe.
 class Execs {

@@ -19,7 +19,8 @@ Filters::Filters(const Request& request, const std::set<std::string>& known) {
         std::set<std::string>& wanted = values_[name];
         if (values.is_array()) {
             for (const json& value : values) {
-                if (!value.is_string()) throw Error(Code::invalid_argument, "filters." + name + ": must be a list of strings");
+                if (!value.is_string())
+                    throw Error(Code::invalid_argument, "filters." + name + ": must be a list of strings");
                 wanted.insert(value.get<std::string>());
             }
         } else if (values.is_object()) {
@@ -51,7 +52,8 @@ bool Filters::part(const std::string& name, const std::string& value) const {
 
 bool Filters::prefix(const std::string& name, const std::string& value) const {
     const auto& wanted = values(name);
-    return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const std::string& w) { return value.starts_with(w); });
+    return wanted.empty() ||
+           std::any_of(wanted.begin(), wanted.end(), [&](const std::string& w) { return value.starts_with(w); });
 }
 
 bool Filters::labels(const std::map<std::string, std::string>& labels) const {

@@ -8,8 +8,8 @@
 
 namespace kedge::api {
 
-/// Docker's `filters` parameter: {"status": ["running"], "label": ["a=b"]}, or the older {"status": {"running": true}}. Values of one name
-/// are alternatives (labels must all hold); different names must all hold.
+/// Docker's `filters` parameter: {"status": ["running"], "label": ["a=b"]}, or the older {"status": {"running": true}}.
+/// Values of one name are alternatives (labels must all hold); different names must all hold.
 class Filters {
 public:
     /// `known`: the names this list understands; any other is Error (invalid_argument, `invalid filter 'x'`).

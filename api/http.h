@@ -18,7 +18,8 @@ struct Request {
     std::map<std::string, std::string> headers;
     std::map<std::string, std::string> captures;  ///< what `{name}` of the route's pattern stood for
 
-    /// Hands over the body in pieces as it arrives; `sink` returns false to give up. Throws Error (unavailable) when the client broke off.
+    /// Hands over the body in pieces as it arrives; `sink` returns false to give up. Throws Error (unavailable) when
+    /// the client broke off.
     std::function<void(const std::function<bool(std::string_view)>& sink)> read_body;
 
     /// Requested when the client is gone or the server stops. The first call begins to watch the connection.

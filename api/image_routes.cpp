@@ -7,8 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include <algorithm>
 #include <fnmatch.h>
+#include <algorithm>
 
 namespace kedge::api {
 
@@ -20,12 +20,12 @@ namespace {
 bool reference_matches(const Filters& filters, const ImageInfo& info) {
     const auto& wanted = filters.values("reference");
     return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const std::string& pattern) {
-        return std::any_of(info.tags.begin(), info.tags.end(), [&](const std::string& tag) {
-            std::string without_tag = tag.substr(0, tag.rfind(':'));
-            return ::fnmatch(pattern.c_str(), tag.c_str(), FNM_PATHNAME) == 0 ||
-                   ::fnmatch(pattern.c_str(), without_tag.c_str(), FNM_PATHNAME) == 0;
-        });
-    });
+               return std::any_of(info.tags.begin(), info.tags.end(), [&](const std::string& tag) {
+                   std::string without_tag = tag.substr(0, tag.rfind(':'));
+                   return ::fnmatch(pattern.c_str(), tag.c_str(), FNM_PATHNAME) == 0 ||
+                          ::fnmatch(pattern.c_str(), without_tag.c_str(), FNM_PATHNAME) == 0;
+               });
+           });
 }
 
 Response list_images(const Request& request, const Services& services) {
@@ -66,20 +66,23 @@ Response tag(const Request& request, runtime::Images& images) {
     return empty_reply(201);
 }
 
-/// Docker's `image prune`: untagged images, or with dangling=false every image that no container uses. Pinned ones stay.
+/// Docker's `image prune`: untagged images, or with dangling=false every image that no container uses. Pinned ones
+/// stay.
 Response prune(const Request& request, const Services& services) {
     Filters filters(request, {"dangling"});
     json removed = json::array();
     if (!filters.flag("dangling", true)) {
         std::set<Digest> used;
-        for (const runtime::ContainerInfo& container : services.engine.containers().list()) used.insert(container.image_id);
+        for (const runtime::ContainerInfo& container : services.engine.containers().list())
+            used.insert(container.image_id);
         for (const ImageInfo& info : services.engine.images().list()) {
             if (used.contains(info.id)) continue;
             try {
                 json lines = removed_json(services.engine.images().remove(info.id.str(), true));
                 removed.insert(removed.end(), lines.begin(), lines.end());
             } catch (const Error& error) {
-                if (error.code() != Code::conflict && error.code() != Code::not_found) throw;  // pinned, or gone meanwhile
+                if (error.code() != Code::conflict && error.code() != Code::not_found)
+                    throw;  // pinned, or gone meanwhile
             }
         }
     }
@@ -93,10 +96,14 @@ void add_image_routes(Router& router, const Services& services) {
     runtime::Images& images = services.engine.images();
     router.add("GET", "/images/json", [&services](const Request& request) { return list_images(request, services); });
     router.add("POST", "/images/prune", [&services](const Request& request) { return prune(request, services); });
-    router.add("GET", "/images/search", [](const Request&) { return error_reply(501, "searching registries is not supported by kedge"); });
-    router.add("GET", "/images/get", [](const Request&) { return error_reply(501, "saving images is not supported by kedge"); });
-    router.add("GET", "/images/{name...}/get", [](const Request&) { return error_reply(501, "saving images is not supported by kedge"); });
-    router.add("POST", "/images/{name...}/push", [](const Request&) { return error_reply(501, "pushing images is not supported by kedge"); });
+    router.add("GET", "/images/search",
+               [](const Request&) { return error_reply(501, "searching registries is not supported by kedge"); });
+    router.add("GET", "/images/get",
+               [](const Request&) { return error_reply(501, "saving images is not supported by kedge"); });
+    router.add("GET", "/images/{name...}/get",
+               [](const Request&) { return error_reply(501, "saving images is not supported by kedge"); });
+    router.add("POST", "/images/{name...}/push",
+               [](const Request&) { return error_reply(501, "pushing images is not supported by kedge"); });
     router.add("GET", "/images/{name...}/json", [&images](const Request& request) {
         return json_reply(image_inspection(images.get(request.captures.at("name"))));
     });

@@ -23,7 +23,9 @@ namespace {
 Response progress_stream(std::function<void(const std::function<void(const json&)>&)> work) {
     Response response;
     response.stream = [work = std::move(work)](Writer& writer) {
-        auto send = [&](const json& line) { (void)writer.write(to_text(line) + "\r\n"); };  // a client that is gone stops the work
+        auto send = [&](const json& line) {
+            (void)writer.write(to_text(line) + "\r\n");
+        };  // a client that is gone stops the work
         try {
             work(send);
         } catch (const Error& error) {
@@ -37,7 +39,8 @@ Response progress_stream(std::function<void(const std::function<void(const json&
     return response;
 }
 
-/// The request's body as an unnamed file in the agent's root: an archive's parts are needed in another order than they come.
+/// The request's body as an unnamed file in the agent's root: an archive's parts are needed in another order than they
+/// come.
 Fd spool_body(const Request& request, const std::string& folder) {
     Fd file = open_at(AT_FDCWD, folder, O_TMPFILE | O_RDWR, 0600);
     request.read_body([&](std::string_view piece) {
@@ -57,7 +60,8 @@ Response pull(const Request& request, runtime::Images& images) {
     std::string name = with_tag(request.parameter("fromImage"), request.parameter("tag"));
     runtime::Reference reference = runtime::Reference::parse(name);
     runtime::PullOptions options;
-    if (std::string platform = request.parameter("platform"); !platform.empty()) options.platform = runtime::Platform::parse(platform);
+    if (std::string platform = request.parameter("platform"); !platform.empty())
+        options.platform = runtime::Platform::parse(platform);
     options.credentials = read_registry_auth(request.header("x-registry-auth"));
     std::stop_token stop = request.watch_client();
     return progress_stream([=, &images](const std::function<void(const json&)>& send) {
@@ -67,25 +71,31 @@ Response pull(const Request& request, runtime::Images& images) {
         } catch (const Error& error) {
             if (error.code() != Code::not_found) throw;
         }
-        runtime::ImageInfo info = images.pull(name, options, [&](const runtime::Progress& progress) { send(progress_json(progress)); }, stop);
+        runtime::ImageInfo info = images.pull(
+            name, options, [&](const runtime::Progress& progress) { send(progress_json(progress)); }, stop);
         bool same = before && *before == info.id;
-        send({{"status", (same ? "Status: Image is up to date for " : "Status: Downloaded newer image for ") + reference.familiar()}});
+        send({{"status", (same ? "Status: Image is up to date for " : "Status: Downloaded newer image for ") +
+                             reference.familiar()}});
     });
 }
 
 Response import(const Request& request, const Services& services) {
     std::string source = request.parameter("fromSrc");
-    if (source != "-") throw Error(Code::invalid_argument, "importing from \"" + source + "\" is not supported by kedge", "send the archive as the request's body");
+    if (source != "-")
+        throw Error(Code::invalid_argument, "importing from \"" + source + "\" is not supported by kedge",
+                    "send the archive as the request's body");
     runtime::ImportOptions options;
     options.reference = with_tag(request.parameter("repo"), request.parameter("tag"));
     options.message = request.parameter("message");
     auto [first, last] = request.query.equal_range("changes");
     for (auto change = first; change != last; ++change) options.changes.push_back(change->second);
-    if (std::string platform = request.parameter("platform"); !platform.empty()) options.platform = runtime::Platform::parse(platform);
+    if (std::string platform = request.parameter("platform"); !platform.empty())
+        options.platform = runtime::Platform::parse(platform);
     auto file = std::make_shared<Fd>(spool_body(request, services.engine.options().root));
     std::stop_token stop = request.watch_client();
     return progress_stream([=, &images = services.engine.images()](const std::function<void(const json&)>& send) {
-        runtime::ImageInfo info = images.import(file->get(), options, [&](const runtime::Progress& p) { send(progress_json(p)); }, stop);
+        runtime::ImageInfo info = images.import(
+            file->get(), options, [&](const runtime::Progress& p) { send(progress_json(p)); }, stop);
         send({{"status", info.id.str()}});
     });
 }
@@ -110,7 +120,8 @@ Response load(const Request& request, const Services& services) {
 void add_image_transfer_routes(Router& router, const Services& services) {
     router.add("POST", "/images/create", [&services](const Request& request) {
         if (request.query.contains("fromSrc")) return import(request, services);
-        if (request.parameter("fromImage").empty()) throw Error(Code::invalid_argument, "fromImage or fromSrc must say what to fetch");
+        if (request.parameter("fromImage").empty())
+            throw Error(Code::invalid_argument, "fromImage or fromSrc must say what to fetch");
         return pull(request, services.engine.images());
     });
     router.add("POST", "/images/load", [&services](const Request& request) { return load(request, services); });

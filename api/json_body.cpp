@@ -15,7 +15,8 @@ const json kEmptyObject = json::object();
 
 bool asks_nothing(const json& value) {
     if (value.is_array()) {
-        return std::all_of(value.begin(), value.end(), [](const json& item) { return !item.is_structured() && asks_nothing(item); });
+        return std::all_of(value.begin(), value.end(),
+                           [](const json& item) { return !item.is_structured() && asks_nothing(item); });
     }
     if (value.is_object()) return value.empty();
     return value.is_null() || value == false || value == 0 || value == -1 || value == "";

@@ -18,8 +18,8 @@ nlohmann::json parse_json(const std::string& text);
 /// A request's JSON object; an absent body is an empty one.
 nlohmann::json json_body(const Request& request);
 
-/// Reads members of an object that came from outside. What is absent or null is the default; another type than asked for is Error
-/// (invalid_argument) that names the member (`HostConfig.Memory: must be a whole number`).
+/// Reads members of an object that came from outside. What is absent or null is the default; another type than asked
+/// for is Error (invalid_argument) that names the member (`HostConfig.Memory: must be a whole number`).
 class Fields {
 public:
     Fields(const nlohmann::json& object, std::string path);
@@ -38,8 +38,9 @@ public:
 
     bool has(const char* key) const { return find(key) != nullptr; }
     const nlohmann::json* find(const char* key) const;  ///< nullptr if absent or null
-    /// Refuses members that ask for something kedge has not: all but `known` whose value isn't null, false, 0, -1, "", {} or [] or
-    /// a list of these. What clients of newer versions send without being asked to is so accepted, and nothing is ignored.
+    /// Refuses members that ask for something kedge has not: all but `known` whose value isn't null, false, 0, -1, "",
+    /// {} or [] or a list of these. What clients of newer versions send without being asked to is so accepted, and
+    /// nothing is ignored.
     void refuse_others(std::initializer_list<const char*> known) const;
     std::string path_of(const char* key) const;
 

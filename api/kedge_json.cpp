@@ -54,7 +54,7 @@ json project_json(const reconciler::ProjectStatus& status) {
                             {"desired", service.desired},
                             {"health", service.health}});
     }
-    json value = {{"project", status.project}, {"source", status.source}, {"held", status.held},
+    json value = {{"project", status.project}, {"source", status.source},           {"held", status.held},
                   {"drift", status.drift},     {"quarantined", status.quarantined}, {"services", services}};
     if (!status.warnings.empty()) value["warnings"] = status.warnings;
     put(value, "commit", status.commit);
@@ -68,8 +68,11 @@ json project_json(const reconciler::ProjectStatus& status) {
 json source_json(const reconciler::SourceStatus& status) {
     json value = {{"name", status.name}, {"url", status.url}, {"ref", status.ref}, {"polling", status.polling}};
     if (status.commit) {
-        value["commit"] = {{"id", status.commit->id}, {"ref", status.commit->ref}, {"author", status.commit->author},
-                           {"subject", status.commit->subject}, {"time", format_time(status.commit->time)}};
+        value["commit"] = {{"id", status.commit->id},
+                           {"ref", status.commit->ref},
+                           {"author", status.commit->author},
+                           {"subject", status.commit->subject},
+                           {"time", format_time(status.commit->time)}};
     }
     put(value, "error", status.error);
     put(value, "last_poll", status.last_poll);
@@ -81,7 +84,9 @@ json source_json(const reconciler::SourceStatus& status) {
 json diff_json(const reconciler::Controller::Diff& diff) {
     json steps = json::array();
     for (const reconciler::Step& step : diff.plan.steps) {
-        steps.push_back({{"kind", reconciler::kind(step.action)}, {"does", reconciler::describe(step.action)}, {"reason", step.reason}});
+        steps.push_back({{"kind", reconciler::kind(step.action)},
+                         {"does", reconciler::describe(step.action)},
+                         {"reason", step.reason}});
     }
     json value = {{"changes", !diff.plan.empty()}, {"steps", steps}};
     put(value, "commit", diff.commit);

@@ -6,7 +6,8 @@
 
 namespace kedge::api {
 
-// The control loop's values as kedge's own API writes them: snake_case, times in RFC 3339, absent where there is nothing.
+// The control loop's values as kedge's own API writes them: snake_case, times in RFC 3339, absent where there is
+// nothing.
 
 nlohmann::json release_json(const reconciler::Release& release);
 /// With the project and the images that it wants.

@@ -21,12 +21,15 @@ std::string project_of(const Request& request) {
 }
 
 /// Streams `{"progress": line}` for each step, then `{"release": ...}` or `{"error": ...}`.
-Response release_stream(const Request& request, std::function<reconciler::Release(const Progress&, std::stop_token)> work) {
+Response release_stream(const Request& request,
+                        std::function<reconciler::Release(const Progress&, std::stop_token)> work) {
     std::stop_token stop = request.watch_client();
     Response response;
     response.content_type = "application/x-ndjson";
     response.stream = [work = std::move(work), stop](Writer& writer) {
-        auto send = [&](const json& line) { (void)writer.write(to_text(line) + "\n"); };  // a client that is gone requests the stop
+        auto send = [&](const json& line) {
+            (void)writer.write(to_text(line) + "\n");
+        };  // a client that is gone requests the stop
         try {
             reconciler::Release release = work([&](const std::string& line) { send({{"progress", line}}); }, stop);
             send({{"release", release_json(release)}});
@@ -55,7 +58,8 @@ Response release(const Request& request, const Controller& controller) {
     const std::string& text = request.captures.at("number");
     int64_t number = 0;
     auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-    if (failure != std::errc() || end != text.data() + text.size()) throw Error(Code::invalid_argument, "\"" + text + "\" is not a release's number");
+    if (failure != std::errc() || end != text.data() + text.size())
+        throw Error(Code::invalid_argument, "\"" + text + "\" is not a release's number");
     return json_reply(release_detail_json(controller.release(project_of(request), number)));
 }
 
@@ -71,9 +75,12 @@ Response rollback(const Request& request, Controller& controller) {
     std::string project = project_of(request);
     json text = json_body(request);
     int64_t number = Fields(text, "").number("release");
-    if (number < 0) throw Error(Code::invalid_argument, "release: must be a release's number, or 0 for the last good one");
-    if (number > 0) (void)controller.release(project, number);
-    else (void)controller.status(project);
+    if (number < 0)
+        throw Error(Code::invalid_argument, "release: must be a release's number, or 0 for the last good one");
+    if (number > 0)
+        (void)controller.release(project, number);
+    else
+        (void)controller.status(project);
     return release_stream(request, [&controller, project, number](const Progress& progress, std::stop_token stop) {
         return controller.rollback(project, number, progress, stop);
     });
@@ -86,7 +93,8 @@ void add_project_routes(Router& router, Controller& controller) {
         for (const auto& project : controller.status()) projects.push_back(project_json(project));
         return json_reply(projects);
     });
-    router.add("GET", kProject, [&](const Request& r) { return json_reply(project_json(controller.status(project_of(r)))); });
+    router.add("GET", kProject,
+               [&](const Request& r) { return json_reply(project_json(controller.status(project_of(r)))); });
     router.add("GET", kProject + "/diff", [&](const Request& r) {
         return json_reply(diff_json(controller.diff(project_of(r), r.flag("fetch"))));
     });

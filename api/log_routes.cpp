@@ -35,7 +35,8 @@ Response logs(const Request& request, const Services& services) {
     options.tail = read_tail(request.parameter("tail"));
     options.since = parameter_time(request.parameter("since"));
     options.until = parameter_time(request.parameter("until"));
-    if (!options.out && !options.err) throw Error(Code::invalid_argument, "Bad parameters: you must choose at least one stream");
+    if (!options.out && !options.err)
+        throw Error(Code::invalid_argument, "Bad parameters: you must choose at least one stream");
     runtime::ContainerInfo info = services.engine.containers().inspect(request.captures.at("id"));
     if (info.spec.log.driver == "none") {
         throw Error(Code::invalid_argument, "configured logging driver does not support reading");
@@ -46,7 +47,9 @@ Response logs(const Request& request, const Services& services) {
     response.content_type = raw ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
     response.stream = [=, id = info.id, &containers = services.engine.containers()](Writer& writer) {
         try {
-            containers.logs(id, options, [&](const runtime::LogLine& line) { return writer.write(render(line, timestamps, raw)); }, stop);
+            containers.logs(
+                id, options, [&](const runtime::LogLine& line) { return writer.write(render(line, timestamps, raw)); },
+                stop);
         } catch (const Error& error) {
             if (error.code() == Code::cancelled) return;
             log(LogLevel::warning, "logs of " + id + ": " + error.what());

@@ -16,7 +16,9 @@ Response list_networks(const Request& request, runtime::Networks& networks) {
     Filters filters(request, {"name", "id", "driver", "label", "scope", "type", "dangling"});
     json result = json::array();
     for (const runtime::NetworkInfo& info : networks.list()) {
-        if (!filters.part("name", info.spec.name) || !filters.prefix("id", info.id) || !filters.exact("driver", info.spec.driver)) continue;
+        if (!filters.part("name", info.spec.name) || !filters.prefix("id", info.id) ||
+            !filters.exact("driver", info.spec.driver))
+            continue;
         if (!filters.labels(info.spec.labels) || !filters.exact("scope", "local")) continue;
         if (!filters.exact("type", info.spec.name == "bridge" ? "builtin" : "custom")) continue;
         if (filters.has("dangling") && filters.flag("dangling", false) != info.containers.empty()) continue;
@@ -29,7 +31,8 @@ void expect_local_scope(const Fields& body) {
     if (std::string scope = body.text("Scope"); !scope.empty() && scope != "local") {
         throw Error(Code::invalid_argument, "Scope: \"" + scope + "\" is not supported by kedge");
     }
-    if (body.has("EnableIPv4") && !body.flag("EnableIPv4")) throw Error(Code::invalid_argument, "EnableIPv4: networks without IPv4 are not supported by kedge");
+    if (body.has("EnableIPv4") && !body.flag("EnableIPv4"))
+        throw Error(Code::invalid_argument, "EnableIPv4: networks without IPv4 are not supported by kedge");
 }
 
 Response create(const Request& request, runtime::Networks& networks) {
@@ -42,7 +45,8 @@ Response create(const Request& request, runtime::Networks& networks) {
     spec.labels = body.text_map("Labels");
     spec.options = body.text_map("Options");
     std::vector<Fields> configs = body.object("IPAM").objects("Config");
-    if (configs.size() > 1) throw Error(Code::invalid_argument, "IPAM.Config: more than one subnet is not supported by kedge");
+    if (configs.size() > 1)
+        throw Error(Code::invalid_argument, "IPAM.Config: more than one subnet is not supported by kedge");
     if (!configs.empty()) {
         spec.subnet = configs.front().text("Subnet");
         spec.gateway = configs.front().text("Gateway");
@@ -54,7 +58,8 @@ Response create(const Request& request, runtime::Networks& networks) {
     body.object("IPAM").refuse_others({"Driver", "Config"});
     expect_local_scope(body);
     // `Attachable` is about clusters, `CheckDuplicate` is always so, `EnableIPv4` can't be otherwise.
-    body.refuse_others({"Name", "Driver", "Internal", "Labels", "Options", "IPAM", "Attachable", "CheckDuplicate", "EnableIPv4", "Scope"});
+    body.refuse_others({"Name", "Driver", "Internal", "Labels", "Options", "IPAM", "Attachable", "CheckDuplicate",
+                        "EnableIPv4", "Scope"});
     return json_reply({{"Id", networks.create(spec)}, {"Warning", ""}}, 201);
 }
 
@@ -67,7 +72,8 @@ Response prune(const Request& request, runtime::Networks& networks) {
             networks.remove(info.id);
             removed.push_back(info.spec.name);
         } catch (const Error& error) {
-            if (error.code() != Code::conflict && error.code() != Code::not_found) throw;  // taken or gone since it was listed
+            if (error.code() != Code::conflict && error.code() != Code::not_found)
+                throw;  // taken or gone since it was listed
         }
     }
     return json_reply({{"NetworksDeleted", removed}});

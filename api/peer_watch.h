@@ -9,8 +9,8 @@
 
 namespace kedge::api {
 
-/// Tells streaming requests that their client is gone: one thread on epoll, begun with the first connection that is watched,
-/// asleep while nobody hangs up. Thread-safe.
+/// Tells streaming requests that their client is gone: one thread on epoll, begun with the first connection that is
+/// watched, asleep while nobody hangs up. Thread-safe.
 class PeerWatch {
 public:
     PeerWatch();
@@ -18,8 +18,8 @@ public:
     PeerWatch(const PeerWatch&) = delete;
     PeerWatch& operator=(const PeerWatch&) = delete;
 
-    /// The token is requested when the peer of `socket` shuts its side or is gone. `socket` stays the caller's, who forgets it before closing it.
-    /// With `half_closed` a peer that only sends no more is still there.
+    /// The token is requested when the peer of `socket` shuts its side or is gone. `socket` stays the caller's, who
+    /// forgets it before closing it. With `half_closed` a peer that only sends no more is still there.
     std::stop_token watch(int socket, bool half_closed = false);
     void forget(int socket);
 

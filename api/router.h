@@ -8,13 +8,14 @@
 
 namespace kedge::api {
 
-/// Which handler a method and path belong to. Patterns are made of segments: `/containers/{id}/json`; `{name...}` stands for one
-/// or more segments (image names have slashes).
+/// Which handler a method and path belong to. Patterns are made of segments: `/containers/{id}/json`; `{name...}`
+/// stands for one or more segments (image names have slashes).
 class Router {
 public:
     void add(const std::string& method, const std::string& pattern, Handler handler);
 
-    /// Calls the first handler that fits. Unknown paths and methods are 404 and 405 as Docker words them. HEAD is served by GET's.
+    /// Calls the first handler that fits. Unknown paths and methods are 404 and 405 as Docker words them. HEAD is
+    /// served by GET's.
     Response route(const Request& request) const;
 
 private:

@@ -24,12 +24,14 @@ std::optional<int> version_prefix(std::string_view path) {
 void check_version(int minor) {
     std::string asked = "1." + std::to_string(minor);
     if (minor > 43) {
-        throw Error(Code::invalid_argument, "client version " + asked + " is too new. Maximum supported API version is " +
-                                                std::string(kApiVersion));
+        throw Error(
+            Code::invalid_argument,
+            "client version " + asked + " is too new. Maximum supported API version is " + std::string(kApiVersion));
     }
     if (minor < 24) {
-        throw Error(Code::invalid_argument, "client version " + asked + " is too old. Minimum supported API version is " +
-                                                std::string(kMinimumApiVersion) + ", please upgrade your client to a newer version");
+        throw Error(Code::invalid_argument,
+                    "client version " + asked + " is too old. Minimum supported API version is " +
+                        std::string(kMinimumApiVersion) + ", please upgrade your client to a newer version");
     }
 }
 
@@ -42,9 +44,9 @@ std::string_view version() {
 Handler make_api(const Services& given) {
     auto services = std::make_shared<Services>(given);
     auto router = std::make_shared<Router>();
-    for (auto add : {add_system_routes, add_event_routes, add_container_routes, add_container_list_routes, add_log_routes, add_attach_routes,
-                     add_exec_routes, add_image_routes, add_image_transfer_routes, add_volume_routes, add_network_routes,
-                     add_kedge_routes, add_metrics_routes}) {
+    for (auto add : {add_system_routes, add_event_routes, add_container_routes, add_container_list_routes,
+                     add_log_routes, add_attach_routes, add_exec_routes, add_image_routes, add_image_transfer_routes,
+                     add_volume_routes, add_network_routes, add_kedge_routes, add_metrics_routes}) {
         add(*router, *services);
     }
     return [services, router](const Request& request) {

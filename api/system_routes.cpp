@@ -43,7 +43,7 @@ std::string operating_system() {
 
 bool unified_cgroups() {
     constexpr long kCgroup2Magic = 0x63677270;
-    struct statfs status{};
+    struct statfs status {};
     return ::statfs("/sys/fs/cgroup", &status) == 0 && status.f_type == kCgroup2Magic;
 }
 
@@ -65,8 +65,13 @@ Response version_reply(const Services& services) {
     std::string architecture = runtime::Platform::host().architecture;
     json engine = {{"Name", "Engine"},
                    {"Version", version()},
-                   {"Details", {{"ApiVersion", kApiVersion}, {"MinAPIVersion", kMinimumApiVersion}, {"Arch", architecture},
-                                {"Os", "linux"}, {"KernelVersion", name.release}, {"Experimental", "false"}}}};
+                   {"Details",
+                    {{"ApiVersion", kApiVersion},
+                     {"MinAPIVersion", kMinimumApiVersion},
+                     {"Arch", architecture},
+                     {"Os", "linux"},
+                     {"KernelVersion", name.release},
+                     {"Experimental", "false"}}}};
     return json_reply({{"Platform", {{"Name", "kedge"}}},
                        {"Components", json::array({engine})},
                        {"Version", version()},
@@ -84,65 +89,80 @@ Response version_reply(const Services& services) {
 json info_json(const Services& services) {
     int running = 0, paused = 0, stopped = 0;
     for (const runtime::ContainerInfo& info : services.engine.containers().list()) {
-        if (info.status == runtime::Status::running || info.status == runtime::Status::restarting) ++running;
-        else if (info.status == runtime::Status::paused) ++paused;
-        else ++stopped;
+        if (info.status == runtime::Status::running || info.status == runtime::Status::restarting)
+            ++running;
+        else if (info.status == runtime::Status::paused)
+            ++paused;
+        else
+            ++stopped;
     }
-    struct sysinfo memory{};
+    struct sysinfo memory {};
     (void)::sysinfo(&memory);  // can't fail with a valid pointer
     utsname name = kernel();
     const runtime::EngineOptions& options = services.engine.options();
-    return {{"ID", Digest::of(options.root + name.nodename).hex().substr(0, 32)},
-            {"Containers", running + paused + stopped},
-            {"ContainersRunning", running},
-            {"ContainersPaused", paused},
-            {"ContainersStopped", stopped},
-            {"Images", services.engine.images().list().size()},
-            {"Driver", "overlay2"},
-            {"DriverStatus", json::array()},
-            {"Plugins", {{"Volume", {"local"}}, {"Network", {"bridge", "host", "null"}}, {"Authorization", nullptr}, {"Log", {"json-file", "none"}}}},
-            {"MemoryLimit", true},
-            {"SwapLimit", true},
-            {"CpuCfsPeriod", true},
-            {"CpuCfsQuota", true},
-            {"CPUShares", true},
-            {"CPUSet", true},
-            {"PidsLimit", true},
-            {"IPv4Forwarding", true},
-            {"OomKillDisable", false},
-            {"Debug", false},
-            {"NFd", 0},
-            {"NGoroutines", 0},
-            {"NEventsListener", 0},
-            {"SystemTime", format_time(wall_now())},
-            {"LoggingDriver", "json-file"},
-            {"CgroupDriver", "cgroupfs"},
-            {"CgroupVersion", unified_cgroups() ? "2" : "1"},
-            {"KernelVersion", name.release},
-            {"OperatingSystem", operating_system()},
-            {"OSVersion", ""},
-            {"OSType", "linux"},
-            {"Architecture", name.machine},
-            {"NCPU", ::sysconf(_SC_NPROCESSORS_ONLN)},
-            {"MemTotal", static_cast<uint64_t>(memory.totalram) * memory.mem_unit},
-            {"IndexServerAddress", ""},
-            {"RegistryConfig", {{"InsecureRegistryCIDRs", {"127.0.0.0/8"}}, {"IndexConfigs", json::object()}, {"Mirrors", json::array()}}},
-            {"DockerRootDir", options.root},
-            {"HttpProxy", ""},
-            {"HttpsProxy", ""},
-            {"NoProxy", ""},
-            {"Name", services.device.empty() ? name.nodename : services.device},
-            {"Labels", services.labels},
-            {"ExperimentalBuild", false},
-            {"ServerVersion", version()},
-            {"Runtimes", {{"kedge", {{"path", "kedge-shim"}}}}},
-            {"DefaultRuntime", "kedge"},
-            {"Swarm", {{"NodeID", ""}, {"NodeAddr", ""}, {"LocalNodeState", "inactive"}, {"ControlAvailable", false}, {"Error", ""}, {"RemoteManagers", nullptr}}},
-            {"LiveRestoreEnabled", true},
-            {"Isolation", ""},
-            {"InitBinary", ""},
-            {"SecurityOptions", {"name=seccomp,profile=default"}},
-            {"Warnings", nullptr}};
+    return {
+        {"ID", Digest::of(options.root + name.nodename).hex().substr(0, 32)},
+        {"Containers", running + paused + stopped},
+        {"ContainersRunning", running},
+        {"ContainersPaused", paused},
+        {"ContainersStopped", stopped},
+        {"Images", services.engine.images().list().size()},
+        {"Driver", "overlay2"},
+        {"DriverStatus", json::array()},
+        {"Plugins",
+         {{"Volume", {"local"}},
+          {"Network", {"bridge", "host", "null"}},
+          {"Authorization", nullptr},
+          {"Log", {"json-file", "none"}}}},
+        {"MemoryLimit", true},
+        {"SwapLimit", true},
+        {"CpuCfsPeriod", true},
+        {"CpuCfsQuota", true},
+        {"CPUShares", true},
+        {"CPUSet", true},
+        {"PidsLimit", true},
+        {"IPv4Forwarding", true},
+        {"OomKillDisable", false},
+        {"Debug", false},
+        {"NFd", 0},
+        {"NGoroutines", 0},
+        {"NEventsListener", 0},
+        {"SystemTime", format_time(wall_now())},
+        {"LoggingDriver", "json-file"},
+        {"CgroupDriver", "cgroupfs"},
+        {"CgroupVersion", unified_cgroups() ? "2" : "1"},
+        {"KernelVersion", name.release},
+        {"OperatingSystem", operating_system()},
+        {"OSVersion", ""},
+        {"OSType", "linux"},
+        {"Architecture", name.machine},
+        {"NCPU", ::sysconf(_SC_NPROCESSORS_ONLN)},
+        {"MemTotal", static_cast<uint64_t>(memory.totalram) * memory.mem_unit},
+        {"IndexServerAddress", ""},
+        {"RegistryConfig",
+         {{"InsecureRegistryCIDRs", {"127.0.0.0/8"}}, {"IndexConfigs", json::object()}, {"Mirrors", json::array()}}},
+        {"DockerRootDir", options.root},
+        {"HttpProxy", ""},
+        {"HttpsProxy", ""},
+        {"NoProxy", ""},
+        {"Name", services.device.empty() ? name.nodename : services.device},
+        {"Labels", services.labels},
+        {"ExperimentalBuild", false},
+        {"ServerVersion", version()},
+        {"Runtimes", {{"kedge", {{"path", "kedge-shim"}}}}},
+        {"DefaultRuntime", "kedge"},
+        {"Swarm",
+         {{"NodeID", ""},
+          {"NodeAddr", ""},
+          {"LocalNodeState", "inactive"},
+          {"ControlAvailable", false},
+          {"Error", ""},
+          {"RemoteManagers", nullptr}}},
+        {"LiveRestoreEnabled", true},
+        {"Isolation", ""},
+        {"InitBinary", ""},
+        {"SecurityOptions", {"name=seccomp,profile=default"}},
+        {"Warnings", nullptr}};
 }
 
 }  // namespace
@@ -152,13 +172,19 @@ void add_system_routes(Router& router, const Services& services) {
     router.add("GET", "/version", [&services](const Request&) { return version_reply(services); });
     router.add("GET", "/info", [&services](const Request&) { return json_reply(info_json(services)); });
     router.add("POST", "/auth", [](const Request&) -> Response {
-        throw Error(Code::invalid_argument, "logging in is not supported by kedge: credentials are in the agent's configuration");
+        throw Error(Code::invalid_argument,
+                    "logging in is not supported by kedge: credentials are in the agent's configuration");
     });
     // There is no cache of builds, so none of it is left.
-    router.add("POST", "/build/prune", [](const Request&) { return json_reply({{"CachesDeleted", nullptr}, {"SpaceReclaimed", 0}}); });
-    router.add("GET", "/system/df", [](const Request&) { return error_reply(501, "system df is not supported by kedge"); });
+    router.add("POST", "/build/prune", [](const Request&) {
+        return json_reply({{"CachesDeleted", nullptr}, {"SpaceReclaimed", 0}});
+    });
+    router.add("GET", "/system/df",
+               [](const Request&) { return error_reply(501, "system df is not supported by kedge"); });
     for (const char* path : {"/build", "/commit", "/session"}) {
-        router.add("POST", path, [path](const Request&) { return error_reply(501, std::string(path) + " is not supported by kedge"); });
+        router.add("POST", path, [path](const Request&) {
+            return error_reply(501, std::string(path) + " is not supported by kedge");
+        });
     }
 }
 

@@ -63,7 +63,8 @@ Response prune(const Request& request, const Services& services) {
             services.engine.volumes().remove(info.spec.name);
             removed.push_back(info.spec.name);
         } catch (const Error& error) {
-            if (error.code() != Code::conflict && error.code() != Code::not_found) throw;  // taken or gone since it was listed
+            if (error.code() != Code::conflict && error.code() != Code::not_found)
+                throw;  // taken or gone since it was listed
         }
     }
     return json_reply({{"VolumesDeleted", removed}, {"SpaceReclaimed", 0}});

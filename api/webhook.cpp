@@ -22,7 +22,8 @@ std::string printable(const std::string& text) {
 
 }  // namespace
 
-Handler make_webhook(WebhookSettings settings, std::function<std::vector<std::string>(const std::vector<std::string>&)> wake) {
+Handler make_webhook(WebhookSettings settings,
+                     std::function<std::vector<std::string>(const std::vector<std::string>&)> wake) {
     return [settings = std::move(settings), wake = std::move(wake)](const Request& request) {
         if (request.method != "POST" || request.path != settings.path) return error_reply(404, "not found");
         try {
@@ -34,7 +35,8 @@ Handler make_webhook(WebhookSettings settings, std::function<std::vector<std::st
             return json_reply({{"woken", woken}}, 202);
         } catch (const Error& error) {
             log(LogLevel::warning, "webhook: refused: " + printable(error.what()));
-            return error.code() == Code::unauthenticated ? error_reply(401, "unauthenticated") : error_reply(400, "not a push event");
+            return error.code() == Code::unauthenticated ? error_reply(401, "unauthenticated")
+                                                         : error_reply(400, "not a push event");
         }
     };
 }

@@ -74,7 +74,8 @@ WallTime parse_time(std::string_view text) {
     int s = take_digits(text, rest, 2);
     year_month_day date{year(y), month(static_cast<unsigned>(mo)), day(static_cast<unsigned>(d))};
     if (!date.ok() || h > 23 || mi > 59 || s > 60) not_a_time(text);
-    // Nanoseconds reach from 1677 to 2262. Images, commits and callers may say any year: a narrower range keeps differences whole too.
+    // Nanoseconds reach from 1677 to 2262. Images, commits and callers may say any year: a narrower range keeps
+    // differences whole too.
     date = year_month_day(std::clamp(date.year(), year(1900), year(2189)), date.month(), date.day());
     WallTime time = sys_days(date) + hours(h) + minutes(mi) + seconds(s);
     if (!rest.empty() && rest[0] == '.') {
@@ -98,13 +99,23 @@ WallTime parse_time(std::string_view text) {
 namespace {
 
 constexpr std::array<std::pair<std::string_view, double>, 9> kUnits{{
-    {"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}, {"w", 604800e9},
+    {"ns", 1},
+    {"us", 1e3},
+    {"µs", 1e3},
+    {"ms", 1e6},
+    {"s", 1e9},
+    {"m", 60e9},
+    {"h", 3600e9},
+    {"d", 86400e9},
+    {"w", 604800e9},
 }};
 
 }  // namespace
 
 Nanoseconds parse_duration(std::string_view text) {
-    auto fail = [&] { throw Error(Code::invalid_argument, fmt::format("\"{}\" is not a duration", text), "write it as 30s or 1m30s"); };
+    auto fail = [&] {
+        throw Error(Code::invalid_argument, fmt::format("\"{}\" is not a duration", text), "write it as 30s or 1m30s");
+    };
     if (text == "0") return Nanoseconds(0);
     std::string_view rest = text;
     double sign = 1;

@@ -17,8 +17,8 @@ WallTime wall_now();
 /// `0001-01-01T00:00:00Z`, for WallTime{}.
 std::string format_time(WallTime time);
 
-/// Reads what format_time writes, and offsets such as +02:00. Years before 1900 and after 2189 become these: they and the differences of two times
-/// fit. Throws Error (invalid_argument).
+/// Reads what format_time writes, and offsets such as +02:00. Years before 1900 and after 2189 become these: they and
+/// the differences of two times fit. Throws Error (invalid_argument).
 WallTime parse_time(std::string_view text);
 
 /// Seconds since 1970, within the same years.

@@ -32,8 +32,7 @@ Fd open_resolved(int root, const std::string& path, int flags, unsigned mode, ui
 
 ConfinedRoot::ConfinedRoot(Fd folder) : root_(std::move(folder)) {}
 
-ConfinedRoot::ConfinedRoot(int dirfd, const std::string& path)
-    : root_(open_at(dirfd, path, O_PATH | O_DIRECTORY)) {}
+ConfinedRoot::ConfinedRoot(int dirfd, const std::string& path) : root_(open_at(dirfd, path, O_PATH | O_DIRECTORY)) {}
 
 Fd ConfinedRoot::open(const std::string& path, int flags, unsigned mode) const {
     return open_resolved(root_.get(), path, flags, mode, RESOLVE_IN_ROOT);

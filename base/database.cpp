@@ -29,8 +29,8 @@ bool is_damage(const SQLite::Exception& e) {
     return e.getErrorCode() == SQLITE_CORRUPT || e.getErrorCode() == SQLITE_NOTADB;
 }
 
-/// Makes the file for its owner alone, as it holds what containers get as secrets. SQLite gives the files beside it the same rights; ones
-/// that an older kedge made are still there after a crash.
+/// Makes the file for its owner alone, as it holds what containers get as secrets. SQLite gives the files beside it the
+/// same rights; ones that an older kedge made are still there after a crash.
 void keep_private(const std::string& path) {
     (void)open_at(AT_FDCWD, path, O_RDWR | O_CREAT, 0600);
     for (const char* end : {"", "-wal", "-shm"}) {

@@ -26,7 +26,8 @@ std::string folder_of(const std::string& name) {
     return slash == std::string::npos ? "." : name.substr(0, slash);
 }
 
-/// A file that has no name until it is whole, so that a crash leaves none behind. -1 where the file system has no such files.
+/// A file that has no name until it is whole, so that a crash leaves none behind. -1 where the file system has no such
+/// files.
 Fd nameless_file(int folder, unsigned mode) {
     Fd fd(::openat(folder, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, mode));
     if (!fd && errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL) throw_errno("make a file");
@@ -41,7 +42,8 @@ void give_name(int file, int dirfd, const std::string& name) {
 }  // namespace
 
 void write_file_durably(int dirfd, const std::string& name, std::string_view data, unsigned mode) {
-    // Random: what a crash left behind under a counted name would be in the way of the next process with the same number.
+    // Random: what a crash left behind under a counted name would be in the way of the next process with the same
+    // number.
     const std::string temporary = name + ".tmp-" + random_hex(8);
     try {
         Fd folder = open_at(dirfd, folder_of(name), O_RDONLY | O_DIRECTORY);
@@ -131,7 +133,8 @@ Fd enter(int folder, std::string name, std::vector<Level>& levels) {
     return inner;
 }
 
-/// Goes back up from a folder that is empty, and removes it. Not by a descriptor for each level: hostile trees are deeper than that.
+/// Goes back up from a folder that is empty, and removes it. Not by a descriptor for each level: hostile trees are
+/// deeper than that.
 Fd leave(const Fd& folder, std::vector<Level>& levels) {
     Fd above = open_at(folder.get(), "..", O_RDONLY | O_DIRECTORY);
     std::string name = std::move(levels.back().name);

@@ -10,33 +10,26 @@ namespace {
 Code code_of_errno(int error_number) {
     switch (error_number) {
         case ENOENT:
-        case ESRCH:
-            return Code::not_found;
+        case ESRCH: return Code::not_found;
         case EEXIST:
         case EBUSY:
-        case EADDRINUSE:
-            return Code::conflict;
+        case EADDRINUSE: return Code::conflict;
         case EACCES:
-        case EPERM:
-            return Code::permission_denied;
+        case EPERM: return Code::permission_denied;
         case ENOSPC:
         case EDQUOT:
         case EMFILE:
         case ENFILE:
-        case ENOMEM:
-            return Code::resource_exhausted;
+        case ENOMEM: return Code::resource_exhausted;
         case ETIMEDOUT:
         case ECONNREFUSED:
         case ECONNRESET:
         case EHOSTUNREACH:
         case ENETUNREACH:
-        case EAGAIN:
-            return Code::unavailable;
+        case EAGAIN: return Code::unavailable;
         case EINVAL:
-        case ENAMETOOLONG:
-            return Code::invalid_argument;
-        default:
-            return Code::internal;
+        case ENAMETOOLONG: return Code::invalid_argument;
+        default: return Code::internal;
     }
 }
 
@@ -76,8 +69,7 @@ Error Error::with_context(std::string_view context) const {
 }
 
 Error errno_error(std::string_view what, int error_number) {
-    return Error(code_of_errno(error_number),
-                 std::string(what) + ": " + std::generic_category().message(error_number));
+    return Error(code_of_errno(error_number), std::string(what) + ": " + std::generic_category().message(error_number));
 }
 
 void throw_errno(std::string_view what) {

@@ -51,7 +51,8 @@ private:
 
 /// An Error from an errno value: `what: No space left on device`, with the code that fits
 /// (ENOENT not_found, EEXIST conflict, EACCES and EPERM permission_denied,
-/// ENOSPC, EDQUOT, EMFILE, ENFILE and ENOMEM resource_exhausted, ETIMEDOUT and ECONNREFUSED unavailable, the rest internal).
+/// ENOSPC, EDQUOT, EMFILE, ENFILE and ENOMEM resource_exhausted, ETIMEDOUT and ECONNREFUSED unavailable, the rest
+/// internal).
 Error errno_error(std::string_view what, int error_number);
 
 /// Throws errno_error with the current errno.

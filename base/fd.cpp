@@ -33,8 +33,10 @@ std::string read_all(int fd, size_t limit) {
         size_t old = data.size();
         data.resize(old + std::min<size_t>(65536, limit + 1 - old));
         ssize_t n = ::read(fd, data.data() + old, data.size() - old);
-        if (n < 0 && errno == EINTR) n = 0;
-        else if (n < 0) throw_errno("read");
+        if (n < 0 && errno == EINTR)
+            n = 0;
+        else if (n < 0)
+            throw_errno("read");
         else if (n == 0) {
             data.resize(old);
             return data;

@@ -23,7 +23,8 @@ std::string socket_path(const std::string& host) {
     }
     constexpr std::string_view kScheme = "unix://";
     if (!address.starts_with(kScheme) || address.size() == kScheme.size()) {
-        throw Error(Code::invalid_argument, "\"" + address + "\" is not an address of an agent", "write it as unix:///run/kedge/kedge.sock");
+        throw Error(Code::invalid_argument, "\"" + address + "\" is not an address of an agent",
+                    "write it as unix:///run/kedge/kedge.sock");
     }
     return address.substr(kScheme.size());
 }
@@ -68,14 +69,15 @@ Code code_of(int status) {
     }
 }
 
-
 void send_from(const Client::Source& source, httplib::Request& request) {
     request.set_header("Transfer-Encoding", "chunked");
     request.is_chunked_content_provider_ = true;
     request.content_provider_ = [&source](size_t, size_t, httplib::DataSink& sink) {
         std::string_view piece = source();
-        if (piece.empty()) sink.done();
-        else sink.write(piece.data(), piece.size());
+        if (piece.empty())
+            sink.done();
+        else
+            sink.write(piece.data(), piece.size());
         return true;
     };
 }
@@ -107,8 +109,8 @@ Error unreachable(const std::string& socket) {
                  "is kedged running, and may you use its socket? (systemctl status kedged)");
 }
 
-std::string Client::request(const std::string& method, const std::string& path, const std::string& body, const Source* source,
-                            const Receiver* receiver, const std::function<void()>& began) const {
+std::string Client::request(const std::string& method, const std::string& path, const std::string& body,
+                            const Source* source, const Receiver* receiver, const std::function<void()>& began) const {
     httplib::ClientImpl client(socket_, 80, "", "");
     client.set_address_family(AF_UNIX);
     client.set_read_timeout(std::chrono::hours(24 * 365));  // an answer may take as long as a rollout does
@@ -133,8 +135,10 @@ std::string Client::request(const std::string& method, const std::string& path, 
         return true;
     };
     request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
-        if (receiver && status < 400) (*receiver)({data, size});
-        else kept.append(data, size);
+        if (receiver && status < 400)
+            (*receiver)({data, size});
+        else
+            kept.append(data, size);
         return true;
     };
     httplib::Response response;
@@ -144,7 +148,8 @@ std::string Client::request(const std::string& method, const std::string& path, 
     if (status >= 400 || status == 304) throw error_of_reply(status, kept);
     if (!answered && failure == httplib::Error::Connection) throw unreachable(socket_);
     if (!answered && status <= 0 && spare) throw_early_answer(spare.get());
-    if (!answered) throw Error(Code::unavailable, "the connection to the agent broke off (" + httplib::to_string(failure) + ")");
+    if (!answered)
+        throw Error(Code::unavailable, "the connection to the agent broke off (" + httplib::to_string(failure) + ")");
     return kept;
 }
 
@@ -168,7 +173,8 @@ std::string Client::get_text(const std::string& path) const {
 }
 
 json Client::post(const std::string& path, const json& body) const {
-    return parse_reply(request("POST", path, body.dump(-1, ' ', false, json::error_handler_t::replace), nullptr, nullptr));
+    return parse_reply(
+        request("POST", path, body.dump(-1, ' ', false, json::error_handler_t::replace), nullptr, nullptr));
 }
 
 json Client::post(const std::string& path) const {
@@ -179,8 +185,8 @@ json Client::remove(const std::string& path) const {
     return parse_reply(request("DELETE", path, {}, nullptr, nullptr));
 }
 
-void Client::stream(const std::string& method, const std::string& path, const std::string& body, const Receiver& receiver,
-                    const std::function<void()>& began) const {
+void Client::stream(const std::string& method, const std::string& path, const std::string& body,
+                    const Receiver& receiver, const std::function<void()>& began) const {
     request(method, path, body, nullptr, &receiver, began);
 }
 

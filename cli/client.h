@@ -18,8 +18,8 @@ std::string socket_path(const std::string& host);
 std::string query(const std::multimap<std::string, std::string>& parameters);
 std::string escape(const std::string& text);
 
-/// Talks to the agent over its socket. Error replies are thrown as Error with the agent's message, code and hint; an agent that isn't
-/// there is Error unavailable.
+/// Talks to the agent over its socket. Error replies are thrown as Error with the agent's message, code and hint; an
+/// agent that isn't there is Error unavailable.
 class Client {
 public:
     using Receiver = std::function<void(std::string_view)>;
@@ -42,8 +42,8 @@ public:
     void upload(const std::string& path, const Source& source, const Receiver& receiver) const;
 
 private:
-    std::string request(const std::string& method, const std::string& path, const std::string& body, const Source* source,
-                        const Receiver* receiver, const std::function<void()>& began = {}) const;
+    std::string request(const std::string& method, const std::string& path, const std::string& body,
+                        const Source* source, const Receiver* receiver, const std::function<void()>& began = {}) const;
     std::string socket_;
 };
 

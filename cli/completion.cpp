@@ -1,7 +1,7 @@
 #include "cli/completion.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <map>
 
@@ -10,7 +10,8 @@ namespace kedge::cli {
 namespace {
 
 std::vector<const CLI::App*> commands_of(const CLI::App& app) {
-    return app.get_subcommands([](const CLI::App* sub) { return !sub->get_name().empty() && !sub->get_group().empty(); });
+    return app.get_subcommands(
+        [](const CLI::App* sub) { return !sub->get_name().empty() && !sub->get_group().empty(); });
 }
 
 /// Every long and short option, separated by spaces.
@@ -34,14 +35,23 @@ std::string names_for(const std::string& command) {
         {"volumes", "kedge volume ls -q 2>/dev/null"},
         {"networks", "kedge network ls --format '{{.Name}}' 2>/dev/null"}};
     static const std::map<std::string, std::string> kKinds = {
-        {"start", "containers"}, {"stop", "containers"},   {"restart", "containers"}, {"kill", "containers"},
-        {"rm", "containers"},    {"logs", "containers"},   {"exec", "containers"},    {"wait", "containers"},
-        {"rename", "containers"}, {"port", "containers"},  {"inspect", "containers"}, {"run", "images"},
-        {"create", "images"},    {"rmi", "images"},        {"tag", "images"},         {"pull", "images"},
-        {"status", "projects"},  {"diff", "projects"},     {"sync", "projects"},      {"history", "projects"},
-        {"rollback", "projects"}, {"hold", "projects"},    {"resume", "projects"},    {"retry", "projects"},
-        {"volume rm", "volumes"}, {"volume inspect", "volumes"}, {"network rm", "networks"}, {"network inspect", "networks"},
-        {"image rm", "images"},  {"image tag", "images"},  {"image inspect", "images"}, {"image history", "images"}, {"image pull", "images"}};
+        {"start", "containers"},     {"stop", "containers"},
+        {"restart", "containers"},   {"kill", "containers"},
+        {"rm", "containers"},        {"logs", "containers"},
+        {"exec", "containers"},      {"wait", "containers"},
+        {"rename", "containers"},    {"port", "containers"},
+        {"inspect", "containers"},   {"run", "images"},
+        {"create", "images"},        {"rmi", "images"},
+        {"tag", "images"},           {"pull", "images"},
+        {"status", "projects"},      {"diff", "projects"},
+        {"sync", "projects"},        {"history", "projects"},
+        {"rollback", "projects"},    {"hold", "projects"},
+        {"resume", "projects"},      {"retry", "projects"},
+        {"volume rm", "volumes"},    {"volume inspect", "volumes"},
+        {"network rm", "networks"},  {"network inspect", "networks"},
+        {"image rm", "images"},      {"image tag", "images"},
+        {"image inspect", "images"}, {"image history", "images"},
+        {"image pull", "images"}};
     constexpr std::string_view kGroup = "container ";
     auto kind = kKinds.find(command.starts_with(kGroup) ? command.substr(kGroup.size()) : command);
     return kind == kKinds.end() ? std::string() : kSources.at(kind->second);
@@ -54,7 +64,8 @@ std::string bash_cases(const CLI::App& app, const std::string& before) {
         std::string words = options_of(*sub);
         for (const CLI::App* inner : commands_of(*sub)) words += " " + inner->get_name();
         std::string names = names_for(name);
-        cases += fmt::format("        \"{}\") words=\"{}\"{} ;;\n", name, words, names.empty() ? "" : fmt::format("; names=$({})", names));
+        cases += fmt::format("        \"{}\") words=\"{}\"{} ;;\n", name, words,
+                             names.empty() ? "" : fmt::format("; names=$({})", names));
         cases += bash_cases(*sub, name + " ");
     }
     return cases;
@@ -89,7 +100,8 @@ _kedge() {{
     fi
 }}
 complete -o default -F _kedge kedge
-)", nested, top + options_of(app), bash_cases(app, ""));
+)",
+                       nested, top + options_of(app), bash_cases(app, ""));
 }
 
 std::string fish_quoted(const std::string& text) {
@@ -113,14 +125,17 @@ void fish_options(const CLI::App& app, const std::string& condition, std::string
 std::string fish_script(const CLI::App& app) {
     std::string script = "# completion of kedge for fish\ncomplete -c kedge -f\n";
     for (const CLI::App* sub : commands_of(app)) {
-        script += fmt::format("complete -c kedge -n __fish_use_subcommand -a {} -d {}\n", sub->get_name(), fish_quoted(sub->get_description()));
+        script += fmt::format("complete -c kedge -n __fish_use_subcommand -a {} -d {}\n", sub->get_name(),
+                              fish_quoted(sub->get_description()));
         std::string condition = "__fish_seen_subcommand_from " + sub->get_name();
         fish_options(*sub, condition, script);
         for (const CLI::App* inner : commands_of(*sub)) {
-            script += fmt::format("complete -c kedge -n {} -a {} -d {}\n", fish_quoted(condition), inner->get_name(), fish_quoted(inner->get_description()));
+            script += fmt::format("complete -c kedge -n {} -a {} -d {}\n", fish_quoted(condition), inner->get_name(),
+                                  fish_quoted(inner->get_description()));
         }
         if (std::string names = names_for(sub->get_name()); !names.empty()) {
-            script += fmt::format("complete -c kedge -n {} -a {}\n", fish_quoted(condition), fish_quoted("(" + names + ")"));
+            script +=
+                fmt::format("complete -c kedge -n {} -a {}\n", fish_quoted(condition), fish_quoted("(" + names + ")"));
         }
     }
     return script;

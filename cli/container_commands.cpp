@@ -45,11 +45,14 @@ std::shared_ptr<Options> with_names(CLI::App& app) {
 }
 
 void start_attached(Session& session, const std::vector<std::string>& names) {
-    if (names.size() > 1) throw Error(Code::invalid_argument, "you cannot start and attach multiple containers at once");
+    if (names.size() > 1)
+        throw Error(Code::invalid_argument, "you cannot start and attach multiple containers at once");
     Client client = session.client();
     json info = client.get(container_path(names.front(), "/json"));
-    if (info["State"].value("Running", false)) throw Error(Code::conflict, "container " + names.front() + " is already running", "kedge logs -f");
-    if (info["Config"].value("Tty", false)) throw Error(Code::invalid_argument, "attaching to a container with a terminal is not supported yet");
+    if (info["State"].value("Running", false))
+        throw Error(Code::conflict, "container " + names.front() + " is already running", "kedge logs -f");
+    if (info["Config"].value("Tty", false))
+        throw Error(Code::invalid_argument, "attaching to a container with a terminal is not supported yet");
     AttachedRun attached;
     attached.out = attached.err = true;
     attached.remove = info["HostConfig"].value("AutoRemove", false);
@@ -61,8 +64,10 @@ void set_up_start(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.add_flag("-a,--attach", options->attach, "Show its output, and end with its exit code");
     refuse_options(app, {"-i,--interactive", "--detach-keys"});
     app.callback([=] {
-        if (options->attach) start_attached(*session, options->names);
-        else act(*session, options->names, "/start");
+        if (options->attach)
+            start_attached(*session, options->names);
+        else
+            act(*session, options->names, "/start");
     });
 }
 
@@ -71,7 +76,8 @@ void set_up_stopping(CLI::App& app, const std::shared_ptr<Session>& session, con
     refuse_options(app, {"-s,--signal"});
     app.add_option("-t,--time", options->seconds, "Seconds before it is killed (the container's own, or 10)");
     app.callback([=] {
-        act(*session, options->names, "/" + action + query({{"t", options->seconds ? std::to_string(*options->seconds) : ""}}));
+        act(*session, options->names,
+            "/" + action + query({{"t", options->seconds ? std::to_string(*options->seconds) : ""}}));
     });
 }
 
@@ -90,7 +96,8 @@ void set_up_rm(CLI::App& app, const std::shared_ptr<Session>& session) {
         Client client = session->client();
         for_each_name(options->names, *session, [&](const std::string& name) {
             try {
-                (void)client.remove(container_path(name, query({{"force", options->force ? "1" : ""}, {"v", options->volumes ? "1" : ""}})));
+                (void)client.remove(container_path(
+                    name, query({{"force", options->force ? "1" : ""}, {"v", options->volumes ? "1" : ""}})));
             } catch (const Error& error) {
                 if (!options->force || error.code() != Code::not_found) throw;
                 return print_error(error);  // as Docker: said, but no failure
@@ -106,7 +113,8 @@ void set_up_wait(CLI::App& app, const std::shared_ptr<Session>& session) {
         Client client = session->client();
         for_each_name(options->names, *session, [&](const std::string& name) {
             json answer = client.post(container_path(name, "/wait"));
-            if (answer.is_object() && answer["Error"].is_object()) throw Error(Code::internal, text_of(answer["Error"], "Message"));
+            if (answer.is_object() && answer["Error"].is_object())
+                throw Error(Code::internal, text_of(answer["Error"], "Message"));
             print(std::to_string(number_of(answer, "StatusCode")) + "\n");
         });
     });
@@ -116,7 +124,9 @@ void set_up_rename(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto name = std::make_shared<std::string>(), new_name = std::make_shared<std::string>();
     app.add_option("container", *name, "The container")->required();
     app.add_option("new_name", *new_name, "Its new name")->required();
-    app.callback([=] { (void)session->client().post(container_path(*name, "/rename" + query({{"name", *new_name}}))); });
+    app.callback([=] {
+        (void)session->client().post(container_path(*name, "/rename" + query({{"name", *new_name}})));
+    });
 }
 
 }  // namespace

@@ -3,8 +3,8 @@
 #include "cli/format.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -15,7 +15,8 @@ namespace {
 
 std::string joined(const json& list, const char* member) {
     std::string text;
-    for (const json& item : list) text += (text.empty() ? "" : ",") + (member ? text_of(item, member) : item.get<std::string>());
+    for (const json& item : list)
+        text += (text.empty() ? "" : ",") + (member ? text_of(item, member) : item.get<std::string>());
     return text;
 }
 
@@ -39,7 +40,8 @@ json row_of(const json& container, bool no_trunc) {
         networks += (networks.empty() ? "" : ",") + name;
     }
     json mounts = container.value("Mounts", json::array());
-    int64_t volumes = std::count_if(mounts.begin(), mounts.end(), [](const json& m) { return text_of(m, "Type") == "volume"; });
+    int64_t volumes =
+        std::count_if(mounts.begin(), mounts.end(), [](const json& m) { return text_of(m, "Type") == "volume"; });
     return {{"ID", no_trunc ? id : short_id(id)},
             {"Image", text_of(container, "Image")},
             {"Command", "\"" + (no_trunc ? command : truncated(command, 20)) + "\""},
@@ -64,13 +66,21 @@ struct PsOptions {
 
 void list_containers(const Session& session, const PsOptions& options) {
     int limit = options.latest ? 1 : options.last;
-    json containers = session.client().get("/containers/json" + query({{"all", options.all ? "1" : ""},
-                                                                       {"limit", limit > 0 ? std::to_string(limit) : ""},
-                                                                       {"filters", filters_parameter(options.filters)}}));
+    json containers =
+        session.client().get("/containers/json" + query({{"all", options.all ? "1" : ""},
+                                                         {"limit", limit > 0 ? std::to_string(limit) : ""},
+                                                         {"filters", filters_parameter(options.filters)}}));
     json rows = json::array();
     for (const json& container : containers) rows.push_back(row_of(container, options.style.no_trunc));
-    print_rows(options.style, {{"CONTAINER ID", "ID"}, {"IMAGE", "Image"}, {"COMMAND", "Command"}, {"CREATED", "RunningFor"},
-                               {"STATUS", "Status"}, {"PORTS", "Ports"}, {"NAMES", "Names"}}, rows, "ID");
+    print_rows(options.style,
+               {{"CONTAINER ID", "ID"},
+                {"IMAGE", "Image"},
+                {"COMMAND", "Command"},
+                {"CREATED", "RunningFor"},
+                {"STATUS", "Status"},
+                {"PORTS", "Ports"},
+                {"NAMES", "Names"}},
+               rows, "ID");
 }
 
 void set_up_ps(CLI::App& app, const std::shared_ptr<Session>& session) {
@@ -80,7 +90,9 @@ void set_up_ps(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.add_flag("-a,--all", options->all, "Also those that don't run");
     app.add_flag("-l,--latest", options->latest, "The newest one, running or not");
     app.add_option("-n,--last", options->last, "The newest ones, running or not");
-    app.add_option("-f,--filter", options->filters, "name=value: id, name, status, label, ancestor, health, network, volume, ...")->allow_extra_args(false);
+    app.add_option("-f,--filter", options->filters,
+                   "name=value: id, name, status, label, ancestor, health, network, volume, ...")
+        ->allow_extra_args(false);
     app.callback([=] { list_containers(*session, *options); });
 }
 
@@ -102,15 +114,18 @@ void set_up_port(CLI::App& app, const std::shared_ptr<Session>& session) {
                 print(wanted.empty() ? inside + " -> " + outside : outside);
             }
         }
-        if (!any && !wanted.empty()) throw Error(Code::not_found, "no public port '" + wanted + "' published for " + *container);
+        if (!any && !wanted.empty())
+            throw Error(Code::not_found, "no public port '" + wanted + "' published for " + *container);
     });
 }
 
 }  // namespace
 
 std::vector<Command> container_list_commands() {
-    return {{"ps", "List containers", "  kedge ps\n  kedge ps -a --filter status=exited\n  kedge ps --format '{{.Names}} {{.Status}}'", set_up_ps},
-            {"port", "Published ports of a container", "  kedge port web\n  kedge port web 80/tcp", set_up_port}};
+    return {
+        {"ps", "List containers",
+         "  kedge ps\n  kedge ps -a --filter status=exited\n  kedge ps --format '{{.Names}} {{.Status}}'", set_up_ps},
+        {"port", "Published ports of a container", "  kedge port web\n  kedge port web 80/tcp", set_up_port}};
 }
 
 }  // namespace kedge::cli

@@ -32,7 +32,8 @@ std::string ago(const std::string& time, WallTime now) {
 
 std::string age(const std::string& time, WallTime now) {
     if (time.empty()) return "-";
-    int64_t seconds = std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(now - parse_time(time)).count());
+    int64_t seconds =
+        std::max<int64_t>(0, std::chrono::duration_cast<std::chrono::seconds>(now - parse_time(time)).count());
     if (seconds < 120) return fmt::format("{}s", seconds);
     if (seconds < 2 * 3600) return fmt::format("{}m", seconds / 60);
     if (seconds < 2 * 86400) return fmt::format("{}h", seconds / 3600);
@@ -79,7 +80,8 @@ int64_t number_of(const json& object, const char* key) {
 std::string labels_text(const json& labels) {
     std::string text;
     if (!labels.is_object()) return text;
-    for (const auto& [name, value] : labels.items()) text += (text.empty() ? "" : ",") + name + "=" + value.get<std::string>();
+    for (const auto& [name, value] : labels.items())
+        text += (text.empty() ? "" : ",") + name + "=" + value.get<std::string>();
     return text;
 }
 
@@ -106,7 +108,8 @@ int64_t parse_size(const std::string& text) {
 namespace {
 
 Error not_a_time(const std::string& text) {
-    return Error(Code::invalid_argument, "\"" + text + "\" is neither a time nor a duration", "write it as 10m, 2026-01-02T15:04:05Z or seconds since 1970");
+    return Error(Code::invalid_argument, "\"" + text + "\" is neither a time nor a duration",
+                 "write it as 10m, 2026-01-02T15:04:05Z or seconds since 1970");
 }
 
 /// Local date and time whose end may be missing; nullopt if it is none.
@@ -126,7 +129,8 @@ std::optional<WallTime> local_date(const std::string& text) {
 }
 
 bool are_seconds(const std::string& text) {
-    return text.find_first_not_of("0123456789.") == std::string::npos && std::count(text.begin(), text.end(), '.') <= 1 && text.front() != '.';
+    return text.find_first_not_of("0123456789.") == std::string::npos &&
+           std::count(text.begin(), text.end(), '.') <= 1 && text.front() != '.';
 }
 
 }  // namespace
@@ -135,9 +139,12 @@ std::string time_parameter(const std::string& text, WallTime now) {
     if (text.empty() || are_seconds(text)) return text;
     WallTime time;
     try {
-        if (std::optional<WallTime> date = local_date(text)) time = *date;
-        else if (text.find(':') != std::string::npos || text.find('-', 1) != std::string::npos) time = parse_time(text);
-        else time = now - parse_duration(text);
+        if (std::optional<WallTime> date = local_date(text))
+            time = *date;
+        else if (text.find(':') != std::string::npos || text.find('-', 1) != std::string::npos)
+            time = parse_time(text);
+        else
+            time = now - parse_duration(text);
     } catch (const Error&) {
         throw not_a_time(text);
     }

@@ -28,9 +28,9 @@ int64_t number_of(const nlohmann::json& object, const char* key);
 std::string labels_text(const nlohmann::json& labels);
 /// `512m`, `1g`, `1.5g`, bytes. Throws Error.
 int64_t parse_size(const std::string& text);
-/// --since and --until for the agent, as seconds since 1970 with nine decimals: a duration (`10m`: so long before `now`), such seconds, or a date
-/// and time in RFC 3339, whose end may be missing (`2026-01-02T15:04`, `2026-01-02`) and which is local without an offset. Empty stays empty.
-/// Throws Error.
+/// --since and --until for the agent, as seconds since 1970 with nine decimals: a duration (`10m`: so long before
+/// `now`), such seconds, or a date and time in RFC 3339, whose end may be missing (`2026-01-02T15:04`, `2026-01-02`)
+/// and which is local without an offset. Empty stays empty. Throws Error.
 std::string time_parameter(const std::string& text, WallTime now);
 /// `2026-01-02T15:04:05.000000006+01:00`, in local time.
 std::string local_time(int64_t nanoseconds);

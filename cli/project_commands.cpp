@@ -3,8 +3,8 @@
 #include "cli/session.h"
 #include "cli/table.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -15,14 +15,17 @@ namespace {
 
 Tone tone_of_state(const std::string& state) {
     if (state == "good" || state == "healthy" || state == "observed" || state == "completed") return Tone::good;
-    if (state == "rolled_back" || state == "unhealthy" || state == "crashed" || state == "blocked" || state == "rolling_back") return Tone::bad;
+    if (state == "rolled_back" || state == "unhealthy" || state == "crashed" || state == "blocked" ||
+        state == "rolling_back")
+        return Tone::bad;
     if (state == "superseded" || state == "stopped") return Tone::faint;
     return Tone::attention;
 }
 
 /// The worst of the services' health: what a person wants to know first.
 std::string overall_health(const json& project) {
-    static const std::vector<std::string> kWorstFirst = {"crashed", "unhealthy", "stopped", "starting", "observed", "healthy", "completed"};
+    static const std::vector<std::string> kWorstFirst = {"crashed",  "unhealthy", "stopped",  "starting",
+                                                         "observed", "healthy",   "completed"};
     size_t worst = kWorstFirst.size();
     for (const json& service : project.value("services", json::array())) {
         std::string health = text_of(service, "health");
@@ -51,7 +54,8 @@ void add_project_row(Table& table, const json& project, WallTime now) {
     json current = project.value("current", json::object());
     std::string state = state_text(project), health = overall_health(project);
     size_t drift = project.value("drift", json::array()).size();
-    std::string when = text_of(current, "finished").empty() ? text_of(current, "created") : text_of(current, "finished");
+    std::string when =
+        text_of(current, "finished").empty() ? text_of(current, "created") : text_of(current, "finished");
     std::string commit = text_of(current, "commit");
     table.add({text_of(project, "project"),
                current.empty() ? "-" : std::to_string(number_of(current, "number")),
@@ -67,7 +71,8 @@ void add_project_row(Table& table, const json& project, WallTime now) {
 std::string remarks(const json& projects, const json& sources) {
     std::string text;
     for (const json& source : sources) {
-        if (std::string error = text_of(source, "error"); !error.empty()) text += "source " + text_of(source, "name") + ": " + error + "\n";
+        if (std::string error = text_of(source, "error"); !error.empty())
+            text += "source " + text_of(source, "name") + ": " + error + "\n";
     }
     for (const json& project : projects) {
         std::string name = text_of(project, "project");
@@ -76,9 +81,11 @@ std::string remarks(const json& projects, const json& sources) {
         for (const std::string& error : {text_of(project, "error"), text_of(current, "error")}) {
             if (!error.empty()) text += name + ": " + error + "\n";
         }
-        for (const json& line : project.value("drift", json::array())) text += name + ": drift: " + line.get<std::string>() + "\n";
+        for (const json& line : project.value("drift", json::array()))
+            text += name + ": drift: " + line.get<std::string>() + "\n";
         for (const json& commit : project.value("quarantined", json::array())) {
-            text += name + ": commit " + commit.get<std::string>().substr(0, 8) + " is quarantined; kedge retry " + name + " tries it again\n";
+            text += name + ": commit " + commit.get<std::string>().substr(0, 8) + " is quarantined; kedge retry " +
+                    name + " tries it again\n";
         }
     }
     return text;
@@ -88,8 +95,10 @@ void print_services(const json& project) {
     Table table({"SERVICE", "IMAGE", "RUNNING", "HEALTH"});
     for (const json& service : project.value("services", json::array())) {
         std::string health = text_of(service, "health");
-        table.add({text_of(service, "service"), text_of(service, "image"),
-                   fmt::format("{}/{}", number_of(service, "running"), number_of(service, "desired")), {health, tone_of_state(health)}});
+        table.add({text_of(service, "service"),
+                   text_of(service, "image"),
+                   fmt::format("{}/{}", number_of(service, "running"), number_of(service, "desired")),
+                   {health, tone_of_state(health)}});
     }
     if (!table.empty()) print("\n" + table.render(colours_wanted()));
 }
@@ -124,13 +133,15 @@ void set_up_status(CLI::App& app, const std::shared_ptr<Session>& session) {
 }
 
 Cell paint_step(const std::string& kind, const std::string& text) {
-    if (kind.starts_with("create") || kind.starts_with("start") || kind.starts_with("restore")) return {text, Tone::good};
+    if (kind.starts_with("create") || kind.starts_with("start") || kind.starts_with("restore"))
+        return {text, Tone::good};
     if (kind.starts_with("remove") || kind.starts_with("stop") || kind.starts_with("retire")) return {text, Tone::bad};
     return {text, Tone::attention};
 }
 
 void diff(Session& session, const std::string& project, bool fetch, const std::string& format) {
-    json answer = session.client().get("/kedge/v1/projects/" + escape(project) + "/diff" + query({{"fetch", fetch ? "1" : ""}}));
+    json answer =
+        session.client().get("/kedge/v1/projects/" + escape(project) + "/diff" + query({{"fetch", fetch ? "1" : ""}}));
     bool changes = answer.value("changes", false);
     session.exit_code = changes ? 2 : 0;
     if (format == "json") return print_json(answer);
@@ -139,12 +150,16 @@ void diff(Session& session, const std::string& project, bool fetch, const std::s
     if (std::string note = text_of(answer, "note"); !note.empty()) print("note: " + note + "\n");
     if (!changes) return print("no changes\n");
     Table table({"STEP", "REASON"});
-    for (const json& step : answer["steps"]) table.add({paint_step(text_of(step, "kind"), text_of(step, "does")), text_of(step, "reason")});
+    for (const json& step : answer["steps"])
+        table.add({paint_step(text_of(step, "kind"), text_of(step, "does")), text_of(step, "reason")});
     print(table);
 }
 
 void set_up_diff(CLI::App& app, const std::shared_ptr<Session>& session) {
-    struct Options { std::string project, format = "table"; bool fetch = false; };
+    struct Options {
+        std::string project, format = "table";
+        bool fetch = false;
+    };
     auto options = std::make_shared<Options>();
     app.add_option("project", options->project, "The project")->required();
     app.add_flag("--fetch", options->fetch, "Fetch the newest commit first");
@@ -168,8 +183,11 @@ void set_up_sources(CLI::App& app, const std::shared_ptr<Session>& session) {
             json commit = source.value("commit", json::object());
             std::string error = text_of(source, "error");
             std::string state = !error.empty() ? error : source.value("polling", false) ? "fetching" : "ok";
-            table.add({text_of(source, "name"), text_of(source, "url"), text_of(source, "ref"),
-                       text_of(commit, "id").substr(0, style->no_trunc ? 40 : 8), ago(text_of(source, "last_success"), now),
+            table.add({text_of(source, "name"),
+                       text_of(source, "url"),
+                       text_of(source, "ref"),
+                       text_of(commit, "id").substr(0, style->no_trunc ? 40 : 8),
+                       ago(text_of(source, "last_success"), now),
                        {style->no_trunc ? state : truncated(state, 60), error.empty() ? Tone::good : Tone::bad}});
         }
         if (!style->quiet) print(table);

@@ -3,8 +3,8 @@
 #include "cli/session.h"
 #include "cli/table.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -23,8 +23,10 @@ void follow_release(Session& session, const std::string& path, const json& body,
     Lines lines([&](const std::string& line) {
         json message = json::parse(line, nullptr, false);
         if (!message.is_object()) return;
-        if (as_json) print(line + "\n");
-        else if (message.contains("progress")) print(text_of(message, "progress") + "\n");
+        if (as_json)
+            print(line + "\n");
+        else if (message.contains("progress"))
+            print(text_of(message, "progress") + "\n");
         if (message.contains("release")) release = message["release"];
         if (message.contains("error")) error = message["error"];
     });
@@ -50,16 +52,20 @@ void set_up_sync(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<ReleaseOptions>();
     app.add_option("project", options->project, "The project")->required();
     add_format_option(app, options->format);
-    app.callback([=] { follow_release(*session, project_path(options->project, "/sync"), json::object(), options->format == "json"); });
+    app.callback([=] {
+        follow_release(*session, project_path(options->project, "/sync"), json::object(), options->format == "json");
+    });
 }
 
 void set_up_rollback(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<ReleaseOptions>();
     app.add_option("project", options->project, "The project")->required();
-    app.add_option("release", options->release, "The release to go back to (the last good one before the current)")->check(CLI::PositiveNumber);
+    app.add_option("release", options->release, "The release to go back to (the last good one before the current)")
+        ->check(CLI::PositiveNumber);
     add_format_option(app, options->format);
     app.callback([=] {
-        follow_release(*session, project_path(options->project, "/rollback"), {{"release", options->release}}, options->format == "json");
+        follow_release(*session, project_path(options->project, "/rollback"), {{"release", options->release}},
+                       options->format == "json");
     });
 }
 
@@ -78,11 +84,18 @@ void history(const Session& session, const std::string& project, const ListStyle
             print(std::to_string(number_of(release, "number")) + "\n");
             continue;
         }
-        std::string state = text_of(release, "state"), subject = text_of(release, "subject"), commit = text_of(release, "commit");
-        Tone tone = state == "good" ? Tone::good : state == "rolled_back" || state == "blocked" ? Tone::bad : Tone::plain;
+        std::string state = text_of(release, "state"), subject = text_of(release, "subject"),
+                    commit = text_of(release, "commit");
+        Tone tone = state == "good"                                ? Tone::good
+                    : state == "rolled_back" || state == "blocked" ? Tone::bad
+                                                                   : Tone::plain;
         if (release.value("quarantined", false)) state += " (quarantined)";
-        table.add({std::to_string(number_of(release, "number")), {state, tone}, style.no_trunc ? commit : commit.substr(0, 8),
-                   style.no_trunc ? subject : truncated(subject, 48), text_of(release, "cause"), ago(text_of(release, "created"), wall_now()),
+        table.add({std::to_string(number_of(release, "number")),
+                   {state, tone},
+                   style.no_trunc ? commit : commit.substr(0, 8),
+                   style.no_trunc ? subject : truncated(subject, 48),
+                   text_of(release, "cause"),
+                   ago(text_of(release, "created"), wall_now()),
                    took(release)});
     }
     if (!style.quiet) print(table);
@@ -96,7 +109,8 @@ void set_up_history(CLI::App& app, const std::shared_ptr<Session>& session) {
     add_list_options(app, *style);
     app.callback([=] {
         if (options->release == 0) return history(*session, options->project, *style);
-        print_json(session->client().get(project_path(options->project, "/releases/" + std::to_string(options->release))));
+        print_json(
+            session->client().get(project_path(options->project, "/releases/" + std::to_string(options->release))));
     });
 }
 
@@ -119,14 +133,16 @@ void set_up_simple(CLI::App& app, const std::shared_ptr<Session>& session, const
 }  // namespace
 
 std::vector<Command> release_commands() {
-    return {{"sync", "Fetch and apply now, and wait until it is good or rolled back", "  kedge sync shop", set_up_sync},
-            {"history", "Releases of a project, newest first", "  kedge history shop\n  kedge history shop 4", set_up_history},
-            {"rollback", "Go back to a good release", "  kedge rollback shop\n  kedge rollback shop 4", set_up_rollback},
-            {"hold", "Leave a project as it is until it is resumed", "  kedge hold shop -m 'stocktaking'", set_up_hold},
-            {"resume", "Let a held project go on", "  kedge resume shop",
-             [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_simple(app, session, "resume"); }},
-            {"retry", "Try a quarantined commit again", "  kedge retry shop",
-             [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_simple(app, session, "retry"); }}};
+    return {
+        {"sync", "Fetch and apply now, and wait until it is good or rolled back", "  kedge sync shop", set_up_sync},
+        {"history", "Releases of a project, newest first", "  kedge history shop\n  kedge history shop 4",
+         set_up_history},
+        {"rollback", "Go back to a good release", "  kedge rollback shop\n  kedge rollback shop 4", set_up_rollback},
+        {"hold", "Leave a project as it is until it is resumed", "  kedge hold shop -m 'stocktaking'", set_up_hold},
+        {"resume", "Let a held project go on", "  kedge resume shop",
+         [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_simple(app, session, "resume"); }},
+        {"retry", "Try a quarantined commit again", "  kedge retry shop",
+         [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_simple(app, session, "retry"); }}};
 }
 
 }  // namespace kedge::cli

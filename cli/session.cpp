@@ -23,10 +23,13 @@ void add_format_option(CLI::App& app, std::string& format) {
 }
 
 void add_list_options(CLI::App& app, ListStyle& style) {
-    app.add_option("--format", style.format, "table, json, or a template such as '{{.Names}}' or 'table {{.ID}}\\t{{.Names}}'")->capture_default_str()->check([](const std::string& text) {
-        bool known = text == "table" || text == "json" || text.find("{{") != std::string::npos;
-        return known ? std::string() : "\"" + text + "\" is not table, json or a template";
-    });
+    app.add_option("--format", style.format,
+                   "table, json, or a template such as '{{.Names}}' or 'table {{.ID}}\\t{{.Names}}'")
+        ->capture_default_str()
+        ->check([](const std::string& text) {
+            bool known = text == "table" || text == "json" || text.find("{{") != std::string::npos;
+            return known ? std::string() : "\"" + text + "\" is not table, json or a template";
+        });
     app.add_flag("-q,--quiet", style.quiet, "Only ids or names");
     app.add_flag("--no-trunc", style.no_trunc, "Don't shorten what is long");
 }
@@ -44,7 +47,8 @@ std::string filters_parameter(const std::vector<std::string>& filters) {
     return result.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-CLI::Option* add_list(CLI::App& app, const std::string& names, std::vector<std::string>& values, const std::string& description) {
+CLI::Option* add_list(CLI::App& app, const std::string& names, std::vector<std::string>& values,
+                      const std::string& description) {
     return app.add_option(names, values, description)->allow_extra_args(false);
 }
 
@@ -52,7 +56,9 @@ void refuse_options(CLI::App& app, std::initializer_list<const char*> names, con
     for (std::string name : names) {
         std::string shown = name.substr(name.find("--"));
         shown = shown.substr(0, shown.find(','));
-        auto refuse = [=](const CLI::results_t&) -> bool { throw Error(Code::invalid_argument, shown + " is not supported yet", hint); };
+        auto refuse = [=](const CLI::results_t&) -> bool {
+            throw Error(Code::invalid_argument, shown + " is not supported yet", hint);
+        };
         app.add_option(name, CLI::callback_t(refuse))->expected(0, 1)->group("");
     }
 }
@@ -90,13 +96,16 @@ void print_json(const json& value) {
 namespace {
 
 /// `table {{.Names}}\t{{.Status}}`: the template's parts between tabs are the columns.
-std::string render_own_table(const std::string& format, const std::vector<Column>& columns, const json& rows, bool colours) {
+std::string render_own_table(const std::string& format, const std::vector<Column>& columns, const json& rows,
+                             bool colours) {
     std::vector<std::string> parts = split_columns(format);
     std::vector<std::string> headings;
-    for (const std::string& part : parts) headings.push_back(template_heading(part, [&](const std::string& member) {
-        auto known = std::find_if(columns.begin(), columns.end(), [&](const Column& c) { return member == c.member; });
-        return known == columns.end() ? std::string() : std::string(known->heading);
-    }));
+    for (const std::string& part : parts)
+        headings.push_back(template_heading(part, [&](const std::string& member) {
+            auto known =
+                std::find_if(columns.begin(), columns.end(), [&](const Column& c) { return member == c.member; });
+            return known == columns.end() ? std::string() : std::string(known->heading);
+        }));
     Table table(headings);
     for (const json& row : rows) {
         std::vector<Cell> cells;
@@ -108,7 +117,8 @@ std::string render_own_table(const std::string& format, const std::vector<Column
 
 }  // namespace
 
-std::string render_rows(const ListStyle& style, const std::vector<Column>& columns, const json& rows, const char* quiet_member, bool colours) {
+std::string render_rows(const ListStyle& style, const std::vector<Column>& columns, const json& rows,
+                        const char* quiet_member, bool colours) {
     std::string text;
     bool is_template = style.format.find("{{") != std::string::npos;
     if (style.quiet) {
@@ -133,7 +143,8 @@ std::string render_rows(const ListStyle& style, const std::vector<Column>& colum
     return text;
 }
 
-void print_rows(const ListStyle& style, const std::vector<Column>& columns, const json& rows, const char* quiet_member) {
+void print_rows(const ListStyle& style, const std::vector<Column>& columns, const json& rows,
+                const char* quiet_member) {
     print(render_rows(style, columns, rows, quiet_member, colours_wanted()));
 }
 
@@ -148,7 +159,8 @@ void print_error(const std::exception& error) {
     (void)!::write(STDERR_FILENO, text.data(), text.size());  // there is nowhere else to say it
 }
 
-bool for_each_name(const std::vector<std::string>& names, Session& session, const std::function<void(const std::string&)>& work) {
+bool for_each_name(const std::vector<std::string>& names, Session& session,
+                   const std::function<void(const std::string&)>& work) {
     bool good = true;
     for (const std::string& name : names) {
         try {

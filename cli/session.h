@@ -13,7 +13,7 @@
 namespace CLI {
 class App;
 class Option;
-}
+}  // namespace CLI
 
 namespace kedge::cli {
 
@@ -61,12 +61,14 @@ Command image_history_command();
 void set_up_inspect(CLI::App& app, const std::shared_ptr<Session>& session, const char* kind);
 
 /// One option, given any number of times with one value each.
-CLI::Option* add_list(CLI::App& app, const std::string& names, std::vector<std::string>& values, const std::string& description);
-/// Docker's options that this command has not yet: they are errors that name them (`--tty is not supported yet`), and not in the help.
+CLI::Option* add_list(CLI::App& app, const std::string& names, std::vector<std::string>& values,
+                      const std::string& description);
+/// Docker's options that this command has not yet: they are errors that name them (`--tty is not supported yet`), and
+/// not in the help.
 void refuse_options(CLI::App& app, std::initializer_list<const char*> names, const std::string& hint = {});
 
-/// --format, --quiet and --no-trunc of lists. The format is `table`, `json`, a template for each row, or `table ` and a template whose
-/// columns are separated by `\t`.
+/// --format, --quiet and --no-trunc of lists. The format is `table`, `json`, a template for each row, or `table ` and a
+/// template whose columns are separated by `\t`.
 struct ListStyle {
     std::string format = "table";
     bool quiet = false;
@@ -80,16 +82,18 @@ struct Column {
     const char* member;
 };
 /// Rows of text members as the style says: a table, JSON lines, a template for each, or only `quiet_member`.
-std::string render_rows(const ListStyle& style, const std::vector<Column>& columns, const nlohmann::json& rows, const char* quiet_member,
-                        bool colours);
-void print_rows(const ListStyle& style, const std::vector<Column>& columns, const nlohmann::json& rows, const char* quiet_member);
+std::string render_rows(const ListStyle& style, const std::vector<Column>& columns, const nlohmann::json& rows,
+                        const char* quiet_member, bool colours);
+void print_rows(const ListStyle& style, const std::vector<Column>& columns, const nlohmann::json& rows,
+                const char* quiet_member);
 void add_list_options(CLI::App& app, ListStyle& style);
 void add_format_option(CLI::App& app, std::string& format);
 
 /// --filter name=value, as the agent's `filters` parameter wants it. Throws Error.
 std::string filters_parameter(const std::vector<std::string>& filters);
 
-/// Writes to standard output (or error: `fd` 2) at once. A reader that is gone ends the process quietly, as it ends other commands.
+/// Writes to standard output (or error: `fd` 2) at once. A reader that is gone ends the process quietly, as it ends
+/// other commands.
 void print(std::string_view text, int fd = 1);
 /// One object a line.
 void print_json_lines(const nlohmann::json& list);
@@ -97,7 +101,8 @@ void print_json(const nlohmann::json& value);
 void print(const Table& table);
 
 /// Does it for each name; an error of one is printed and the others go on. True if all went well.
-bool for_each_name(const std::vector<std::string>& names, Session& session, const std::function<void(const std::string&)>& work);
+bool for_each_name(const std::vector<std::string>& names, Session& session,
+                   const std::function<void(const std::string&)>& work);
 
 /// `kedge: message`, with a hint on the next line.
 void print_error(const std::exception& error);

@@ -26,7 +26,8 @@ std::string_view escape_of(Tone tone) {
 /// What comes from images, repositories and containers must not drive the terminal.
 std::string harmless(const std::string& text) {
     std::string result = text;
-    std::replace_if(result.begin(), result.end(), [](unsigned char c) { return c < ' ' || c == 127; }, ' ');
+    std::replace_if(
+        result.begin(), result.end(), [](unsigned char c) { return c < ' ' || c == 127; }, ' ');
     return result;
 }
 

@@ -29,7 +29,7 @@ private:
     json value_of(const TemplateTerm& term, const json& dot, const std::string& expression);
 
     std::map<std::string, json> variables_;  ///< the empty name is the whole value
-    bool lenient_ = false;  ///< a condition asks for members that may be absent
+    bool lenient_ = false;                   ///< a condition asks for members that may be absent
 };
 
 std::string Renderer::render(const TemplateNode& node, const json& dot) {
@@ -50,14 +50,16 @@ std::string Renderer::render(const TemplateNode& node, const json& dot) {
 std::string Renderer::render_range(const TemplateNode& node, const json& dot) {
     json list = value_of(node.pipeline, dot);
     if (!list.is_array() && !list.is_object() && !list.is_null()) {
-        throw Error(Code::invalid_argument, "template: {{range" + node.pipeline.text + "}}: " + printed(list) + " has no parts");
+        throw Error(Code::invalid_argument,
+                    "template: {{range" + node.pipeline.text + "}}: " + printed(list) + " has no parts");
     }
     if (list.empty()) return render(node.otherwise, dot);
     std::string text;
     int64_t position = 0;
     for (const auto& item : list.items()) {
         if (!node.variables.empty()) variables_[node.variables.back()] = item.value();
-        if (node.variables.size() == 2) variables_[node.variables.front()] = list.is_array() ? json(position++) : json(item.key());
+        if (node.variables.size() == 2)
+            variables_[node.variables.front()] = list.is_array() ? json(position++) : json(item.key());
         text += render(node.body, item.value());
     }
     return text;
@@ -68,7 +70,9 @@ json Renderer::value_of(const TemplatePipeline& pipeline, const json& dot) {
     for (size_t i = 0; i < pipeline.commands.size(); ++i) {
         const std::vector<TemplateTerm>& terms = pipeline.commands[i];
         bool calls = terms.front().kind == TemplateTerm::Kind::function;
-        if (!calls && i > 0) throw Error(Code::invalid_argument, "template: {{" + pipeline.text + "}}: only functions can stand after a |");
+        if (!calls && i > 0)
+            throw Error(Code::invalid_argument,
+                        "template: {{" + pipeline.text + "}}: only functions can stand after a |");
         if (!calls) {
             result = value_of(terms.front(), dot, pipeline.text);
             continue;
@@ -89,7 +93,9 @@ json Renderer::value_of(const TemplateTerm& term, const json& dot, const std::st
         case TemplateTerm::Kind::group: value = value_of(*term.group, dot); break;
         case TemplateTerm::Kind::variable: {
             auto found = variables_.find(term.name);
-            if (found == variables_.end()) throw Error(Code::invalid_argument, "template: {{" + expression + "}}: undefined variable \"$" + term.name + "\"");
+            if (found == variables_.end())
+                throw Error(Code::invalid_argument,
+                            "template: {{" + expression + "}}: undefined variable \"$" + term.name + "\"");
             value = found->second;
             break;
         }
@@ -124,7 +130,8 @@ std::vector<std::string> split_columns(const std::string& text) {
     return parts;
 }
 
-std::string template_heading(const std::string& text, const std::function<std::string(const std::string& member)>& heading_of) {
+std::string template_heading(const std::string& text,
+                             const std::function<std::string(const std::string& member)>& heading_of) {
     for (const TemplateNode& node : parse_template(text)) {
         for (const auto& command : node.pipeline.commands) {
             for (const TemplateTerm& term : command) {

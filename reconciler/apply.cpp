@@ -34,7 +34,8 @@ bool is_anonymous(runtime::Engine& engine, const runtime::Mount& mount) {
     return anonymous;
 }
 
-/// Anonymous volumes of the container that had this place before, by where they are mounted: data that a new container goes on with.
+/// Anonymous volumes of the container that had this place before, by where they are mounted: data that a new container
+/// goes on with.
 void take_over_anonymous_volumes(runtime::Engine& engine, runtime::ContainerSpec& spec) {
     std::string project = label(spec.labels, kProjectLabel), service = label(spec.labels, kServiceLabel);
     for (const runtime::ContainerInfo& old : engine.containers().list()) {  // newest first
@@ -43,8 +44,10 @@ void take_over_anonymous_volumes(runtime::Engine& engine, runtime::ContainerSpec
         if (label(labels, kNumberLabel) != label(spec.labels, kNumberLabel)) continue;
         for (const runtime::Mount& mount : old.mounts) {
             if (!is_anonymous(engine, mount)) continue;
-            auto same = std::find_if(spec.mounts.begin(), spec.mounts.end(), [&](const auto& m) { return m.target == mount.target; });
-            bool taken = same != spec.mounts.end() && !(same->type == runtime::Mount::Type::volume && same->source.empty());
+            auto same = std::find_if(spec.mounts.begin(), spec.mounts.end(),
+                                     [&](const auto& m) { return m.target == mount.target; });
+            bool taken =
+                same != spec.mounts.end() && !(same->type == runtime::Mount::Type::volume && same->source.empty());
             if (taken) continue;
             if (same != spec.mounts.end()) spec.mounts.erase(same);
             spec.mounts.push_back(mount);
@@ -67,7 +70,8 @@ struct CarryOut {
             if (e.code() != Code::conflict) throw;
             bool there = false;
             unless({Code::not_found}, [&] {
-                there = label(engine.networks().inspect(a.spec.name).spec.labels, kConfigHashLabel) == label(a.spec.labels, kConfigHashLabel);
+                there = label(engine.networks().inspect(a.spec.name).spec.labels, kConfigHashLabel) ==
+                        label(a.spec.labels, kConfigHashLabel);
             });
             if (!there) throw;
         }
@@ -81,7 +85,8 @@ struct CarryOut {
         runtime::ContainerSpec spec = a.spec;
         constexpr std::string_view kContainer = "container:";
         if (spec.network_mode.starts_with(kContainer)) {  // of this very container, so that a replaced one shows
-            spec.network_mode = std::string(kContainer) + containers().inspect(spec.network_mode.substr(kContainer.size())).id;
+            spec.network_mode =
+                std::string(kContainer) + containers().inspect(spec.network_mode.substr(kContainer.size())).id;
         }
         try {
             runtime::ContainerInfo there = containers().inspect(spec.name);
@@ -91,7 +96,8 @@ struct CarryOut {
             }
             if (done) return;
         } catch (const Error& e) {
-            if (e.code() != Code::not_found && e.code() != Code::invalid_argument) throw;  // the latter: a prefix of several ids
+            if (e.code() != Code::not_found && e.code() != Code::invalid_argument)
+                throw;  // the latter: a prefix of several ids
         }
         take_over_anonymous_volumes(engine, spec);
         containers().create(spec);
@@ -128,7 +134,8 @@ struct CarryOut {
         });
         unless({Code::not_found}, [&] { containers().remove(a.id, {.force = true, .volumes = false}); });
         // Nobody could ever find them again. What another container took over is in use, and stays.
-        for (const std::string& volume : volumes) unless({Code::not_found, Code::conflict}, [&] { engine.volumes().remove(volume); });
+        for (const std::string& volume : volumes)
+            unless({Code::not_found, Code::conflict}, [&] { engine.volumes().remove(volume); });
     }
     void operator()(const WaitFor&) const { throw Error(Code::internal, "waiting is no step to carry out"); }
 };

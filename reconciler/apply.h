@@ -12,8 +12,8 @@ namespace kedge::reconciler {
 
 class ReleaseStore;
 
-/// Carries out one step (any but WaitFor), so that done twice it does nothing the second time. What has to be known for going
-/// back is written down before. Throws Error.
+/// Carries out one step (any but WaitFor), so that done twice it does nothing the second time. What has to be known for
+/// going back is written down before. Throws Error.
 void carry_out(runtime::Engine& engine, ReleaseStore& store, const std::string& project, const Action& action);
 
 enum class WaitState { met, pending, failed };

@@ -17,7 +17,8 @@ void make_plan(Context& context, Work& work) {
     if (work.hashes.empty()) work.hashes = config_hashes(target);
     History history = history_of(work, false);
     work.cursor.emplace();
-    work.cursor->plan = plan(target, work.hashes, observe(context.look(), target, history), history, context.config.policy);
+    work.cursor->plan =
+        plan(target, work.hashes, observe(context.look(), target, history), history, context.config.policy);
 }
 
 Turn applied(Context& context, Work& work) {

@@ -7,7 +7,8 @@ namespace kedge::reconciler {
 
 bool is_quarantined(const Work& work) {
     if (!work.desired) return false;
-    return work.quarantine.contains(work.desired->commit) || work.quarantined_meanings.contains(work.desired->fingerprint);
+    return work.quarantine.contains(work.desired->commit) ||
+           work.quarantined_meanings.contains(work.desired->fingerprint);
 }
 
 bool wants_release(const Work& work) {

@@ -8,7 +8,8 @@ namespace kedge::reconciler {
 
 namespace {
 
-/// Which way the hash is made. Another way gets another number: then containers are compared by what they are (same_container()).
+/// Which way the hash is made. Another way gets another number: then containers are compared by what they are
+/// (same_container()).
 const std::string kHashVersion = "1-";
 
 const std::string& digest_of(const std::map<std::string, sources::FileSource>& files, const std::string& key) {
@@ -34,10 +35,13 @@ std::string config_hash(const sources::Project& project, sources::Service servic
     }
     for (const sources::NetworkUse& use : service.networks) {
         auto network = project.networks.find(use.network);
-        if (network != project.networks.end()) hasher.update("network " + use.network + "=" + network->second.name + "\n");
+        if (network != project.networks.end())
+            hasher.update("network " + use.network + "=" + network->second.name + "\n");
     }
-    for (const sources::FileUse& use : service.secrets) hasher.update("secret " + digest_of(project.secrets, use.source) + "\n");
-    for (const sources::FileUse& use : service.configs) hasher.update("config " + digest_of(project.configs, use.source) + "\n");
+    for (const sources::FileUse& use : service.secrets)
+        hasher.update("secret " + digest_of(project.secrets, use.source) + "\n");
+    for (const sources::FileUse& use : service.configs)
+        hasher.update("config " + digest_of(project.configs, use.source) + "\n");
     hasher.update(sources::canonical_text(service));
     return kHashVersion + hasher.finish().hex();
 }

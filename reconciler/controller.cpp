@@ -14,7 +14,8 @@
 namespace kedge::reconciler {
 
 struct Controller::State {
-    State(ControllerOptions o, runtime::Engine& e, Database& database) : options(std::move(o)), engine(e), store(database) {}
+    State(ControllerOptions o, runtime::Engine& e, Database& database)
+        : options(std::move(o)), engine(e), store(database) {}
 
     const ControllerOptions options;
     runtime::Engine& engine;
@@ -34,7 +35,8 @@ struct Controller::State {
     }
 
     /// Hands the request to the project's loop and waits for what becomes of it.
-    std::optional<Release> ask(Request::Kind kind, const std::string& project, const std::function<void(Request&)>& fill, std::stop_token stop,
+    std::optional<Release> ask(Request::Kind kind, const std::string& project,
+                               const std::function<void(Request&)>& fill, std::stop_token stop,
                                const std::function<void(const std::string&)>& progress = {}) {
         auto request = std::make_shared<Request>();
         request->kind = kind;
@@ -44,11 +46,13 @@ struct Controller::State {
         loop_of(project).post(request);
         std::unique_lock lock(request->mutex);
         bool something = true;
-        while ((something = request->changed.wait(lock, stop, [&] { return request->done || !request->progress.empty(); })) &&
+        while ((something =
+                    request->changed.wait(lock, stop, [&] { return request->done || !request->progress.empty(); })) &&
                !request->progress.empty()) {
             std::deque<std::string> lines;
             lines.swap(request->progress);
-            if (size_t left_out = std::exchange(request->left_out, 0)) lines.push_front("… " + std::to_string(left_out) + " lines left out");
+            if (size_t left_out = std::exchange(request->left_out, 0))
+                lines.push_front("… " + std::to_string(left_out) + " lines left out");
             lock.unlock();  // this thread may be held up by its reader for as long as that likes
             for (const std::string& line : lines) progress(line);
             lock.lock();
@@ -62,7 +66,8 @@ struct Controller::State {
 Controller::Controller(ControllerOptions options, runtime::Engine& engine, Database& database)
     : state_(std::make_unique<State>(std::move(options), engine, database)) {
     for (const SourceConfig& config : state_->options.sources) {
-        state_->loops.push_back(std::make_unique<SourceLoop>(config, state_->options, engine, state_->store, state_->figures, state_->owners));
+        state_->loops.push_back(std::make_unique<SourceLoop>(config, state_->options, engine, state_->store,
+                                                             state_->figures, state_->owners));
     }
     for (const auto& loop : state_->loops) loop->start();
 }
@@ -122,18 +127,23 @@ Controller::Diff Controller::diff(const std::string& project, bool fetch) {
     target.files = state_->options.root + "/sources/" + loop.config().git.name + "/files";
     for (const auto& [name, service] : target.project.services) {
         // Which image it is that has to be pulled first, nobody knows yet: only its name is compared.
-        if (auto id = local_image(state_->engine.images(), service)) target.images[name] = *id;
-        else diff.note = "images that are not on this device have to be fetched";
+        if (auto id = local_image(state_->engine.images(), service))
+            target.images[name] = *id;
+        else
+            diff.note = "images that are not on this device have to be fetched";
     }
     History history;
     history.retired_names = snapshot.retired;
     history.stopped = snapshot.stopped;
     Observed observed = observe(observe_machine(state_->engine), target, history);
     diff.plan = plan(target, observed, history, loop.config().policy);
-    if (snapshot.record.held) diff.note = "held" + (snapshot.record.hold_reason.empty() ? "" : ": " + snapshot.record.hold_reason);
+    if (snapshot.record.held)
+        diff.note = "held" + (snapshot.record.hold_reason.empty() ? "" : ": " + snapshot.record.hold_reason);
     if (snapshot.quarantined) {
         auto reason = snapshot.quarantine.find(desired.commit);
-        diff.note = "commit is quarantined" + (reason == snapshot.quarantine.end() ? ": it means the same as one that failed" : ": " + reason->second);
+        diff.note =
+            "commit is quarantined" +
+            (reason == snapshot.quarantine.end() ? ": it means the same as one that failed" : ": " + reason->second);
     }
     return diff;
 }
@@ -152,30 +162,45 @@ std::vector<std::string> Controller::wake_for(const std::vector<std::string>& ur
     std::vector<std::string> names;
     for (const auto& loop : state_->loops) {
         const sources::GitSettings& git = loop->config().git;
-        if (std::none_of(urls.begin(), urls.end(), [&](const std::string& url) { return sources::same_repository(url, git.url); })) continue;
+        if (std::none_of(urls.begin(), urls.end(),
+                         [&](const std::string& url) { return sources::same_repository(url, git.url); }))
+            continue;
         loop->wake_poll();
         names.push_back(git.name);
     }
     return names;
 }
 
-Release Controller::sync(const std::string& project, const std::function<void(const std::string&)>& progress, std::stop_token stop) {
-    return state_->ask(Request::Kind::sync, project, [](Request&) {}, stop, progress).value();
+Release Controller::sync(const std::string& project, const std::function<void(const std::string&)>& progress,
+                         std::stop_token stop) {
+    return state_
+        ->ask(
+            Request::Kind::sync, project, [](Request&) {}, stop, progress)
+        .value();
 }
 
-Release Controller::rollback(const std::string& project, int64_t number, const std::function<void(const std::string&)>& progress,
-                             std::stop_token stop) {
-    return state_->ask(Request::Kind::rollback, project, [&](Request& request) { request.number = number; }, stop, progress).value();
+Release Controller::rollback(const std::string& project, int64_t number,
+                             const std::function<void(const std::string&)>& progress, std::stop_token stop) {
+    return state_
+        ->ask(
+            Request::Kind::rollback, project, [&](Request& request) { request.number = number; }, stop, progress)
+        .value();
 }
 
 void Controller::hold(const std::string& project, const std::string& reason) {
     (void)state_->ask(Request::Kind::hold, project, [&](Request& request) { request.reason = reason; }, {});
 }
 
-void Controller::resume(const std::string& project) { (void)state_->ask(Request::Kind::resume, project, [](Request&) {}, {}); }
+void Controller::resume(const std::string& project) {
+    (void)state_->ask(Request::Kind::resume, project, [](Request&) {}, {});
+}
 
-void Controller::retry(const std::string& project) { (void)state_->ask(Request::Kind::retry, project, [](Request&) {}, {}); }
+void Controller::retry(const std::string& project) {
+    (void)state_->ask(Request::Kind::retry, project, [](Request&) {}, {});
+}
 
-Figures Controller::figures() const { return state_->figures.read(); }
+Figures Controller::figures() const {
+    return state_->figures.read();
+}
 
 }  // namespace kedge::reconciler

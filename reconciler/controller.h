@@ -22,7 +22,18 @@ class Engine;
 
 namespace kedge::reconciler {
 
-enum class ReleaseState { pending, fetching, blocked, held, applying, soaking, good, rolling_back, rolled_back, superseded };
+enum class ReleaseState {
+    pending,
+    fetching,
+    blocked,
+    held,
+    applying,
+    soaking,
+    good,
+    rolling_back,
+    rolled_back,
+    superseded
+};
 std::string_view to_string(ReleaseState state);
 
 /// One numbered apply of a project: the unit of going back and a root of garbage collection.
@@ -48,15 +59,16 @@ struct ServiceStatus {
 
 struct ProjectStatus {
     std::string project, source;
-    std::string commit;  ///< newest commit seen
+    std::string commit;              ///< newest commit seen
     std::optional<Release> current;  ///< the one in progress or the newest
-    std::optional<Release> good;  ///< the last good one
+    std::optional<Release> good;     ///< the last good one
     bool held = false;
     std::string hold_reason;
-    std::vector<std::string> drift;  ///< one line for each difference found; empty: none
+    std::vector<std::string> drift;        ///< one line for each difference found; empty: none
     std::vector<std::string> quarantined;  ///< commits
     std::vector<ServiceStatus> services;
-    std::vector<std::string> warnings;  ///< what is worth saying of the newest commit's files: `the "TAG" variable is not set`
+    std::vector<std::string>
+        warnings;  ///< what is worth saying of the newest commit's files: `the "TAG" variable is not set`
     std::string error;
 };
 
@@ -77,23 +89,27 @@ struct SourceConfig {
 };
 
 struct ControllerOptions {
-    std::string root;  ///< /var/lib/kedge
-    std::string device;  ///< the device's name, for hosts/<device>.env
+    std::string root;                 ///< /var/lib/kedge
+    std::string device;               ///< the device's name, for hosts/<device>.env
     std::vector<std::string> labels;  ///< for groups/<label>.env
     std::vector<SourceConfig> sources;
 };
 
 /// Figures for /metrics; monotonic where the name says total.
 struct Figures {
-    struct Duration { uint64_t count = 0; double seconds = 0; };
-    std::map<std::string, uint64_t> syncs_total;  ///< by source and result: `name\tsuccess`
+    struct Duration {
+        uint64_t count = 0;
+        double seconds = 0;
+    };
+    std::map<std::string, uint64_t> syncs_total;      ///< by source and result: `name\tsuccess`
     std::map<std::string, uint64_t> rollbacks_total;  ///< by project
-    std::map<std::string, uint64_t> drift_total;  ///< by project
-    std::map<std::string, Duration> steps;  ///< by kind of step
+    std::map<std::string, uint64_t> drift_total;      ///< by project
+    std::map<std::string, Duration> steps;            ///< by kind of step
 };
 
-/// The control loop: one thread per source (fetch, load, plan, apply, judge, keep or go back) and what people ask of it. Thread-safe.
-/// Unknown projects and releases are Error not_found. Every change is published as an engine event of type `release` or `project`.
+/// The control loop: one thread per source (fetch, load, plan, apply, judge, keep or go back) and what people ask of
+/// it. Thread-safe. Unknown projects and releases are Error not_found. Every change is published as an engine event of
+/// type `release` or `project`.
 class Controller {
 public:
     Controller(ControllerOptions options, runtime::Engine& engine, Database& database);
@@ -112,7 +128,7 @@ public:
         std::string commit, subject;
         Plan plan;
         std::vector<std::string> warnings;  ///< of the commit's files
-        std::string note;  ///< `held`, `commit is quarantined: ...`
+        std::string note;                   ///< `held`, `commit is quarantined: ...`
     };
     Diff diff(const std::string& project, bool fetch);
 
@@ -121,11 +137,14 @@ public:
     /// Wakes the sources whose repository is one of these urls; their names.
     std::vector<std::string> wake_for(const std::vector<std::string>& urls);
 
-    /// Fetches and applies now, drift included; returns the release that results when it is good, rolled back or blocked. `progress` gets one line
-    /// a step, on the caller's thread; for one that is too slow lines are left out.
-    Release sync(const std::string& project, const std::function<void(const std::string&)>& progress, std::stop_token stop);
-    /// Goes back to a good release (0: the last good one before the current), and quarantines the commit that is left. Waits likewise.
-    Release rollback(const std::string& project, int64_t number, const std::function<void(const std::string&)>& progress, std::stop_token stop);
+    /// Fetches and applies now, drift included; returns the release that results when it is good, rolled back or
+    /// blocked. `progress` gets one line a step, on the caller's thread; for one that is too slow lines are left out.
+    Release sync(const std::string& project, const std::function<void(const std::string&)>& progress,
+                 std::stop_token stop);
+    /// Goes back to a good release (0: the last good one before the current), and quarantines the commit that is left.
+    /// Waits likewise.
+    Release rollback(const std::string& project, int64_t number,
+                     const std::function<void(const std::string&)>& progress, std::stop_token stop);
     void hold(const std::string& project, const std::string& reason);
     void resume(const std::string& project);
     /// Lifts the quarantine of the project's newest commit and applies it again.

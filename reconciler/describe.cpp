@@ -4,7 +4,9 @@ namespace kedge::reconciler {
 
 namespace {
 
-std::string short_id(const std::string& id) { return id.substr(0, 12); }
+std::string short_id(const std::string& id) {
+    return id.substr(0, 12);
+}
 
 struct Describe {
     std::string operator()(const CreateNetwork& a) const { return "create network " + a.spec.name; }
@@ -15,20 +17,30 @@ struct Describe {
         return "start container " + a.name + (a.publish_ports ? "" : " without its ports");
     }
     std::string operator()(const RetireContainer& a) const {
-        return (a.stop ? "stop container " : "rename container ") + short_id(a.id) + " of " + a.service + " and keep it as " + a.new_name;
+        return (a.stop ? "stop container " : "rename container ") + short_id(a.id) + " of " + a.service +
+               " and keep it as " + a.new_name;
     }
-    std::string operator()(const RestoreContainer& a) const { return "rename container " + short_id(a.id) + " back to " + a.name; }
-    std::string operator()(const MovePorts& a) const { return "move the ports of container " + short_id(a.from) + " to " + a.to_name; }
-    std::string operator()(const StopContainer& a) const { return "stop container " + short_id(a.id) + " of " + a.service; }
+    std::string operator()(const RestoreContainer& a) const {
+        return "rename container " + short_id(a.id) + " back to " + a.name;
+    }
+    std::string operator()(const MovePorts& a) const {
+        return "move the ports of container " + short_id(a.from) + " to " + a.to_name;
+    }
+    std::string operator()(const StopContainer& a) const {
+        return "stop container " + short_id(a.id) + " of " + a.service;
+    }
     std::string operator()(const RemoveContainer& a) const {
         return "remove container " + short_id(a.id) + (a.service.empty() ? "" : " of " + a.service);
     }
     std::string operator()(const WaitFor& a) const {
         std::string who = a.service + (a.number ? " " + std::to_string(a.number) : "");
         std::string text = "wait until " + who + " is ";
-        if (a.condition == "service_healthy") text += "healthy";
-        else if (a.condition == "service_completed_successfully") text += "completed";
-        else text += "ready";
+        if (a.condition == "service_healthy")
+            text += "healthy";
+        else if (a.condition == "service_completed_successfully")
+            text += "completed";
+        else
+            text += "ready";
         if (a.delay.count() > 0) text += ", then " + format_duration(a.delay);
         return text;
     }
@@ -50,7 +62,11 @@ struct Kind {
 
 }  // namespace
 
-std::string describe(const Action& action) { return std::visit(Describe{}, action); }
-std::string kind(const Action& action) { return std::visit(Kind{}, action); }
+std::string describe(const Action& action) {
+    return std::visit(Describe{}, action);
+}
+std::string kind(const Action& action) {
+    return std::visit(Kind{}, action);
+}
 
 }  // namespace kedge::reconciler

@@ -32,7 +32,8 @@ std::string short_digest(const Digest& digest) {
 }
 
 bool looks_secret(std::string name) {
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     for (const char* word : {"PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL", "AUTH", "PRIVATE"}) {
         if (name.find(word) != std::string::npos) return true;
     }
@@ -67,7 +68,8 @@ runtime::ContainerSpec comparable(runtime::ContainerSpec spec) {
     std::sort(spec.environment.begin(), spec.environment.end());
     if (spec.network_mode.starts_with("container:")) spec.network_mode = "container:";
     for (runtime::NetworkAttachment& attachment : spec.networks) attachment.aliases.clear();
-    std::sort(spec.networks.begin(), spec.networks.end(), [](const auto& a, const auto& b) { return a.network < b.network; });
+    std::sort(spec.networks.begin(), spec.networks.end(),
+              [](const auto& a, const auto& b) { return a.network < b.network; });
     std::sort(spec.mounts.begin(), spec.mounts.end(), [](const auto& a, const auto& b) { return a.target < b.target; });
     return spec;
 }
@@ -116,7 +118,8 @@ std::string difference(const ObservedContainer& old, const runtime::ContainerSpe
     }
     json from = json::parse(to_json_text(comparable(old.info.spec)));
     json to = json::parse(to_json_text(comparable(wanted)));
-    add_entries(text, "environment", environment_object(old.info.spec.environment), environment_object(wanted.environment));
+    add_entries(text, "environment", environment_object(old.info.spec.environment),
+                environment_object(wanted.environment));
     add_entries(text, "label", lasting_labels(old.info.spec.labels), lasting_labels(wanted.labels));
     for (const char* handled : {"environment", "labels"}) {
         from.erase(handled);

@@ -11,7 +11,8 @@ namespace kedge::reconciler {
 /// beyond a commit differs.
 std::string difference(const ObservedContainer& old, const runtime::ContainerSpec& wanted, const Digest& image);
 
-/// Whether a container that another tool made is what kedge would make: everything but names of images and Compose's labels agrees.
+/// Whether a container that another tool made is what kedge would make: everything but names of images and Compose's
+/// labels agrees.
 bool same_container(const runtime::ContainerSpec& made, const runtime::ContainerSpec& wanted);
 
 }  // namespace kedge::reconciler

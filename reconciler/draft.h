@@ -18,10 +18,10 @@ struct Draft {
     std::vector<std::string> order;
     std::vector<Slot> slots;
     std::set<std::string> new_networks;  ///< names of those that are made anew under the containers that stay
-    std::set<std::string> gone;  ///< ids that left their place
-    std::set<std::string> halted;  ///< ids that stay, and were stopped on the way
-    std::set<std::string> renewed;  ///< services that got another container
-    std::set<std::string> touched;  ///< services with any step
+    std::set<std::string> gone;          ///< ids that left their place
+    std::set<std::string> halted;        ///< ids that stay, and were stopped on the way
+    std::set<std::string> renewed;       ///< services that got another container
+    std::set<std::string> touched;       ///< services with any step
     std::vector<Step> steps;
 
     void add(Action action, const std::string& reason) { steps.push_back({std::move(action), reason}); }
@@ -33,7 +33,8 @@ void add_leave(Draft& draft, const ObservedContainer& container, const std::stri
 /// What must be out of the way before any service has its turn: containers that nobody wants, those with a name or port
 /// that another place needs, and those on networks that are made anew.
 void add_room(Draft& draft);
-/// Going back: containers that the target doesn't know, but that were there before the release that is left (another tool made them).
+/// Going back: containers that the target doesn't know, but that were there before the release that is left (another
+/// tool made them).
 void add_returns(Draft& draft);
 void find_new_networks(Draft& draft);
 void add_networks(Draft& draft);

@@ -12,8 +12,8 @@ namespace kedge::reconciler {
 
 namespace {
 
-/// What this device can't run (more CPUs than it has, a folder that isn't there) must not be found out when the containers of before
-/// are gone. The rest of what the engine refuses is known when the files are read.
+/// What this device can't run (more CPUs than it has, a folder that isn't there) must not be found out when the
+/// containers of before are gone. The rest of what the engine refuses is known when the files are read.
 void check_specs(runtime::Engine& engine, const Target& target, const std::map<std::string, std::string>& hashes) {
     for (const auto& [name, service] : target.project.services) {
         for (int number = 1; number <= service.replicas; ++number) {
@@ -43,10 +43,12 @@ void start_job(Context& context, Work& work) {
     work.job.emplace();
     work.job->images = promise.get_future();
     auto project = std::make_shared<const sources::Project>(work.active->target.project);
-    auto pulled = [&store = context.store, name = work.record.project](const std::string& reference, const Digest& image, bool was_there) {
+    auto pulled = [&store = context.store, name = work.record.project](const std::string& reference,
+                                                                       const Digest& image, bool was_there) {
         store.add_pulled(name, reference, image, was_there);
     };
-    work.job->thread = std::jthread([&images = context.engine.images(), project, pulled, promise = std::move(promise), wake = context.wake](std::stop_token stop) mutable {
+    work.job->thread = std::jthread([&images = context.engine.images(), project, pulled, promise = std::move(promise),
+                                     wake = context.wake](std::stop_token stop) mutable {
         try {
             promise.set_value(fetch_images(images, *project, pulled, stop));
         } catch (...) {

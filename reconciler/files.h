@@ -7,8 +7,9 @@
 
 namespace kedge::reconciler {
 
-/// Lays out the bytes of the secrets and configs that the target's services use, in target.files, each checked against its
-/// digest and with the owner and mode that the service wants. What is there stays. Throws Error that names the secret or config.
+/// Lays out the bytes of the secrets and configs that the target's services use, in target.files, each checked against
+/// its digest and with the owner and mode that the service wants. What is there stays. Throws Error that names the
+/// secret or config.
 void write_files(const Target& target);
 
 /// Removes files of `folder` that none of the targets uses.

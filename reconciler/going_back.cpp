@@ -14,7 +14,8 @@ void make_plan(Context& context, Work& work) {
     write_files(target);
     History history = history_of(work, true);
     work.cursor.emplace();
-    work.cursor->plan = plan(target, work.good_hashes, observe(context.look(), target, history), history, context.config.policy);
+    work.cursor->plan =
+        plan(target, work.good_hashes, observe(context.look(), target, history), history, context.config.policy);
 }
 
 Turn finish(Context& context, Work& work) {

@@ -72,11 +72,13 @@ std::vector<LoadedProject> load_projects(const LoadInput& input) {
     fs::path tree = input.tree;
     std::error_code error;
     if (fs::exists(fs::symlink_status(tree / "kedge.yaml", error))) {
-        throw Error(Code::invalid_argument, "kedge.yaml: not supported yet", "remove it: every project of the repository goes to every device");
+        throw Error(Code::invalid_argument, "kedge.yaml: not supported yet",
+                    "remove it: every project of the repository goes to every device");
     }
     if (has_compose_file(tree)) return {load_one(input, tree, name_of_root(input))};
     if (fs::is_symlink(fs::symlink_status(tree / "apps", error))) {
-        throw Error(Code::invalid_argument, "apps: is a symbolic link", "make it a folder: each project's files lie in it");
+        throw Error(Code::invalid_argument, "apps: is a symbolic link",
+                    "make it a folder: each project's files lie in it");
     }
     std::vector<LoadedProject> result;
     for (fs::directory_iterator entry(tree / "apps", error), end; !error && entry != end; entry.increment(error)) {
@@ -88,11 +90,13 @@ std::vector<LoadedProject> load_projects(const LoadInput& input) {
             throw Error(Code::invalid_argument, "apps/" + folder + ": the folder's name is no project name");
         }
         LoadedProject loaded = load_one(input, entry->path(), name);
-        bool twice = std::any_of(result.begin(), result.end(), [&](const LoadedProject& other) { return other.name == loaded.name; });
+        bool twice = std::any_of(result.begin(), result.end(),
+                                 [&](const LoadedProject& other) { return other.name == loaded.name; });
         if (twice) throw Error(Code::invalid_argument, "apps/" + folder + ": there is another project " + loaded.name);
         result.push_back(std::move(loaded));
     }
-    if (result.empty()) throw Error(Code::not_found, "the repository has neither a compose.yaml nor an apps/<project>/compose.yaml");
+    if (result.empty())
+        throw Error(Code::not_found, "the repository has neither a compose.yaml nor an apps/<project>/compose.yaml");
     std::sort(result.begin(), result.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
     return result;
 }
@@ -106,6 +110,8 @@ std::string repository_name(const std::string& url) {
     return cut == std::string::npos ? name : name.substr(cut + 1);
 }
 
-std::string data_folder(const std::string& source_folder, const std::string& project) { return source_folder + "/data/" + project; }
+std::string data_folder(const std::string& source_folder, const std::string& project) {
+    return source_folder + "/data/" + project;
+}
 
 }  // namespace kedge::reconciler

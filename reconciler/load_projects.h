@@ -9,8 +9,8 @@
 namespace kedge::reconciler {
 
 struct LoadInput {
-    std::string tree;  ///< absolute: the commit's files
-    std::string repository;  ///< the name that the repository's url ends in
+    std::string tree;           ///< absolute: the commit's files
+    std::string repository;     ///< the name that the repository's url ends in
     std::string source_folder;  ///< <root>/sources/<name>
     std::string device;
     std::vector<std::string> labels, profiles;
@@ -23,8 +23,8 @@ struct LoadedProject {
     std::string error;
 };
 
-/// The projects of a repository: compose.yaml at its root alone, or every apps/<project>/compose.yaml. What is wrong with one
-/// project is in its error; what is wrong with the repository is thrown as Error.
+/// The projects of a repository: compose.yaml at its root alone, or every apps/<project>/compose.yaml. What is wrong
+/// with one project is in its error; what is wrong with the repository is thrown as Error.
 std::vector<LoadedProject> load_projects(const LoadInput& input);
 
 /// `https://host/team/shop.git` -> `shop`

@@ -22,7 +22,8 @@ ObservedContainer observed(const runtime::ContainerInfo& info, const History& hi
     container.info = info;
     container.service = value(info.spec.labels, kServiceLabel);
     const std::string& number = value(info.spec.labels, kNumberLabel);
-    (void)std::from_chars(number.data(), number.data() + number.size(), container.number);  // stays 1 when it is no number
+    (void)std::from_chars(number.data(), number.data() + number.size(),
+                          container.number);  // stays 1 when it is no number
     container.config_hash = value(info.spec.labels, kConfigHashLabel);
     auto name = history.retired_names.find(info.id);
     container.retired = name != history.retired_names.end() && name->second != info.name;

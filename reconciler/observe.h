@@ -26,8 +26,8 @@ Machine observe_machine(runtime::Engine& engine);
 /// Containers only, to be found by their project's label.
 Machine observe_containers(runtime::Engine& engine);
 
-/// What of it concerns the target: containers labelled with its project or with a name that it wants, networks and volumes
-/// labelled with it or with a name that it wants.
+/// What of it concerns the target: containers labelled with its project or with a name that it wants, networks and
+/// volumes labelled with it or with a name that it wants.
 Observed observe(const Machine& machine, const Target& target, const History& history);
 
 }  // namespace kedge::reconciler

@@ -16,7 +16,8 @@ struct Walk {
     void visit(const std::string& name) {
         if (done.contains(name)) return;
         if (!entered.insert(name).second) {
-            throw Error(Code::invalid_argument, "services." + name + ".depends_on: the services depend on each other in a circle");
+            throw Error(Code::invalid_argument,
+                        "services." + name + ".depends_on: the services depend on each other in a circle");
         }
         for (const std::string& other : needed_by(project, project.services.at(name))) visit(other);
         done.insert(name);

@@ -7,7 +7,8 @@ namespace kedge::reconciler {
 
 Plan plan(const Target& target, const std::map<std::string, std::string>& hashes, const Observed& observed,
           const History& history, const Policy& policy) {
-    Draft draft{target, hashes, observed, history, policy, dependency_order(target.project), {}, {}, {}, {}, {}, {}, {}};
+    Draft draft{target, hashes, observed, history, policy, dependency_order(target.project), {}, {},
+                {},     {},     {},       {},      {}};
     draft.slots = match_slots(target, draft.order, hashes, observed);
     find_new_networks(draft);
     add_room(draft);

@@ -26,12 +26,14 @@ bool same_network(const runtime::NetworkSpec& is, const runtime::NetworkSpec& wa
     std::string hash = label(is, kConfigHashLabel);
     if (!hash.empty()) return hash == label(wanted, kConfigHashLabel);
     return is.driver == wanted.driver && is.internal == wanted.internal && is.options == wanted.options &&
-           (wanted.subnet.empty() || is.subnet == wanted.subnet) && (wanted.gateway.empty() || is.gateway == wanted.gateway);
+           (wanted.subnet.empty() || is.subnet == wanted.subnet) &&
+           (wanted.gateway.empty() || is.gateway == wanted.gateway);
 }
 
 std::string network_difference(const runtime::NetworkSpec& is, const runtime::NetworkSpec& wanted) {
     auto change = [](const char* what, const std::string& from, const std::string& to) {
-        return std::string(what) + " changed from " + (from.empty() ? "automatic" : from) + " to " + (to.empty() ? "automatic" : to);
+        return std::string(what) + " changed from " + (from.empty() ? "automatic" : from) + " to " +
+               (to.empty() ? "automatic" : to);
     };
     if (is.driver != wanted.driver) return change("driver", is.driver, wanted.driver);
     if (is.internal != wanted.internal) return wanted.internal ? "became internal" : "is no longer internal";
@@ -63,12 +65,15 @@ void find_new_networks(Draft& draft) {
         const sources::Network& network = found->second;
         const runtime::NetworkInfo* is = find_network(draft.observed, network.name);
         if (network.external) {
-            if (!is) throw Error(Code::not_found, "network " + network.name + " declared as external, but could not be found");
+            if (!is)
+                throw Error(Code::not_found,
+                            "network " + network.name + " declared as external, but could not be found");
             continue;
         }
         if (!is) continue;
         if (label(is->spec, kProjectLabel) != project.name) {
-            throw Error(Code::conflict, "network " + network.name + " exists, but is not part of project " + project.name,
+            throw Error(Code::conflict,
+                        "network " + network.name + " exists, but is not part of project " + project.name,
                         "remove it, or declare it as external");
         }
         if (same_network(is->spec, render_network(draft.target, network))) continue;
@@ -100,7 +105,8 @@ void add_network_removals(Draft& draft) {
     }
     for (const ObservedContainer& container : draft.observed.containers) {
         if (draft.gone.contains(container.info.id)) continue;
-        for (const runtime::NetworkAttachment& attachment : container.info.spec.networks) used.insert(attachment.network);
+        for (const runtime::NetworkAttachment& attachment : container.info.spec.networks)
+            used.insert(attachment.network);
     }
     for (const runtime::NetworkInfo& network : draft.observed.networks) {
         if (label(network.spec, kProjectLabel) != project.name || used.contains(network.spec.name)) continue;

@@ -38,9 +38,11 @@ bool on_new_network(const Draft& draft, const ObservedContainer& container) {
 
 /// The container that stays runs already, and the one that leaves has its ports.
 void add_handover(Draft& draft, const Slot& slot, const ObservedContainer& leaving) {
-    bool needs_ports = slot.keep && is_up(*slot.keep) && slot.keep->info.ports.empty() && !slot.keep->info.spec.ports.empty();
+    bool needs_ports =
+        slot.keep && is_up(*slot.keep) && slot.keep->info.ports.empty() && !slot.keep->info.spec.ports.empty();
     if (!needs_ports || leaving.info.ports.empty() || on_new_network(draft, *slot.keep)) return;
-    draft.add(MovePorts{slot.service, leaving.info.id, slot.keep->info.name}, "takes over from the container that leaves");
+    draft.add(MovePorts{slot.service, leaving.info.id, slot.keep->info.name},
+              "takes over from the container that leaves");
 }
 
 /// A container in a place that the target doesn't have.
@@ -91,7 +93,8 @@ void add_returns(Draft& draft) {
         for (const ObservedContainer* container : slot.leaving) {
             const runtime::ContainerInfo& info = container->info;
             auto name = draft.history.retired_names.find(info.id);
-            if (!container->retired || draft.gone.contains(info.id) || name == draft.history.retired_names.end()) continue;
+            if (!container->retired || draft.gone.contains(info.id) || name == draft.history.retired_names.end())
+                continue;
             draft.add(RestoreContainer{slot.service, info.id, name->second}, reason);
             if (!is_up(*container)) draft.add(StartContainer{slot.service, slot.number, name->second}, reason);
         }

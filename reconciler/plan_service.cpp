@@ -25,7 +25,8 @@ bool has_probe(const Slot& slot) {
 std::string why_start(const Draft& draft, const ObservedContainer& c) {
     if (draft.halted.contains(c.info.id)) return "one of its networks is made anew";
     if (is_up(c)) return {};
-    bool stopped_by_kedge = c.retired || draft.history.stopped.contains(c.info.id) || draft.history.retired_names.contains(c.info.id);
+    bool stopped_by_kedge =
+        c.retired || draft.history.stopped.contains(c.info.id) || draft.history.retired_names.contains(c.info.id);
     if (stopped_by_kedge) return "was stopped for the release";
     if (c.info.status == Status::created) return "was not started yet";
     if (is_completed(c)) return {};
@@ -38,7 +39,9 @@ std::string why_start(const Draft& draft, const ObservedContainer& c) {
     return "exited with code " + std::to_string(c.info.exit_code);
 }
 
-bool publishes(const runtime::ContainerInfo& info) { return info.status == Status::running && !info.ports.empty(); }
+bool publishes(const runtime::ContainerInfo& info) {
+    return info.status == Status::running && !info.ports.empty();
+}
 
 bool start_first_possible(const Draft& draft, const Slot& slot, const ObservedContainer& old) {
     const sources::Service& service = *slot.wanted;
@@ -48,7 +51,8 @@ bool start_first_possible(const Draft& draft, const Slot& slot, const ObservedCo
     if (std::any_of(service.networks.begin(), service.networks.end(), fixed)) return false;
     if (service.ports.empty()) return true;
     auto hash = draft.hashes.find(slot.service);
-    return render(draft.target, service, slot.number, hash == draft.hashes.end() ? "" : hash->second).ports == old.info.spec.ports;
+    return render(draft.target, service, slot.number, hash == draft.hashes.end() ? "" : hash->second).ports ==
+           old.info.spec.ports;
 }
 
 bool stays_up(const Draft& draft, const Slot& slot) {
@@ -60,7 +64,8 @@ void add_arrival(Draft& draft, const Slot& slot, bool publish_ports) {
     if (!slot.keep) {
         auto hash = draft.hashes.find(slot.service);
         draft.add(CreateContainer{slot.service, slot.number,
-                                  render(draft.target, *slot.wanted, slot.number, hash == draft.hashes.end() ? "" : hash->second)},
+                                  render(draft.target, *slot.wanted, slot.number,
+                                         hash == draft.hashes.end() ? "" : hash->second)},
                   slot.reason);
         draft.add(StartContainer{slot.service, slot.number, slot.name, publish_ports}, slot.reason);
         draft.renewed.insert(slot.service);
@@ -78,12 +83,14 @@ void add_arrival(Draft& draft, const Slot& slot, bool publish_ports) {
 }
 
 /// The successor runs before the old one stops.
-void add_overlap(Draft& draft, const Slot& slot, const std::vector<const ObservedContainer*>& leaving, const ObservedContainer& old) {
+void add_overlap(Draft& draft, const Slot& slot, const std::vector<const ObservedContainer*>& leaving,
+                 const ObservedContainer& old) {
     bool keep_is_up = stays_up(draft, slot);
     bool move = publishes(old.info) && !slot.wanted->ports.empty() && (!keep_is_up || slot.keep->info.ports.empty());
     for (const ObservedContainer* c : leaving) {
         if (c->retired) continue;
-        draft.add(RetireContainer{slot.service, c->info.id, c->info.id.substr(0, 12) + "_" + c->info.name, false}, slot.reason);
+        draft.add(RetireContainer{slot.service, c->info.id, c->info.id.substr(0, 12) + "_" + c->info.name, false},
+                  slot.reason);
     }
     add_arrival(draft, slot, !move);
     bool is_healthy = keep_is_up && slot.keep->info.health.status == runtime::Health::Status::healthy;
@@ -151,19 +158,21 @@ bool is_satisfied(const Draft& draft, const sources::Dependency& dependency) {
         if (slot.service != dependency.service || !slot.wanted) return true;
         if (!slot.keep) return false;
         if (completed) return is_completed(*slot.keep);
-        return slot.keep->info.status == Status::running && slot.keep->info.health.status == runtime::Health::Status::healthy;
+        return slot.keep->info.status == Status::running &&
+               slot.keep->info.health.status == runtime::Health::Status::healthy;
     });
 }
 
 void add_waits(Draft& draft, const sources::Service& service, std::vector<Step>& steps) {
     for (const sources::Dependency& dependency : service.depends_on) {
-        if (dependency.condition == "service_started" || !draft.target.project.services.contains(dependency.service)) continue;
+        if (dependency.condition == "service_started" || !draft.target.project.services.contains(dependency.service))
+            continue;
         if (is_satisfied(draft, dependency)) continue;
         WaitFor wait{dependency.service, dependency.condition, 0, Nanoseconds{0}, dependency.required};
         bool planned = std::any_of(steps.begin(), steps.end(), [&](const Step& step) {
             auto* other = std::get_if<WaitFor>(&step.action);
-            return other && other->service == wait.service && other->condition == wait.condition && other->number == 0 &&
-                   (other->required || !wait.required);
+            return other && other->service == wait.service && other->condition == wait.condition &&
+                   other->number == 0 && (other->required || !wait.required);
         });
         if (!planned) steps.push_back({wait, service.name + " depends on it"});
     }
@@ -180,7 +189,8 @@ void add_batch_end(Draft& draft, const std::vector<const Slot*>& batch) {
         };
         if (std::any_of(draft.steps.begin(), draft.steps.end(), waited)) continue;
         if (!has_probe(*slot) && delay.count() == 0) continue;
-        draft.add(WaitFor{slot->service, "ready", slot->number, delay}, "before the next containers of the service are replaced");
+        draft.add(WaitFor{slot->service, "ready", slot->number, delay},
+                  "before the next containers of the service are replaced");
     }
 }
 
@@ -192,9 +202,9 @@ void add_service(Draft& draft, const std::string& service) {
     for (const Slot& slot : draft.slots) {
         if (slot.service != service || !slot.wanted) continue;
         size_t parallelism = static_cast<size_t>(std::max(0, rollout(draft, *slot.wanted).parallelism));
-        bool more = slot.leaving.empty() ? false
-                                         : std::any_of(slot.leaving.begin(), slot.leaving.end(),
-                                                       [&](auto* c) { return !draft.gone.contains(c->info.id); });
+        bool more = slot.leaving.empty() ? false : std::any_of(slot.leaving.begin(), slot.leaving.end(), [&](auto* c) {
+            return !draft.gone.contains(c->info.id);
+        });
         if (more && parallelism > 0 && batch.size() >= parallelism) {
             add_batch_end(draft, batch);
             batch.clear();

@@ -10,12 +10,14 @@ namespace kedge::reconciler {
 namespace {
 
 /// With one of these a container's root is as good as the host's.
-constexpr const char* kHostCapabilities[] = {"ALL",      "SYS_ADMIN", "SYS_MODULE",   "SYS_RAWIO", "SYS_PTRACE",      "SYS_BOOT",
-                                             "SYS_TIME", "SYSLOG",    "MAC_ADMIN",    "BPF",       "DAC_READ_SEARCH", "PERFMON",
-                                             "SYS_PACCT", "MAC_OVERRIDE", "CHECKPOINT_RESTORE"};
+constexpr const char* kHostCapabilities[] = {"ALL",        "SYS_ADMIN",    "SYS_MODULE",        "SYS_RAWIO",
+                                             "SYS_PTRACE", "SYS_BOOT",     "SYS_TIME",          "SYSLOG",
+                                             "MAC_ADMIN",  "BPF",          "DAC_READ_SEARCH",   "PERFMON",
+                                             "SYS_PACCT",  "MAC_OVERRIDE", "CHECKPOINT_RESTORE"};
 
 [[noreturn]] void refuse(const std::string& what, const std::string& problem, const char* key) {
-    throw Error(Code::permission_denied, what + ": " + problem, std::string("the agent's policy.") + key + " decides this");
+    throw Error(Code::permission_denied, what + ": " + problem,
+                std::string("the agent's policy.") + key + " decides this");
 }
 
 bool is_below(const std::filesystem::path& path, const std::filesystem::path& folder) {
@@ -39,38 +41,51 @@ bool is_allowed(const std::string& path, const std::vector<std::string>& own_fol
 
 void check_privileged_keys(const sources::Service& service) {
     std::string what = "services." + service.name;
-    if (service.privileged) refuse(what + ".privileged", "privileged containers are not allowed on this device", "allow_privileged");
-    if (service.network_mode == "host") refuse(what + ".network_mode", "the host's network is not allowed on this device", "allow_privileged");
+    if (service.privileged)
+        refuse(what + ".privileged", "privileged containers are not allowed on this device", "allow_privileged");
+    if (service.network_mode == "host")
+        refuse(what + ".network_mode", "the host's network is not allowed on this device", "allow_privileged");
     if (service.network_mode.starts_with("container:")) {
-        refuse(what + ".network_mode", "the network of a container outside the project is not allowed on this device", "allow_privileged");
+        refuse(what + ".network_mode", "the network of a container outside the project is not allowed on this device",
+               "allow_privileged");
     }
-    if (!service.devices.empty()) refuse(what + ".devices", "devices of the host are not allowed on this device", "allow_privileged");
+    if (!service.devices.empty())
+        refuse(what + ".devices", "devices of the host are not allowed on this device", "allow_privileged");
     for (std::string capability : service.cap_add) {
-        std::transform(capability.begin(), capability.end(), capability.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+        std::transform(capability.begin(), capability.end(), capability.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
         if (capability.starts_with("CAP_")) capability.erase(0, 4);
-        if (std::find(std::begin(kHostCapabilities), std::end(kHostCapabilities), capability) == std::end(kHostCapabilities)) continue;
+        if (std::find(std::begin(kHostCapabilities), std::end(kHostCapabilities), capability) ==
+            std::end(kHostCapabilities))
+            continue;
         refuse(what + ".cap_add", "capability " + capability + " is not allowed on this device", "allow_privileged");
     }
     for (const std::string& option : service.security_opt) {
-        if (option.find("unconfined") == std::string::npos && !option.starts_with("seccomp") && !option.starts_with("label")) continue;
-        refuse(what + ".security_opt", "\"" + option.substr(0, 80) + "\" is not allowed on this device", "allow_privileged");
+        if (option.find("unconfined") == std::string::npos && !option.starts_with("seccomp") &&
+            !option.starts_with("label"))
+            continue;
+        refuse(what + ".security_opt", "\"" + option.substr(0, 80) + "\" is not allowed on this device",
+               "allow_privileged");
     }
 }
 
 }  // namespace
 
-void check_privileges(const sources::Project& project, const std::vector<std::string>& own_folders, const Policy& policy) {
+void check_privileges(const sources::Project& project, const std::vector<std::string>& own_folders,
+                      const Policy& policy) {
     for (const auto& [name, service] : project.services) {
         if (!policy.allow_privileged) check_privileged_keys(service);
         for (const sources::VolumeMount& volume : service.volumes) {
             if (volume.type != "bind" || is_allowed(volume.source, own_folders, policy)) continue;
-            refuse("services." + name + ".volumes", "mounting " + volume.source + " of the host is not allowed on this device", "allowed_binds");
+            refuse("services." + name + ".volumes",
+                   "mounting " + volume.source + " of the host is not allowed on this device", "allowed_binds");
         }
     }
     for (const auto& [key, volume] : project.volumes) {
         auto device = volume.driver_opts.find("device");  // a bind by another name
         if (device == volume.driver_opts.end() || is_allowed(device->second, {}, policy)) continue;
-        refuse("volumes." + key + ".driver_opts.device", "mounting " + device->second + " of the host is not allowed on this device", "allowed_binds");
+        refuse("volumes." + key + ".driver_opts.device",
+               "mounting " + device->second + " of the host is not allowed on this device", "allowed_binds");
     }
 }
 

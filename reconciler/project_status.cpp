@@ -25,7 +25,8 @@ std::string health_of(const ObservedContainer& container) {
 }
 
 bool is_worse(const std::string& a, const std::string& b) {
-    static const std::vector<std::string> order = {"", "completed", "healthy", "observed", "starting", "stopped", "unhealthy", "crashed"};
+    static const std::vector<std::string> order = {"",         "completed", "healthy",   "observed",
+                                                   "starting", "stopped",   "unhealthy", "crashed"};
     return std::find(order.begin(), order.end(), a) > std::find(order.begin(), order.end(), b);
 }
 
@@ -56,8 +57,10 @@ ProjectStatus project_status(const SourceLoop::Snapshot& snapshot, const Release
     status.source = snapshot.record.source;
     status.current = store.newest(status.project);
     status.good = store.last_good(status.project);
-    if (snapshot.desired) status.commit = snapshot.desired->commit;
-    else if (status.current) status.commit = status.current->commit;
+    if (snapshot.desired)
+        status.commit = snapshot.desired->commit;
+    else if (status.current)
+        status.commit = status.current->commit;
     status.held = snapshot.record.held;
     status.hold_reason = snapshot.record.hold_reason;
     status.drift = snapshot.drift;
@@ -65,7 +68,8 @@ ProjectStatus project_status(const SourceLoop::Snapshot& snapshot, const Release
     if (snapshot.desired && snapshot.desired->project) status.warnings = snapshot.desired->project->warnings;
     status.error = snapshot.error;
 
-    bool in_progress = status.current && (status.current->state == ReleaseState::applying || status.current->state == ReleaseState::soaking);
+    bool in_progress = status.current && (status.current->state == ReleaseState::applying ||
+                                          status.current->state == ReleaseState::soaking);
     const std::optional<Release>& shown = in_progress || !status.good ? status.current : status.good;
     if (!shown) return status;
     History history;

@@ -25,18 +25,20 @@ CREATE TABLE reconciler_quarantine(project TEXT NOT NULL, commit_id TEXT NOT NUL
 CREATE TABLE reconciler_retired(project TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, PRIMARY KEY(project, id));
 CREATE TABLE reconciler_stopped(project TEXT NOT NULL, id TEXT NOT NULL, PRIMARY KEY(project, id));
 )",
-                                            R"(
+                                          R"(
 CREATE TABLE reconciler_pulled(project TEXT NOT NULL, name TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY(project, name));
 CREATE TABLE reconciler_unreadable AS SELECT * FROM reconciler_release WHERE 0;
 )"};
 
 constexpr int kKeptRows = 200;
 constexpr const char* kColumns =
-    "project, number, state, commit_id, ref, subject, target, cause, error, quarantined, verdicts, created, applied, finished, next_retry";
+    "project, number, state, commit_id, ref, subject, target, cause, error, quarantined, verdicts, created, applied, "
+    "finished, next_retry";
 
-constexpr ReleaseState kStates[] = {ReleaseState::pending,  ReleaseState::fetching, ReleaseState::blocked,      ReleaseState::held,
-                                    ReleaseState::applying, ReleaseState::soaking,  ReleaseState::good,         ReleaseState::rolling_back,
-                                    ReleaseState::rolled_back, ReleaseState::superseded};
+constexpr ReleaseState kStates[] = {ReleaseState::pending,   ReleaseState::fetching,     ReleaseState::blocked,
+                                    ReleaseState::held,      ReleaseState::applying,     ReleaseState::soaking,
+                                    ReleaseState::good,      ReleaseState::rolling_back, ReleaseState::rolled_back,
+                                    ReleaseState::superseded};
 
 ReleaseState state_from(const std::string& text) {
     for (ReleaseState state : kStates) {
@@ -45,8 +47,12 @@ ReleaseState state_from(const std::string& text) {
     throw Error(Code::internal, "release state \"" + text + "\" is unknown");
 }
 
-int64_t to_number(WallTime time) { return time.time_since_epoch().count(); }
-WallTime to_time(int64_t number) { return WallTime(Nanoseconds(number)); }
+int64_t to_number(WallTime time) {
+    return time.time_since_epoch().count();
+}
+WallTime to_time(int64_t number) {
+    return WallTime(Nanoseconds(number));
+}
 
 Release release_of_row(SQLite::Statement& row) {
     Release release;
@@ -73,7 +79,8 @@ Release release_of_row(SQLite::Statement& row) {
 }
 
 void write_row(SQLite::Database& db, const Release& release) {
-    SQLite::Statement s(db, std::string("INSERT OR REPLACE INTO reconciler_release(") + kColumns + ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    SQLite::Statement s(db, std::string("INSERT OR REPLACE INTO reconciler_release(") + kColumns +
+                                ") VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
     s.bind(1, release.project);
     s.bind(2, release.number);
     s.bind(3, std::string(to_string(release.state)));
@@ -96,7 +103,8 @@ void write_row(SQLite::Database& db, const Release& release) {
 std::vector<Release> select(const Database& database, const std::string& project, const std::string& condition) {
     std::vector<Release> result;
     database.read([&](SQLite::Database& db) {
-        SQLite::Statement s(db, std::string("SELECT ") + kColumns + " FROM reconciler_release WHERE project = ?" + condition);
+        SQLite::Statement s(
+            db, std::string("SELECT ") + kColumns + " FROM reconciler_release WHERE project = ?" + condition);
         s.bind(1, project);
         while (s.executeStep()) result.push_back(release_of_row(s));
     });
@@ -117,13 +125,15 @@ void set_unreadable_aside(Database& database) {
             try {
                 (void)release_of_row(s);
             } catch (const std::exception& e) {
-                log(LogLevel::error, s.getColumn(0).getString() + ": release " + s.getColumn(1).getString() + " can't be read and is set aside: " + e.what());
+                log(LogLevel::error, s.getColumn(0).getString() + ": release " + s.getColumn(1).getString() +
+                                         " can't be read and is set aside: " + e.what());
                 unreadable.push_back(s.getColumn(15).getInt64());
             }
         }
         for (int64_t row : unreadable) {
-            for (const char* sql : {"INSERT INTO reconciler_unreadable SELECT * FROM reconciler_release WHERE rowid = ?",
-                                    "DELETE FROM reconciler_release WHERE rowid = ?"}) {
+            for (const char* sql :
+                 {"INSERT INTO reconciler_unreadable SELECT * FROM reconciler_release WHERE rowid = ?",
+                  "DELETE FROM reconciler_release WHERE rowid = ?"}) {
                 SQLite::Statement move(db, sql);
                 move.bind(1, row);
                 move.exec();
@@ -135,7 +145,8 @@ void set_unreadable_aside(Database& database) {
 /// Also of a project that never gets a good release.
 void delete_old_rows(SQLite::Database& db, const std::string& project) {
     SQLite::Statement s(db,
-                        "DELETE FROM reconciler_release WHERE project = ?1 AND (target = '' OR state IN ('rolled_back', 'superseded')) AND "
+                        "DELETE FROM reconciler_release WHERE project = ?1 AND (target = '' OR state IN "
+                        "('rolled_back', 'superseded')) AND "
                         "number <= (SELECT MAX(number) FROM reconciler_release WHERE project = ?1) - ?2");
     s.bind(1, project);
     s.bind(2, kKeptRows);
@@ -187,7 +198,8 @@ ReleaseStore::ReleaseStore(Database& database) : database_(database) {
 std::vector<ProjectRecord> ReleaseStore::projects() const {
     std::vector<ProjectRecord> result;
     database_.read([&](SQLite::Database& db) {
-        SQLite::Statement s(db, "SELECT name, source, held, hold_reason, removed FROM reconciler_project ORDER BY name");
+        SQLite::Statement s(db,
+                            "SELECT name, source, held, hold_reason, removed FROM reconciler_project ORDER BY name");
         while (s.executeStep()) {
             result.push_back({s.getColumn(0).getString(), s.getColumn(1).getString(), s.getColumn(2).getInt() != 0,
                               s.getColumn(3).getString(), s.getColumn(4).getInt() != 0});
@@ -197,7 +209,9 @@ std::vector<ProjectRecord> ReleaseStore::projects() const {
 }
 
 void ReleaseStore::put_project(const ProjectRecord& record) {
-    change(database_, "INSERT OR REPLACE INTO reconciler_project(name, source, held, hold_reason, removed) VALUES(?, ?, CAST(? AS INTEGER), ?, CAST(? AS INTEGER))",
+    change(database_,
+           "INSERT OR REPLACE INTO reconciler_project(name, source, held, hold_reason, removed) VALUES(?, ?, CAST(? AS "
+           "INTEGER), ?, CAST(? AS INTEGER))",
            {record.project, record.source, record.held ? "1" : "0", record.hold_reason, record.removed ? "1" : "0"});
 }
 
@@ -219,9 +233,10 @@ std::optional<Release> ReleaseStore::last_good(const std::string& project) const
 
 void ReleaseStore::add(Release& release) {
     database_.transaction(Durability::power, [&](SQLite::Database& db) {
-        SQLite::Statement s(db,
-                            "SELECT COALESCE(MAX(number), 0) + 1 FROM (SELECT number FROM reconciler_release WHERE project = ?1 "
-                            "UNION ALL SELECT number FROM reconciler_unreadable WHERE project = ?1)");
+        SQLite::Statement s(
+            db,
+            "SELECT COALESCE(MAX(number), 0) + 1 FROM (SELECT number FROM reconciler_release WHERE project = ?1 "
+            "UNION ALL SELECT number FROM reconciler_unreadable WHERE project = ?1)");
         s.bind(1, release.project);
         (void)s.executeStep();
         release.number = s.getColumn(0).getInt64();
@@ -237,10 +252,11 @@ void ReleaseStore::put(const Release& release) {
 
 void ReleaseStore::forget_old(const std::string& project, int kept) {
     database_.transaction(Durability::power, [&](SQLite::Database& db) {
-        SQLite::Statement targets(db,
-                                  "UPDATE reconciler_release SET target = '' WHERE project = ?1 AND target <> '' AND "
-                                  "((state = 'good' AND number NOT IN (SELECT number FROM reconciler_release WHERE project = ?1 AND "
-                                  "state = 'good' ORDER BY number DESC LIMIT ?2)) OR state IN ('rolled_back', 'superseded'))");
+        SQLite::Statement targets(
+            db,
+            "UPDATE reconciler_release SET target = '' WHERE project = ?1 AND target <> '' AND "
+            "((state = 'good' AND number NOT IN (SELECT number FROM reconciler_release WHERE project = ?1 AND "
+            "state = 'good' ORDER BY number DESC LIMIT ?2)) OR state IN ('rolled_back', 'superseded'))");
         targets.bind(1, project);
         targets.bind(2, kept + 1);
         targets.exec();
@@ -250,13 +266,15 @@ void ReleaseStore::forget_old(const std::string& project, int kept) {
 
 std::vector<Target> ReleaseStore::kept_targets(const std::string& project) const {
     std::vector<Target> result;
-    for (Release& release : select(database_, project, " AND target <> '' AND state NOT IN ('rolled_back', 'superseded')")) {
+    for (Release& release :
+         select(database_, project, " AND target <> '' AND state NOT IN ('rolled_back', 'superseded')")) {
         result.push_back(std::move(release.target));
     }
     return result;
 }
 
-void ReleaseStore::add_pulled(const std::string& project, const std::string& name, const Digest& image, bool was_there) {
+void ReleaseStore::add_pulled(const std::string& project, const std::string& name, const Digest& image,
+                              bool was_there) {
     // A name that was there is kedge's if kedge had made it.
     const char* sql = was_there ? "UPDATE reconciler_pulled SET image = ?3 WHERE name = ?2"
                                 : "INSERT OR REPLACE INTO reconciler_pulled(project, name, image) VALUES(?1, ?2, ?3)";
@@ -265,7 +283,8 @@ void ReleaseStore::add_pulled(const std::string& project, const std::string& nam
 
 std::map<std::string, Digest> ReleaseStore::pulled(const std::string& project) const {
     std::map<std::string, Digest> result;
-    for (const auto& [name, image] : pairs(database_, "SELECT name, image FROM reconciler_pulled WHERE project = ?", project)) {
+    for (const auto& [name, image] :
+         pairs(database_, "SELECT name, image FROM reconciler_pulled WHERE project = ?", project)) {
         result[name] = Digest::parse(image);
     }
     return result;
@@ -289,13 +308,15 @@ std::set<std::string> ReleaseStore::quarantined_meanings(const std::string& proj
 void ReleaseStore::add_quarantine(const std::string& project, const std::string& commit, const std::string& reason,
                                   const std::string& meaning) {
     database_.transaction(Durability::power, [&](SQLite::Database& db) {
-        SQLite::Statement row(db, "INSERT OR REPLACE INTO reconciler_quarantine(project, commit_id, reason, meaning) VALUES(?, ?, ?, ?)");
+        SQLite::Statement row(
+            db, "INSERT OR REPLACE INTO reconciler_quarantine(project, commit_id, reason, meaning) VALUES(?, ?, ?, ?)");
         const std::string* values[] = {&project, &commit, &reason, &meaning};
         for (int i = 0; i < 4; ++i) row.bind(i + 1, *values[i]);
         row.exec();
-        SQLite::Statement old(db,
-                              "DELETE FROM reconciler_quarantine WHERE project = ?1 AND rowid NOT IN "
-                              "(SELECT rowid FROM reconciler_quarantine WHERE project = ?1 ORDER BY rowid DESC LIMIT ?2)");
+        SQLite::Statement old(
+            db,
+            "DELETE FROM reconciler_quarantine WHERE project = ?1 AND rowid NOT IN "
+            "(SELECT rowid FROM reconciler_quarantine WHERE project = ?1 ORDER BY rowid DESC LIMIT ?2)");
         old.bind(1, project);
         old.bind(2, kKeptRows);
         old.exec();
@@ -303,13 +324,16 @@ void ReleaseStore::add_quarantine(const std::string& project, const std::string&
 }
 
 void ReleaseStore::lift_quarantine(const std::string& project, const std::string& commit, const std::string& meaning) {
-    change(database_, "DELETE FROM reconciler_quarantine WHERE project = ?1 AND (commit_id = ?2 OR (meaning <> '' AND meaning = ?3))",
-           {project, commit, meaning});
+    change(
+        database_,
+        "DELETE FROM reconciler_quarantine WHERE project = ?1 AND (commit_id = ?2 OR (meaning <> '' AND meaning = ?3))",
+        {project, commit, meaning});
 }
 
 void ReleaseStore::add_retired(const std::string& project, const std::string& id, const std::string& name) {
     // The first name stays: the second time the container has its name as a retired one already.
-    change(database_, "INSERT OR IGNORE INTO reconciler_retired(project, id, name) VALUES(?, ?, ?)", {project, id, name});
+    change(database_, "INSERT OR IGNORE INTO reconciler_retired(project, id, name) VALUES(?, ?, ?)",
+           {project, id, name});
 }
 
 std::map<std::string, std::string> ReleaseStore::retired(const std::string& project) const {
@@ -322,13 +346,15 @@ void ReleaseStore::add_stopped(const std::string& project, const std::string& id
 
 std::set<std::string> ReleaseStore::stopped(const std::string& project) const {
     std::set<std::string> result;
-    for (const auto& [id, same] : pairs(database_, "SELECT id, id FROM reconciler_stopped WHERE project = ?", project)) result.insert(id);
+    for (const auto& [id, same] : pairs(database_, "SELECT id, id FROM reconciler_stopped WHERE project = ?", project))
+        result.insert(id);
     return result;
 }
 
 void ReleaseStore::clear_retired(const std::string& project) {
     database_.transaction(Durability::power, [&](SQLite::Database& db) {
-        for (const char* sql : {"DELETE FROM reconciler_retired WHERE project = ?", "DELETE FROM reconciler_stopped WHERE project = ?"}) {
+        for (const char* sql :
+             {"DELETE FROM reconciler_retired WHERE project = ?", "DELETE FROM reconciler_stopped WHERE project = ?"}) {
             SQLite::Statement s(db, sql);
             s.bind(1, project);
             s.exec();

@@ -40,14 +40,14 @@ public:
     /// Gives the release its number and writes it down. The newest 200 rows stay, and those that may be gone back to.
     void add(Release& release);
     void put(const Release& release);
-    /// Forgets the targets of all but the newest good release, `kept` good ones before it and what is in progress; and rows without a
-    /// target beyond the newest 200.
+    /// Forgets the targets of all but the newest good release, `kept` good ones before it and what is in progress; and
+    /// rows without a target beyond the newest 200.
     void forget_old(const std::string& project, int kept);
     /// The targets that are still kept.
     std::vector<Target> kept_targets(const std::string& project) const;
 
-    /// Image names that kedge itself pulled for the project, with what they led to. `was_there`: the name was on the machine before, so
-    /// that it is noted only if kedge had brought that as well.
+    /// Image names that kedge itself pulled for the project, with what they led to. `was_there`: the name was on the
+    /// machine before, so that it is noted only if kedge had brought that as well.
     void add_pulled(const std::string& project, const std::string& name, const Digest& image, bool was_there);
     std::map<std::string, Digest> pulled(const std::string& project) const;
     void forget_pulled(const std::string& project, const std::string& name);
@@ -56,7 +56,8 @@ public:
     /// What the quarantined commits mean for the project: later commits that mean the same are no better.
     std::set<std::string> quarantined_meanings(const std::string& project) const;
     /// The newest 200 stay.
-    void add_quarantine(const std::string& project, const std::string& commit, const std::string& reason, const std::string& meaning);
+    void add_quarantine(const std::string& project, const std::string& commit, const std::string& reason,
+                        const std::string& meaning);
     void lift_quarantine(const std::string& project, const std::string& commit, const std::string& meaning);
 
     /// Written before the step is done: retired container id -> the name it had.

@@ -53,13 +53,15 @@ std::map<std::string, std::string> labels_of(const Target& target, const sources
     return labels;
 }
 
-void render_networks(const Target& target, const sources::Service& service, const std::string& name, runtime::ContainerSpec& spec) {
+void render_networks(const Target& target, const sources::Service& service, const std::string& name,
+                     runtime::ContainerSpec& spec) {
     constexpr std::string_view kService = "service:";
     if (service.network_mode.starts_with(kService)) {
         std::string other = service.network_mode.substr(kService.size());
         auto found = target.project.services.find(other);
         if (found == target.project.services.end()) {
-            throw Error(Code::invalid_argument, "services." + service.name + ".network_mode: no service \"" + other + "\"");
+            throw Error(Code::invalid_argument,
+                        "services." + service.name + ".network_mode: no service \"" + other + "\"");
         }
         spec.network_mode = "container:" + container_name(target.project, found->second, 1);
         return;
@@ -73,7 +75,8 @@ void render_networks(const Target& target, const sources::Service& service, cons
     for (const sources::NetworkUse& use : uses) {
         auto network = target.project.networks.find(use.network);
         if (network == target.project.networks.end()) {
-            throw Error(Code::invalid_argument, "services." + service.name + ".networks: no network \"" + use.network + "\"");
+            throw Error(Code::invalid_argument,
+                        "services." + service.name + ".networks: no network \"" + use.network + "\"");
         }
         runtime::NetworkAttachment attachment{network->second.name, use.aliases, use.ipv4_address};
         for (const std::string& alias : {service.name, name}) {
@@ -102,7 +105,8 @@ std::string container_name(const sources::Project& project, const sources::Servi
     return project.name + "-" + service.name + "-" + std::to_string(number);
 }
 
-runtime::ContainerSpec render(const Target& target, const sources::Service& service, int number, const std::string& hash) {
+runtime::ContainerSpec render(const Target& target, const sources::Service& service, int number,
+                              const std::string& hash) {
     runtime::ContainerSpec spec;
     auto image = target.images.find(service.name);
     spec.name = container_name(target.project, service, number);
@@ -119,7 +123,8 @@ runtime::ContainerSpec render(const Target& target, const sources::Service& serv
     spec.domainname = service.domainname;
     if (!service.stop_signal.empty()) spec.stop_signal = service.stop_signal;
     if (service.stop_grace_period) {
-        spec.stop_timeout = static_cast<int>(std::chrono::ceil<std::chrono::seconds>(*service.stop_grace_period).count());
+        spec.stop_timeout =
+            static_cast<int>(std::chrono::ceil<std::chrono::seconds>(*service.stop_grace_period).count());
     }
     spec.tty = service.tty;
     spec.open_stdin = service.stdin_open;
@@ -154,7 +159,8 @@ runtime::NetworkSpec render_network(const Target& target, const sources::Network
     spec.internal = network.internal;
     spec.labels = network.labels;
     spec.options = network.driver_opts;
-    std::string text = spec.driver + "\n" + spec.subnet + "\n" + spec.gateway + "\n" + (spec.internal ? "internal" : "") + "\n";
+    std::string text =
+        spec.driver + "\n" + spec.subnet + "\n" + spec.gateway + "\n" + (spec.internal ? "internal" : "") + "\n";
     for (const auto* values : {&spec.labels, &spec.options}) {
         for (const auto& [key, value] : *values) text += key + "=" + value + "\n";
         text += "\n";

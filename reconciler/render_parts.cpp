@@ -29,8 +29,11 @@ std::optional<int64_t> size_of(std::string_view text) {
     auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
     if (error != std::errc() || value < 0) return {};
     std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
-    int shift = unit.empty() || unit == "b" ? 0 : unit == "k" || unit == "kb" ? 10 : unit == "m" || unit == "mb" ? 20
-                : unit == "g" || unit == "gb" ? 30 : -1;
+    int shift = unit.empty() || unit == "b"   ? 0
+                : unit == "k" || unit == "kb" ? 10
+                : unit == "m" || unit == "mb" ? 20
+                : unit == "g" || unit == "gb" ? 30
+                                              : -1;
     if (shift < 0 || value > (INT64_MAX >> shift)) return {};
     return value << shift;
 }
@@ -60,8 +63,8 @@ runtime::Mount tmpfs_mount(const sources::Service& service, const std::string& t
     return mount;
 }
 
-/// The folder below which a bind of the repository's own lies: the project's data, which its containers write, or the commit's tree.
-/// Empty for a folder of the host.
+/// The folder below which a bind of the repository's own lies: the project's data, which its containers write, or the
+/// commit's tree. Empty for a folder of the host.
 std::string own_folder(const Target& target, const std::string& source) {
     std::string data = target.files.substr(0, target.files.rfind('/')) + "/data/";
     std::string tree = target.files.substr(0, target.files.rfind('/')) + "/trees/" + target.commit;
@@ -95,8 +98,9 @@ runtime::Mount volume_mount(const Target& target, const sources::Service& servic
     return mount;
 }
 
-void add_files(const Target& target, const sources::Service& service, const char* kind, const std::vector<sources::FileUse>& uses,
-               const std::map<std::string, sources::FileSource>& sources, std::vector<runtime::Mount>& mounts) {
+void add_files(const Target& target, const sources::Service& service, const char* kind,
+               const std::vector<sources::FileUse>& uses, const std::map<std::string, sources::FileSource>& sources,
+               std::vector<runtime::Mount>& mounts) {
     for (const sources::FileUse& use : uses) {
         auto found = sources.find(use.source);
         if (found == sources.end()) refuse(service, kind, "no entry \"" + use.source + "\" under " + kind);
@@ -151,8 +155,9 @@ runtime::PortBinding render_port(const sources::Service& service, const sources:
     if (port.published_last > port.published) {
         published += number - 1;
         if (published > port.published_last) {
-            refuse(service, "ports", "the range " + std::to_string(port.published) + "-" + std::to_string(port.published_last) +
-                                         " has no port for container " + std::to_string(number));
+            refuse(service, "ports",
+                   "the range " + std::to_string(port.published) + "-" + std::to_string(port.published_last) +
+                       " has no port for container " + std::to_string(number));
         }
     }
     auto protocol = port.protocol == "udp" ? runtime::Protocol::udp : runtime::Protocol::tcp;
@@ -170,7 +175,8 @@ runtime::RestartPolicy render_restart(const sources::Service& service) {
     if (text.starts_with(kCounted)) {
         int retries = 0;
         auto [end, error] = std::from_chars(text.data() + kCounted.size(), text.data() + text.size(), retries);
-        if (error == std::errc() && end == text.data() + text.size() && retries >= 0) return {Name::on_failure, retries};
+        if (error == std::errc() && end == text.data() + text.size() && retries >= 0)
+            return {Name::on_failure, retries};
     }
     refuse(service, "restart", "\"" + text + "\" is not a restart policy");
 }

@@ -7,7 +7,8 @@
 
 namespace kedge::reconciler {
 
-// The parts of render() that read Compose's short notations. Throw Error (invalid_argument) that names the service and the key.
+// The parts of render() that read Compose's short notations. Throw Error (invalid_argument) that names the service and
+// the key.
 
 /// Volumes, binds, tmpfs, and the read-only binds of secrets and configs.
 std::vector<runtime::Mount> render_mounts(const Target& target, const sources::Service& service);

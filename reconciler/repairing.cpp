@@ -11,7 +11,8 @@ namespace {
 constexpr int kQuickRepairs = 10;
 constexpr auto kCalm = std::chrono::minutes(10);
 
-/// Somebody who undoes every repair at once would keep both of them busy for ever: after some, they come at ever longer intervals.
+/// Somebody who undoes every repair at once would keep both of them busy for ever: after some, they come at ever longer
+/// intervals.
 void note_repair(Work& work) {
     auto now = std::chrono::steady_clock::now();
     if (now - work.last_repair > kCalm) work.repairs = 0;
@@ -19,8 +20,9 @@ void note_repair(Work& work) {
     work.repair_again_at = now + std::chrono::minutes(1);
     if (++work.repairs < kQuickRepairs) return;
     work.repair_again_at = now + backoff(7 + work.repairs - kQuickRepairs);
-    log(LogLevel::warning, work.record.project + ": drift was reverted " + std::to_string(work.repairs) +
-                               " times in a row; somebody else seems to change the same things, so it is done less often from now on");
+    log(LogLevel::warning,
+        work.record.project + ": drift was reverted " + std::to_string(work.repairs) +
+            " times in a row; somebody else seems to change the same things, so it is done less often from now on");
 }
 
 bool may_repair(const Work& work, bool is_new) {
@@ -44,7 +46,8 @@ Turn clean_up(Context& context, Work& work) {
         work.stopped.clear();
         work.failures = 0;
         int64_t freed = context.engine.images().collect();
-        if (freed > 0) tell(context, work, "freed " + std::to_string(freed >> 20) + " MiB of images that no kept release needs");
+        if (freed > 0)
+            tell(context, work, "freed " + std::to_string(freed >> 20) + " MiB of images that no kept release needs");
         return {true, kNever};
     } catch (const Error& e) {
         context.machine.reset();
@@ -68,7 +71,8 @@ Turn compare(Context& context, Work& work) {
     try {
         found = plan(target, work.good_hashes, observe(context.look(), target, history), history, policy);
         for (const Step& step : found.steps) {
-            if (!std::holds_alternative<WaitFor>(step.action)) lines.push_back(describe(step.action) + ": " + step.reason);
+            if (!std::holds_alternative<WaitFor>(step.action))
+                lines.push_back(describe(step.action) + ": " + step.reason);
         }
         if (work.drift.empty() || !lines.empty()) work.error.clear();
     } catch (const Error& e) {

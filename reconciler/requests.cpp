@@ -56,18 +56,14 @@ void SourceLoop::begin_request(const std::shared_ptr<Request>& request) {
             begin_retry(work);
             publish_snapshot(work);
             return finish(request, {}, {});
-        case Request::Kind::fetch:
-            next_poll_ = {};
-            break;
+        case Request::Kind::fetch: next_poll_ = {}; break;
         case Request::Kind::sync:
             next_poll_ = {};
             work.not_before = work.repair_again_at = {};
             work.repairs = 0;
             if (!work.active) work.cause = kSyncCause;
             break;
-        case Request::Kind::rollback:
-            begin_rollback(*request, work);
-            break;
+        case Request::Kind::rollback: begin_rollback(*request, work); break;
     }
     requests_.push_back(request);
     set_listeners(request->project);
@@ -77,7 +73,8 @@ void SourceLoop::begin_resume(Work& work) {
     work.record.held = false;
     work.record.hold_reason.clear();
     context_.store.put_project(work.record);
-    if (work.active && work.active->state == ReleaseState::held) work.active->error.clear();  // paused by its failure: judged again
+    if (work.active && work.active->state == ReleaseState::held)
+        work.active->error.clear();  // paused by its failure: judged again
     work.check = true;
     publish(context_, work, "project", "resume", {});
 }
@@ -102,18 +99,22 @@ void SourceLoop::begin_rollback(const Request& request, Work& work) {
     const std::string& project = work.record.project;
     if (!work.good) throw Error(Code::not_found, "project " + project + " has no good release");
     if (work.active && work.active->state == ReleaseState::rolling_back) {
-        throw Error(Code::conflict, "release " + std::to_string(work.active->number) + " of project " + project + " is being rolled back");
+        throw Error(Code::conflict, "release " + std::to_string(work.active->number) + " of project " + project +
+                                        " is being rolled back");
     }
     std::optional<Release> to;
     if (request.number != 0) {
         to = context_.store.find(project, request.number);
-        if (!to) throw Error(Code::not_found, "project " + project + " has no release " + std::to_string(request.number));
+        if (!to)
+            throw Error(Code::not_found, "project " + project + " has no release " + std::to_string(request.number));
     } else {
         // With a release in progress, the way back leads to the last good one; else to the one before it.
         for (Release& release : context_.store.history(project)) {
             bool older = work.active ? release.number <= work.good->number : release.number < work.good->number;
             if (release.state != ReleaseState::good || !older || release.target.project.name.empty()) continue;
-            if (!work.active && fingerprint(release.target.project) == work.good_fingerprint && release.target.images == work.good->target.images) continue;
+            if (!work.active && fingerprint(release.target.project) == work.good_fingerprint &&
+                release.target.images == work.good->target.images)
+                continue;
             to = std::move(release);
             break;
         }
@@ -124,7 +125,8 @@ void SourceLoop::begin_rollback(const Request& request, Work& work) {
                                         std::string(to_string(to->state)) + ", not good");
     }
     if (to->target.project.name.empty()) {
-        throw Error(Code::conflict, "release " + std::to_string(to->number) + " of project " + project + " is no longer kept");
+        throw Error(Code::conflict,
+                    "release " + std::to_string(to->number) + " of project " + project + " is no longer kept");
     }
     std::string meaning = fingerprint(to->target.project);
     std::string reason = "left by a rollback to release " + std::to_string(to->number);
@@ -134,8 +136,10 @@ void SourceLoop::begin_rollback(const Request& request, Work& work) {
         work.quarantine[commit] = reason;
         if (left != meaning) work.quarantined_meanings.insert(left);
     };
-    if (work.active) leave(work.active->commit, fingerprint(work.active->target.project));
-    else leave(work.good->commit, work.good_fingerprint);
+    if (work.active)
+        leave(work.active->commit, fingerprint(work.active->target.project));
+    else
+        leave(work.good->commit, work.good_fingerprint);
     if (work.desired) leave(work.desired->commit, work.desired->fingerprint);
     if (work.active) supersede(context_, work, reason);
     Release release;
@@ -154,25 +158,34 @@ void SourceLoop::finish_requests() {
     std::set<std::string> finished;
     for (const auto& request : requests_) {
         const Work& work = works_.at(request->project);
-        bool waits = request->kind == Request::Kind::rollback ? is_busy(work)
-                                                              : !request->polled || (request->kind == Request::Kind::sync && is_busy(work));
+        bool waits = request->kind == Request::Kind::rollback
+                         ? is_busy(work)
+                         : !request->polled || (request->kind == Request::Kind::sync && is_busy(work));
         if (waits) {
             left.push_back(request);
             continue;
         }
         finished.insert(request->project);
-        if (works_.at(request->project).cause == kSyncCause) works_.at(request->project).cause = "commit";  // it made no release
+        if (works_.at(request->project).cause == kSyncCause)
+            works_.at(request->project).cause = "commit";  // it made no release
         bool fetched = request->kind != Request::Kind::rollback;
-        if (fetched && poll_error_) finish(request, {}, poll_error_);
-        else if (request->kind == Request::Kind::sync && work.desired && !work.desired->project) finish(request, {}, Error(Code::invalid_argument, work.desired->error));
-        else if (request->kind == Request::Kind::sync && !work.newest) finish(request, {}, Error(Code::conflict, "project " + request->project + " has no release" + (work.error.empty() ? "" : ": " + work.error)));
-        else finish(request, work.newest, {});
+        if (fetched && poll_error_)
+            finish(request, {}, poll_error_);
+        else if (request->kind == Request::Kind::sync && work.desired && !work.desired->project)
+            finish(request, {}, Error(Code::invalid_argument, work.desired->error));
+        else if (request->kind == Request::Kind::sync && !work.newest)
+            finish(request, {},
+                   Error(Code::conflict, "project " + request->project + " has no release" +
+                                             (work.error.empty() ? "" : ": " + work.error)));
+        else
+            finish(request, work.newest, {});
     }
     requests_.swap(left);
     for (const std::string& project : finished) set_listeners(project);
 }
 
-void SourceLoop::finish(const std::shared_ptr<Request>& request, std::optional<Release> release, std::optional<Error> error) {
+void SourceLoop::finish(const std::shared_ptr<Request>& request, std::optional<Release> release,
+                        std::optional<Error> error) {
     std::lock_guard lock(request->mutex);
     request->done = true;
     request->result = std::move(release);

@@ -24,7 +24,8 @@ struct Matching {
     const Target& target;
     const std::map<std::string, std::string>& hashes;
     std::map<std::pair<std::string, int>, std::vector<const ObservedContainer*>> candidates;
-    std::map<std::string, const ObservedContainer*> first_kept;  ///< by service: number 1, whose network others may share
+    std::map<std::string, const ObservedContainer*>
+        first_kept;  ///< by service: number 1, whose network others may share
 };
 
 /// Whether the container shares the network of the very container that will be there.
@@ -53,15 +54,17 @@ bool fits(const Matching& m, const ObservedContainer& container, const sources::
 
 /// Of several that fit: a live one before a retired one, the right name, a running one, the newest.
 auto preference(const ObservedContainer& container, const std::string& name) {
-    return std::tuple(!container.retired, container.info.name == name, is_up(container), container.info.created, container.info.id);
+    return std::tuple(!container.retired, container.info.name == name, is_up(container), container.info.created,
+                      container.info.id);
 }
 
 std::string why_replaced(const Matching& m, const ObservedContainer& old, const Slot& slot) {
     if (old.info.status == Status::dead || old.info.status == Status::removing) return "its container is dead";
     auto image = m.target.images.find(slot.service);
     auto hash = m.hashes.find(slot.service);
-    std::string text = difference(old, render(m.target, *slot.wanted, slot.number, hash == m.hashes.end() ? "" : hash->second),
-                                  image == m.target.images.end() ? Digest() : image->second);
+    std::string text =
+        difference(old, render(m.target, *slot.wanted, slot.number, hash == m.hashes.end() ? "" : hash->second),
+                   image == m.target.images.end() ? Digest() : image->second);
     if (!text.empty()) return text;
     if (!joins_the_right_network(m, old, *slot.wanted)) return "the container whose network it shares is another one";
     return "its configuration changed";
@@ -96,8 +99,8 @@ void check_names(const std::vector<Slot>& slots, const Target& target, const Obs
         auto found = foreign.find(slot.name);
         if (found == foreign.end()) continue;
         throw Error(Code::conflict,
-                    "container name \"" + slot.name + "\" is in use by container " + found->second->info.id.substr(0, 12) +
-                        ", which is not part of project " + target.project.name,
+                    "container name \"" + slot.name + "\" is in use by container " +
+                        found->second->info.id.substr(0, 12) + ", which is not part of project " + target.project.name,
                     "rename or remove that container");
     }
 }
@@ -129,7 +132,8 @@ bool is_completed(const ObservedContainer& container) {
     using Name = runtime::RestartPolicy::Name;
     const runtime::ContainerInfo& info = container.info;
     bool may_end = info.spec.restart.name == Name::no || info.spec.restart.name == Name::on_failure;
-    return info.status == Status::exited && info.exit_code == 0 && may_end && !info.stopped_by_hand && info.error.empty();
+    return info.status == Status::exited && info.exit_code == 0 && may_end && !info.stopped_by_hand &&
+           info.error.empty();
 }
 
 std::vector<Slot> match_slots(const Target& target, const std::vector<std::string>& order,
@@ -157,8 +161,9 @@ std::vector<Slot> match_slots(const Target& target, const std::vector<std::strin
         slot.number = place.second;
         slot.leaving = containers;
         auto service = target.project.services.find(place.first);
-        slot.reason = service == target.project.services.end() ? "removed from the project"
-                                                               : "scaled down to " + std::to_string(service->second.replicas);
+        slot.reason = service == target.project.services.end()
+                          ? "removed from the project"
+                          : "scaled down to " + std::to_string(service->second.replicas);
         slots.push_back(std::move(slot));
     }
     check_names(slots, target, observed);

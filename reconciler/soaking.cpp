@@ -26,7 +26,8 @@ void begin_soak(Work& work, const Observed& observed, SteadyTime now) {
         // A container of before that is unwell already says nothing about this release.
         bool made_now = release_of(container) == work.active->number;
         if (container.retired || (!made_now && was_unwell(container.info))) continue;
-        // What a new container did since it was started counts, unless the agent was away: then it may have ended with the machine.
+        // What a new container did since it was started counts, unless the agent was away: then it may have ended with
+        // the machine.
         bool counts = made_now && work.resumed != work.active->number;
         work.soak->watch(container.info, counts ? 0 : container.info.restart_count, now);
     }
@@ -41,7 +42,8 @@ struct Verdict {
 };
 
 bool is_worse(const std::string& a, const std::string& b) {
-    static const std::vector<std::string> order = {"completed", "healthy", "observed", "waiting", "unhealthy", "crashed"};
+    static const std::vector<std::string> order = {"completed", "healthy",   "observed",
+                                                   "waiting",   "unhealthy", "crashed"};
     return std::find(order.begin(), order.end(), a) > std::find(order.begin(), order.end(), b);
 }
 
@@ -49,7 +51,9 @@ Verdict judge_all(const Context& context, Work& work, const Observed& observed, 
     Verdict verdict;
     for (const ObservedContainer& container : observed.containers) {
         auto service = work.active->target.project.services.find(container.service);
-        if (container.retired || !work.soak->watches(container.info.id) || service == work.active->target.project.services.end()) continue;
+        if (container.retired || !work.soak->watches(container.info.id) ||
+            service == work.active->target.project.services.end())
+            continue;
         auto [one, due] = work.soak->judge(container.info, monitor_of(service->second, context.config.policy), now);
         std::string state(health::to_string(one.state));
         std::string& worst = verdict.by_service[container.service];
@@ -112,7 +116,8 @@ Turn soak(Context& context, Work& work) {
     SteadyTime now = std::chrono::steady_clock::now();
     if (!work.soak) begin_soak(work, observed, now);
     for (const auto& [id, watched] : work.soak->watched()) {
-        bool there = std::any_of(observed.containers.begin(), observed.containers.end(), [&](const auto& c) { return c.info.id == id; });
+        bool there = std::any_of(observed.containers.begin(), observed.containers.end(),
+                                 [&](const auto& c) { return c.info.id == id; });
         if (there) continue;
         work.soak.reset();  // removed by hand meanwhile: it is made again, and judged again
         record(context, work, ReleaseState::applying);
@@ -122,7 +127,8 @@ Turn soak(Context& context, Work& work) {
     if (const std::string* service = failing_service(work, verdict)) {
         work.active->verdicts = verdict.by_service;
         std::string error = "services." + *service + ": " + verdict.reasons.at(*service);
-        if (target.project.services.at(*service).update_config.failure_action == "pause") return pause(context, work, error);
+        if (target.project.services.at(*service).update_config.failure_action == "pause")
+            return pause(context, work, error);
         return fail(context, work, error);
     }
     if (verdict.decided) return good(context, work, verdict);

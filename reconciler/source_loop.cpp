@@ -14,7 +14,8 @@ namespace {
 
 /// Events of a container after which the machine may be another than the release says.
 bool changes_machine(const std::string& action) {
-    static const std::set<std::string> kActions = {"die", "stop", "destroy", "rename", "create", "pause", "unpause", "kill", "update"};
+    static const std::set<std::string> kActions = {"die",   "stop",    "destroy", "rename", "create",
+                                                   "pause", "unpause", "kill",    "update"};
     return kActions.contains(action);
 }
 
@@ -31,14 +32,21 @@ bool ProjectOwners::claim(const std::string& project, const std::string& source,
     return owner == source;
 }
 
-SourceLoop::SourceLoop(SourceConfig config, const ControllerOptions& options, runtime::Engine& engine, ReleaseStore& store,
-                       FigureBook& figures, ProjectOwners& owners)
+SourceLoop::SourceLoop(SourceConfig config, const ControllerOptions& options, runtime::Engine& engine,
+                       ReleaseStore& store, FigureBook& figures, ProjectOwners& owners)
     : config_(std::move(config)),
       options_(options),
       engine_(engine),
       owners_(owners),
-      context_{engine, store, figures, config_, options.root + "/sources/" + config_.git.name, {}, [this] { wake(); },
-               [this] { trees_changed_ = true; }, {}} {
+      context_{engine,
+               store,
+               figures,
+               config_,
+               options.root + "/sources/" + config_.git.name,
+               {},
+               [this] { wake(); },
+               [this] { trees_changed_ = true; },
+               {}} {
     status_.name = config_.git.name;
     status_.url = config_.git.url;
     for (const std::string* ref : {&config_.git.branch, &config_.git.tag, &config_.git.commit, &config_.git.semver}) {
@@ -132,7 +140,8 @@ void SourceLoop::sleep(std::stop_token stop, bool again) {
         woken = sleeper_.get_token();
     }
     uint64_t missed = 0;
-    next_event_ = engine_.events().read(next_event_, [this](const runtime::Event& event) { see(event); }, woken, deadline, &missed);
+    next_event_ = engine_.events().read(
+        next_event_, [this](const runtime::Event& event) { see(event); }, woken, deadline, &missed);
     if (missed == 0) return;
     for (auto& [name, work] : works_) work.poked = work.check = true;
 }

@@ -40,19 +40,19 @@ struct Request {
     std::mutex mutex;  ///< of what follows
     std::condition_variable_any changed;
     std::deque<std::string> progress;  ///< lines for the thread that asked to take; the loop doesn't wait for that
-    size_t left_out = 0;  ///< lines before these, for which there was no room
+    size_t left_out = 0;               ///< lines before these, for which there was no room
     bool done = false;
     std::optional<Release> result;
     std::optional<Error> error;
-    bool asked = false;  ///< loop only: it was there when the repository was asked
+    bool asked = false;   ///< loop only: it was there when the repository was asked
     bool polled = false;  ///< loop only: and the repository has answered
 };
 
 /// What a look at the repository came to.
 struct Polled {
     std::optional<sources::Commit> commit;
-    std::string tree;  ///< the commit's files; empty if it is loaded already or they couldn't be had
-    std::optional<Error> error;  ///< something in the way: tried again soon
+    std::string tree;              ///< the commit's files; empty if it is loaded already or they couldn't be had
+    std::optional<Error> error;    ///< something in the way: tried again soon
     std::optional<Error> refusal;  ///< what is wrong with the commit
 };
 
@@ -62,11 +62,12 @@ struct PollJob {
     std::jthread thread;
 };
 
-/// The loop of one source: its thread has the repository asked, gives every project its turns, and sleeps until something happens.
+/// The loop of one source: its thread has the repository asked, gives every project its turns, and sleeps until
+/// something happens.
 class SourceLoop {
 public:
-    SourceLoop(SourceConfig config, const ControllerOptions& options, runtime::Engine& engine, ReleaseStore& store, FigureBook& figures,
-               ProjectOwners& owners);
+    SourceLoop(SourceConfig config, const ControllerOptions& options, runtime::Engine& engine, ReleaseStore& store,
+               FigureBook& figures, ProjectOwners& owners);
     ~SourceLoop();
     void start();
 

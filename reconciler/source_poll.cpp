@@ -21,7 +21,8 @@ void log_warnings(const Work& work, const LoadedProject& loaded) {
     static const std::vector<std::string> none;
     const auto& said = work.desired && work.desired->project ? work.desired->project->warnings : none;
     for (const std::string& warning : loaded.project->warnings) {
-        if (std::find(said.begin(), said.end(), warning) == said.end()) log(LogLevel::warning, loaded.name + ": " + warning);
+        if (std::find(said.begin(), said.end(), warning) == said.end())
+            log(LogLevel::warning, loaded.name + ": " + warning);
     }
 }
 
@@ -69,15 +70,16 @@ void SourceLoop::start_poll() {
     poll_job_.emplace();
     poll_job_->result = promise.get_future();
     // Until the job is over, git_ is its thread's.
-    poll_job_->thread = std::jthread([this, loaded = loaded_commit_, promise = std::move(promise)](std::stop_token stop) mutable {
-        try {
-            if (!git_) git_ = std::make_unique<sources::GitSource>(config_.git, context_.folder);
-            promise.set_value(look(*git_, loaded, stop));
-        } catch (...) {
-            promise.set_exception(std::current_exception());
-        }
-        wake();
-    });
+    poll_job_->thread =
+        std::jthread([this, loaded = loaded_commit_, promise = std::move(promise)](std::stop_token stop) mutable {
+            try {
+                if (!git_) git_ = std::make_unique<sources::GitSource>(config_.git, context_.folder);
+                promise.set_value(look(*git_, loaded, stop));
+            } catch (...) {
+                promise.set_exception(std::current_exception());
+            }
+            wake();
+        });
 }
 
 void SourceLoop::finish_poll() {
@@ -157,8 +159,10 @@ void SourceLoop::take(const sources::Commit& commit, const std::vector<LoadedPro
         work.desired = common;
         work.desired->project = project.project;
         work.desired->error = project.error;
-        if (project.project) work.desired->fingerprint = fingerprint(*project.project);
-        else refuse_commit(context_, work);
+        if (project.project)
+            work.desired->fingerprint = fingerprint(*project.project);
+        else
+            refuse_commit(context_, work);
     }
     for (auto& [name, work] : works_) {
         if (there.contains(name)) continue;

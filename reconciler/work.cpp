@@ -60,7 +60,8 @@ Turn advance(Context& context, Work& work) {
                 record(context, work, ReleaseState::fetching);
                 return {true, kNever};
             case ReleaseState::held:
-                if (work.record.held || !work.active->error.empty()) return {};  // by a person, or paused by its failure
+                if (work.record.held || !work.active->error.empty())
+                    return {};  // by a person, or paused by its failure
                 record(context, work, ReleaseState::applying);
                 return {true, kNever};
             case ReleaseState::applying: return apply(context, work);
@@ -72,7 +73,8 @@ Turn advance(Context& context, Work& work) {
     bool unfinished = work.newest && work.newest->state == ReleaseState::superseded;
     if (unfinished && !work.desired) return {};  // what takes over from it is not known yet
     bool clean = work.retired.empty() && work.stopped.empty();
-    if (!clean && !unfinished && !work.repair && std::chrono::steady_clock::now() >= work.clean_up_at) return clean_up(context, work);
+    if (!clean && !unfinished && !work.repair && std::chrono::steady_clock::now() >= work.clean_up_at)
+        return clean_up(context, work);
     if (wants_release(work)) return begin_release(context, work);
     if (work.repair) return repair(context, work);
     if (work.check) return compare(context, work);
@@ -85,7 +87,9 @@ bool is_busy(const Work& work) {
     return wants_release(work) || work.repair || work.check;
 }
 
-const Target& good_target(const Work& work) { return work.good ? work.good->target : work.nothing; }
+const Target& good_target(const Work& work) {
+    return work.good ? work.good->target : work.nothing;
+}
 
 History history_of(const Work& work, bool going_back) {
     History history;
@@ -103,8 +107,9 @@ void record(Context& context, Work& work, ReleaseState state) {
     context.store.put(release);
     work.newest = release;
     publish(context, work, "release", std::string(to_string(state)), release.error);
-    tell(context, work, "release " + std::to_string(release.number) + " is " + std::string(to_string(state)) +
-                            (release.error.empty() ? "" : ": " + release.error));
+    tell(context, work,
+         "release " + std::to_string(release.number) + " is " + std::string(to_string(state)) +
+             (release.error.empty() ? "" : ": " + release.error));
 }
 
 void tell(Context&, Work& work, const std::string& line) {
@@ -112,7 +117,8 @@ void tell(Context&, Work& work, const std::string& line) {
     for (const auto& listener : work.listeners) listener(line);
 }
 
-void publish(Context& context, const Work& work, const std::string& type, const std::string& action, const std::string& text) {
+void publish(Context& context, const Work& work, const std::string& type, const std::string& action,
+             const std::string& text) {
     runtime::Event event;
     event.type = type;
     event.action = action;
@@ -136,13 +142,16 @@ StepResult run_step(Context& context, Work& work, Cursor& cursor, const Target& 
             cursor.wait_until = now + context.config.policy.dependency_timeout;
         }
         WaitResult result{WaitState::met, {}};
-        if (cursor.delay_until == kNever) result = check_wait(*wait, observe(context.look(), target, history_of(work, false)));
+        if (cursor.delay_until == kNever)
+            result = check_wait(*wait, observe(context.look(), target, history_of(work, false)));
         if (result.state == WaitState::pending && now >= cursor.wait_until) {
-            result = {WaitState::failed, "it took longer than " + format_duration(context.config.policy.dependency_timeout)};
+            result = {WaitState::failed,
+                      "it took longer than " + format_duration(context.config.policy.dependency_timeout)};
         }
         if (result.state == WaitState::pending) return {StepOutcome::waiting, {}, cursor.wait_until};
         if (result.state == WaitState::met && cursor.delay_until == kNever) cursor.delay_until = now + wait->delay;
-        if (result.state == WaitState::met && now < cursor.delay_until) return {StepOutcome::waiting, {}, cursor.delay_until};
+        if (result.state == WaitState::met && now < cursor.delay_until)
+            return {StepOutcome::waiting, {}, cursor.delay_until};
         cursor.wait_until = cursor.delay_until = kNever;
         ++cursor.next;
         if (result.state == WaitState::met || !wait->required) return {};

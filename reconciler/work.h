@@ -24,15 +24,16 @@ inline constexpr SteadyTime kNever = SteadyTime::max();
 struct Desired {
     std::string commit, ref, subject;
     std::shared_ptr<const sources::Project> project;  ///< null if it could not be loaded
-    std::string fingerprint;  ///< the same for two commits that mean the same for this project
+    std::string fingerprint;                          ///< the same for two commits that mean the same for this project
     std::string error;
 };
 
-/// Where the carrying out of a plan stands. Lives in memory only: after a crash the plan is made again from what is there.
+/// Where the carrying out of a plan stands. Lives in memory only: after a crash the plan is made again from what is
+/// there.
 struct Cursor {
     Plan plan;
     size_t next = 0;
-    SteadyTime wait_until = kNever;  ///< the end of patience with the WaitFor at `next`
+    SteadyTime wait_until = kNever;   ///< the end of patience with the WaitFor at `next`
     SteadyTime delay_until = kNever;  ///< its condition is met, and this is the end of its delay
 };
 
@@ -42,40 +43,41 @@ struct FetchJob {
     std::jthread thread;
 };
 
-/// One project of a source, as its loop's thread sees it. The release in progress is in the store as well; the rest of what is
-/// in progress can be found again from the machine.
+/// One project of a source, as its loop's thread sees it. The release in progress is in the store as well; the rest of
+/// what is in progress can be found again from the machine.
 struct Work {
     ProjectRecord record;
     std::optional<Desired> desired;
     bool gone = false;  ///< the newest commit doesn't have it
 
     std::optional<Release> active;  ///< in progress
-    int64_t resumed = 0;  ///< the number of the release in progress that a former agent began
+    int64_t resumed = 0;            ///< the number of the release in progress that a former agent began
     std::optional<Release> newest, good;
     std::string good_fingerprint;
     std::map<std::string, std::string> good_hashes;
-    Target nothing;  ///< what there is to go back to before the first good release
+    Target nothing;                                 ///< what there is to go back to before the first good release
     std::map<std::string, std::string> quarantine;  ///< commit -> reason
-    std::set<std::string> quarantined_meanings;  ///< fingerprints
+    std::set<std::string> quarantined_meanings;     ///< fingerprints
     std::map<std::string, std::string> retired;
     std::set<std::string> stopped;
 
-    std::string cause = "commit";  ///< of the next release
-    bool forced = false;  ///< a release is wanted though nothing changed
+    std::string cause = "commit";               ///< of the next release
+    bool forced = false;                        ///< a release is wanted though nothing changed
     std::map<std::string, std::string> hashes;  ///< of the active release's target
     std::optional<Cursor> cursor;
     std::optional<FetchJob> job;
     std::optional<Soak> soak;  ///< of all containers but those that were unwell before the release
-    int failures = 0;  ///< of the same thing in a row
-    SteadyTime not_before{};  ///< the earliest time for another try
+    int failures = 0;          ///< of the same thing in a row
+    SteadyTime not_before{};   ///< the earliest time for another try
     SteadyTime clean_up_at{};
 
-    bool check = false;  ///< compare with the machine
+    bool check = false;      ///< compare with the machine
     bool first_look = true;  ///< not compared since the agent's start: what a reboot ended is started again
     std::optional<Cursor> repair;
     int repairs = 0;  ///< that followed closely on each other
     SteadyTime last_repair{};
-    SteadyTime repair_again_at{};  ///< the same drift, or any once there were many, is not reverted before: somebody else puts it back
+    SteadyTime repair_again_at{};  ///< the same drift, or any once there were many, is not reverted before: somebody
+                                   ///< else puts it back
     std::vector<std::string> drift;
     std::string error;
     SteadyTime due = kNever;  ///< when to look again though nothing happened
@@ -91,9 +93,9 @@ struct Context {
     const SourceConfig& config;
     std::string folder;  ///< <root>/sources/<name>
     std::stop_token stop;
-    std::function<void()> wake;  ///< makes the loop look again
+    std::function<void()> wake;        ///< makes the loop look again
     std::function<void()> keep_trees;  ///< after the set of kept releases changed
-    std::optional<Machine> machine;  ///< of this pass
+    std::optional<Machine> machine;    ///< of this pass
 
     const Machine& look() {
         if (!machine) machine = observe_machine(engine);
@@ -110,7 +112,8 @@ struct Turn {
 
 /// The project's state decides on one small action; this does it.
 Turn advance(Context& context, Work& work);
-/// Whether advance() would do something now or later by itself: false means that the project is where it is meant to be, or waits for people.
+/// Whether advance() would do something now or later by itself: false means that the project is where it is meant to
+/// be, or waits for people.
 bool is_busy(const Work& work);
 /// What the store knows of the project.
 void load_work(Context& context, Work& work);
@@ -146,7 +149,8 @@ void pin_images(Context& context, const Work& work, const Target* more = nullptr
 // Small things that the actions share.
 void record(Context& context, Work& work, ReleaseState state);
 void tell(Context& context, Work& work, const std::string& line);
-void publish(Context& context, const Work& work, const std::string& type, const std::string& action, const std::string& text);
+void publish(Context& context, const Work& work, const std::string& type, const std::string& action,
+             const std::string& text);
 History history_of(const Work& work, bool going_back);
 enum class StepOutcome { done, waiting, wait_failed };
 struct StepResult {

@@ -16,7 +16,7 @@ namespace kedge::runtime {
 enum class Protocol { tcp, udp };
 
 struct PortBinding {
-    std::string host_ip;  ///< empty: every address of the host
+    std::string host_ip;     ///< empty: every address of the host
     uint16_t host_port = 0;  ///< 0: any free port, chosen at start
     uint16_t container_port = 0;
     Protocol protocol = Protocol::tcp;
@@ -29,13 +29,14 @@ struct Mount {
     std::string source;  ///< bind: absolute host path; volume: its name, empty for an anonymous one
     std::string target;  ///< absolute path inside the container
     bool read_only = false;
-    bool no_copy = false;  ///< volume: do not take over the image's content
+    bool no_copy = false;           ///< volume: do not take over the image's content
     bool create_host_path = false;  ///< bind: make the folder when it is missing (Docker's -v, Compose's short form)
-    /// bind: a folder that others than the host's owner write into. The source lies below it and is resolved when it is mounted, with this folder
-    /// as root and without symbolic links, whatever was put there meanwhile. Empty: links are followed, as Docker does.
+    /// bind: a folder that others than the host's owner write into. The source lies below it and is resolved when it is
+    /// mounted, with this folder as root and without symbolic links, whatever was put there meanwhile. Empty: links are
+    /// followed, as Docker does.
     std::string confined_to;
     std::string propagation;  ///< bind: rprivate when empty
-    int64_t tmpfs_size = 0;  ///< bytes; 0: no limit
+    int64_t tmpfs_size = 0;   ///< bytes; 0: no limit
     uint32_t tmpfs_mode = 01777;
     bool operator==(const Mount&) const = default;
 };
@@ -61,7 +62,7 @@ struct Healthcheck {
 
 /// Limits; 0 means none.
 struct Resources {
-    int64_t memory = 0;  ///< bytes
+    int64_t memory = 0;       ///< bytes
     int64_t memory_swap = 0;  ///< bytes of memory and swap together; -1: unlimited swap
     int64_t memory_reservation = 0;
     int64_t nano_cpus = 0;  ///< billionths of a processor: 1.5 processors are 1500000000
@@ -94,14 +95,14 @@ struct Ulimit {
 };
 
 struct LogConfig {
-    std::string driver = "json-file";  ///< json-file or none
+    std::string driver = "json-file";            ///< json-file or none
     std::map<std::string, std::string> options;  ///< max-size, max-file
     bool operator==(const LogConfig&) const = default;
 };
 
 struct ContainerSpec {
-    std::string name;  ///< empty: one is generated
-    std::string image;  ///< reference, or the image id (`sha256:...`)
+    std::string name;        ///< empty: one is generated
+    std::string image;       ///< reference, or the image id (`sha256:...`)
     std::string image_name;  ///< the reference that users see in lists when `image` is an id; empty: `image`
     std::optional<std::vector<std::string>> entrypoint;
     std::optional<std::vector<std::string>> command;

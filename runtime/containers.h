@@ -22,7 +22,7 @@ std::string_view to_string(Status status);
 struct ProbeResult {
     WallTime start;
     WallTime end;
-    int exit_code = 0;  ///< 0 healthy, 1 unhealthy, -1 the probe itself failed or timed out
+    int exit_code = 0;   ///< 0 healthy, 1 unhealthy, -1 the probe itself failed or timed out
     std::string output;  ///< at most 4096 bytes
 };
 
@@ -49,7 +49,7 @@ struct ContainerInfo {
     std::string id;  ///< 64 hex digits
     std::string name;
     ContainerSpec spec;  ///< as asked for
-    Digest image_id;  ///< the config's digest of the image that it was made from
+    Digest image_id;     ///< the config's digest of the image that it was made from
     // what the spec came to once the image was taken into account
     std::vector<std::string> arguments;  ///< entrypoint and command
     std::vector<std::string> environment;
@@ -74,7 +74,8 @@ struct ContainerInfo {
     std::vector<NetworkEndpoint> endpoints;
     std::vector<PortBinding> ports;  ///< published now, with the ports that were chosen
     std::string log_path;
-    std::vector<std::string> warnings;  ///< what was asked for and is not in force on this machine: found by create(), anew by each start
+    std::vector<std::string>
+        warnings;  ///< what was asked for and is not in force on this machine: found by create(), anew by each start
 };
 
 struct StartOptions {
@@ -82,7 +83,7 @@ struct StartOptions {
 };
 
 struct RemoveOptions {
-    bool force = false;  ///< kill it first if it runs
+    bool force = false;    ///< kill it first if it runs
     bool volumes = false;  ///< with its anonymous volumes
 };
 
@@ -104,7 +105,7 @@ struct LogLine {
 struct ExecSpec {
     std::vector<std::string> arguments;
     std::vector<std::string> environment;  ///< over the container's
-    std::string user;  ///< empty: the container's
+    std::string user;                      ///< empty: the container's
     std::string working_dir;
     bool privileged = false;
 };
@@ -113,11 +114,11 @@ struct ExecResult {
     int exit_code = 0;  ///< 126 and 127 as Docker's; 128 + signal if killed
     bool timed_out = false;
     std::string output;  ///< standard output and error together, cut at output_limit
-    std::string error;  ///< why nothing was executed, in Docker's words; empty if something was
+    std::string error;   ///< why nothing was executed, in Docker's words; empty if something was
 };
 
-/// A container with this label is probed from outside by whoever watches health: it has a health, first `starting`, even without a
-/// healthcheck. What the label says is theirs.
+/// A container with this label is probed from outside by whoever watches health: it has a health, first `starting`,
+/// even without a healthcheck. What the label says is theirs.
 inline constexpr const char* kProbeLabel = "io.kedge.probe";
 
 /// Containers on this machine. Thread-safe. Everywhere `id` may be the full id, a unique prefix of it, or the name;
@@ -126,7 +127,8 @@ class Containers {
 public:
     virtual ~Containers() = default;
 
-    /// What create() would refuse of the spec whatever image, networks and containers there are. Error invalid_argument.
+    /// What create() would refuse of the spec whatever image, networks and containers there are. Error
+    /// invalid_argument.
     virtual void check(const ContainerSpec& spec) const = 0;
     /// Checks the spec, makes its volumes, writes it down durably. Returns the id. Errors: conflict when the name is
     /// in use, not_found for the image or a network, invalid_argument for the spec.
@@ -137,7 +139,8 @@ public:
     /// a port in use is conflict.
     virtual void start(const std::string& id, const StartOptions& options = {}) = 0;
 
-    /// The stop signal, after the grace time (default: the spec's) SIGKILL. Returns when it is gone. not_modified if it isn't running.
+    /// The stop signal, after the grace time (default: the spec's) SIGKILL. Returns when it is gone. not_modified if it
+    /// isn't running.
     virtual void stop(const std::string& id, std::optional<int> timeout_seconds = {}) = 0;
     virtual void kill(const std::string& id, const std::string& signal = "KILL") = 0;
     virtual void restart(const std::string& id, std::optional<int> timeout_seconds = {}) = 0;
@@ -158,9 +161,10 @@ public:
     virtual void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
                       std::stop_token stop = {}) = 0;
 
-    /// For somebody who attaches before the start: the log is opened now, and what comes back hands over what is written from now on (with
-    /// `options.tail`, after so many lines of before), until the end of the run in progress or, if there is none, of the next one. Nothing is
-    /// missed, even if the container is removed at once. Call it once; it throws as logs() does.
+    /// For somebody who attaches before the start: the log is opened now, and what comes back hands over what is
+    /// written from now on (with `options.tail`, after so many lines of before), until the end of the run in progress
+    /// or, if there is none, of the next one. Nothing is missed, even if the container is removed at once. Call it
+    /// once; it throws as logs() does.
     using AttachedOutput = std::function<void(const std::function<bool(const LogLine&)>& sink, std::stop_token stop)>;
     virtual AttachedOutput attach(const std::string& id, const LogOptions& options) = 0;
 
@@ -168,14 +172,15 @@ public:
     virtual ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                             std::stop_token stop = {}) = 0;
 
-    /// The same with the caller's own descriptors as standard streams (any may be -1: /dev/null); returns the exit code.
-    /// Why nothing could be executed is written to `err`.
-    virtual int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop = {}) = 0;
+    /// The same with the caller's own descriptors as standard streams (any may be -1: /dev/null); returns the exit
+    /// code. Why nothing could be executed is written to `err`.
+    virtual int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err,
+                          std::stop_token stop = {}) = 0;
 
-    /// What a health monitor found; publishes `health_status: ...` when the status changed. Kept in memory; in the store with every
-    /// change of the status, and of the failing streak while that still decides something.
-    /// `run`: the ContainerInfo::started that it was found of. When that run is over, or its first process is ending (which
-    /// fails probes that say nothing of the container), nothing is changed. False: not taken.
+    /// What a health monitor found; publishes `health_status: ...` when the status changed. Kept in memory; in the
+    /// store with every change of the status, and of the failing streak while that still decides something. `run`: the
+    /// ContainerInfo::started that it was found of. When that run is over, or its first process is ending (which fails
+    /// probes that say nothing of the container), nothing is changed. False: not taken.
     virtual bool set_health(const std::string& id, const Health& health, std::optional<WallTime> run = {}) = 0;
 
     /// Moves every published port of `from` to the running container `to`, whose spec publishes the same ones, in

@@ -43,8 +43,8 @@ EngineOptions prepared(EngineOptions options) {
         }
         while (folder->size() > 1 && folder->back() == '/') folder->pop_back();
     }
-    // Layers and containers' files hold setuid programs and device nodes, which nobody on the host may reach by a path. Containers
-    // need no way in: what they see was mounted by us.
+    // Layers and containers' files hold setuid programs and device nodes, which nobody on the host may reach by a path.
+    // Containers need no way in: what they see was mounted by us.
     make_private_folder(options.root);
     make_folders(AT_FDCWD, options.run, 0711);  // users walk through to the socket
     if (options.shim.empty()) options.shim = find_program("kedge-shim");
@@ -76,11 +76,13 @@ struct Engine::Parts {
         : options(prepared(std::move(given))),
           lock(lock_root(options.root)),
           store(database),
-          volumes(options.root + "/volumes", database, events, [this](const std::string& name) { return users_of(name); }),
+          volumes(options.root + "/volumes", database, events,
+                  [this](const std::string& name) { return users_of(name); }),
           images(options.root, options.registries, options.pull_connections, options.layer_size_limit, database, events,
                  [this] { return used_images(); }),
           networks({options.instance, options.address_pools}, database),
-          containers({options.root, options.run, options.instance, options.shim}, store, images, networks, volumes, events) {}
+          containers({options.root, options.run, options.instance, options.shim}, store, images, networks, volumes,
+                     events) {}
 
     std::vector<std::string> users_of(const std::string& volume) const {
         std::vector<std::string> ids;
@@ -97,7 +99,8 @@ struct Engine::Parts {
     }
 };
 
-Engine::Engine(EngineOptions options, Database& database) : parts_(std::make_unique<Parts>(std::move(options), database)) {
+Engine::Engine(EngineOptions options, Database& database)
+    : parts_(std::make_unique<Parts>(std::move(options), database)) {
     parts_->containers.recover();
 }
 

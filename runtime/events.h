@@ -13,8 +13,9 @@
 
 namespace kedge::runtime {
 
-/// Something that happened, in Docker's event format: type container, image, volume, network (and kedge's own: release, project);
-/// action create, start, die, stop, kill, destroy, oom, health_status: healthy, exec_start: ..., pull, tag, untag, delete, ...
+/// Something that happened, in Docker's event format: type container, image, volume, network (and kedge's own: release,
+/// project); action create, start, die, stop, kill, destroy, oom, health_status: healthy, exec_start: ..., pull, tag,
+/// untag, delete, ...
 struct Event {
     std::string type;
     std::string action;

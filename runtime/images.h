@@ -18,12 +18,13 @@ namespace kedge::runtime {
 /// The registry of names that give none.
 inline constexpr std::string_view kDefaultRegistry = "docker.io";
 
-/// An image name, normalised as Docker does: `busybox` has the default registry, path `library/busybox` and tag `latest`.
+/// An image name, normalised as Docker does: `busybox` has the default registry, path `library/busybox` and tag
+/// `latest`.
 struct Reference {
     std::string registry;  ///< host[:port]; the default registry is kDefaultRegistry
     std::string path;
     std::string tag;  ///< empty if only a digest was given
-    Digest digest;  ///< empty if none was given
+    Digest digest;    ///< empty if none was given
 
     /// Throws Error (invalid_argument, `invalid reference format`).
     static Reference parse(const std::string& text);
@@ -63,21 +64,22 @@ struct ImageConfig {
 struct ImageInfo {
     Digest id;  ///< the config's digest
     Digest manifest;
-    Digest index;  ///< empty if it was not chosen from an index
-    std::vector<std::string> tags;  ///< familiar names
+    Digest index;                           ///< empty if it was not chosen from an index
+    std::vector<std::string> tags;          ///< familiar names
     std::vector<std::string> repo_digests;  ///< `name@sha256:...`, for images that came from a registry
     WallTime created;
     int64_t size = 0;  ///< bytes of the unpacked layers
     Platform platform;
     ImageConfig config;
     std::vector<Digest> diff_ids;  ///< lowest layer first
-    std::string config_json;  ///< the whole config as it is stored
+    std::string config_json;       ///< the whole config as it is stored
 };
 
 /// Progress of something long; `total` 0 means unknown. Called from several threads, one at a time.
 struct Progress {
     std::string id;  ///< short layer id, or empty for a message about the whole
-    std::string status;  ///< Docker's words: `Pulling fs layer`, `Downloading`, `Extracting`, `Pull complete`, `Already exists`
+    std::string
+        status;  ///< Docker's words: `Pulling fs layer`, `Downloading`, `Extracting`, `Pull complete`, `Already exists`
     int64_t current = 0;
     int64_t total = 0;
 };
@@ -90,20 +92,20 @@ struct Credentials {
 };
 
 struct ImportOptions {
-    std::string reference;  ///< the tag; may be empty
+    std::string reference;             ///< the tag; may be empty
     std::vector<std::string> changes;  ///< Dockerfile instructions: `CMD ["sh"]`, `ENV A=b`, ...
     std::string message;
     std::optional<Platform> platform;
 };
 
 struct PullOptions {
-    std::optional<Platform> platform;  ///< empty: the host's
+    std::optional<Platform> platform;        ///< empty: the host's
     std::optional<Credentials> credentials;  ///< empty: those of the engine's configuration for that registry
 };
 
 struct RemovedImage {
     std::string untagged;  ///< a familiar name, or empty
-    Digest deleted;  ///< or empty
+    Digest deleted;        ///< or empty
 };
 
 /// Images on this machine. Thread-safe; two pulls of the same layer do the work once.
@@ -116,14 +118,16 @@ public:
                              std::stop_token stop = {}) = 0;
 
     /// A docker-archive or OCI archive, compressed or not; every image of it.
-    virtual std::vector<ImageInfo> load(int archive_fd, const ProgressSink& progress = {}, std::stop_token stop = {}) = 0;
+    virtual std::vector<ImageInfo> load(int archive_fd, const ProgressSink& progress = {},
+                                        std::stop_token stop = {}) = 0;
 
     /// From a registry (OCI distribution-spec). Everything is verified and unpacked before the name points to it.
     /// Errors: not_found, unauthenticated, permission_denied, unavailable (transient), resource_exhausted (disk, rate).
     virtual ImageInfo pull(const std::string& reference, const PullOptions& options, const ProgressSink& progress = {},
                            std::stop_token stop = {}) = 0;
 
-    /// By name, name@digest, id or unique id prefix. Error not_found: `No such image: x`, which is what clients look for.
+    /// By name, name@digest, id or unique id prefix. Error not_found: `No such image: x`, which is what clients look
+    /// for.
     virtual ImageInfo get(const std::string& reference) const = 0;
     /// Newest first.
     virtual std::vector<ImageInfo> list() const = 0;
@@ -134,8 +138,8 @@ public:
     /// Conflict when a container or a pin uses it.
     virtual std::vector<RemovedImage> remove(const std::string& reference, bool force) = 0;
 
-    /// Images with these config digests are never removed nor collected. Each owner (a project's kept releases) replaces its own set.
-    /// Durable.
+    /// Images with these config digests are never removed nor collected. Each owner (a project's kept releases)
+    /// replaces its own set. Durable.
     virtual void pin(const std::string& owner, const std::set<Digest>& image_ids) = 0;
 
     /// Removes images without name, container or pin, and content that no image needs. Returns the bytes freed.

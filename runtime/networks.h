@@ -13,8 +13,8 @@ namespace kedge::runtime {
 struct NetworkSpec {
     std::string name;
     std::string driver = "bridge";
-    std::string subnet;  ///< CIDR; empty: the next free one of the engine's pools
-    std::string gateway;  ///< empty: the first address
+    std::string subnet;     ///< CIDR; empty: the next free one of the engine's pools
+    std::string gateway;    ///< empty: the first address
     bool internal = false;  ///< no way out
     std::map<std::string, std::string> labels;
     std::map<std::string, std::string> options;
@@ -22,8 +22,8 @@ struct NetworkSpec {
 };
 
 struct NetworkInfo {
-    std::string id;  ///< 64 hex digits
-    NetworkSpec spec;  ///< with subnet and gateway filled in
+    std::string id;      ///< 64 hex digits
+    NetworkSpec spec;    ///< with subnet and gateway filled in
     std::string bridge;  ///< the link's name
     WallTime created;
     std::vector<std::string> containers;  ///< ids of the connected running containers

@@ -15,8 +15,9 @@ UpdateConfig read_update(const Node& node, UpdateConfig config, const KeyTable& 
     with(node, "parallelism",
          [&](const Node& value) { config.parallelism = static_cast<int>(read_integer(value, 0, 1000)); });
     with(node, "delay", [&](const Node& value) { config.delay = read_duration(value); });
-    with(node, "failure_action",
-         [&](const Node& value) { config.failure_action = read_one_of(value, {"rollback", "pause", "continue"}); });
+    with(node, "failure_action", [&](const Node& value) {
+        config.failure_action = read_one_of(value, {"rollback", "pause", "continue"});
+    });
     with(node, "monitor", [&](const Node& value) { config.monitor = read_duration(value); });
     with(node, "max_failure_ratio", [&](const Node& value) { config.max_failure_ratio = read_number(value, 0, 1); });
     with(node, "order", [&](const Node& value) { config.order = read_one_of(value, {"stop-first", "start-first"}); });

@@ -26,17 +26,19 @@ public:
     /// How messages call a file: relative to the project's folder if it is inside.
     std::string shown(const std::string& path) const;
 
-    /// The bytes of a regular file. Errors: not_found; invalid_argument if it lies outside, isn't a regular file or is larger than `limit`.
+    /// The bytes of a regular file. Errors: not_found; invalid_argument if it lies outside, isn't a regular file or is
+    /// larger than `limit`.
     std::string read(const std::string& path, size_t limit = 1u << 20) const;
 
     /// invalid_argument if it lies outside.
     bool exists(const std::string& path) const;
 
     struct Found {
-        std::string path;  ///< absolute and without symbolic links when confined
+        std::string path;    ///< absolute and without symbolic links when confined
         std::string digest;  ///< of its content, when confined
     };
-    /// A file or folder to mount; nothing if it isn't there. invalid_argument if it lies outside, or a link leads nowhere.
+    /// A file or folder to mount; nothing if it isn't there. invalid_argument if it lies outside, or a link leads
+    /// nowhere.
     std::optional<Found> find(const std::string& path) const;
 
 private:

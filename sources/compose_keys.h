@@ -17,9 +17,10 @@ struct KeyTable {
 void check_keys(const yaml::Node& node, const KeyTable& table);
 
 namespace keys {
-extern const KeyTable project, service, network, ipam, ipam_config, volume, secret, config, port, mount, mount_bind, mount_volume,
-    mount_tmpfs, network_use, dependency, healthcheck, logging, ulimit, file_use, env_file, extends, include, device, deploy, deploy_resources,
-    deploy_limits, deploy_reservations, deploy_restart, deploy_update, deploy_rollback, kedge, kedge_probe, kedge_http;
+extern const KeyTable project, service, network, ipam, ipam_config, volume, secret, config, port, mount, mount_bind,
+    mount_volume, mount_tmpfs, network_use, dependency, healthcheck, logging, ulimit, file_use, env_file, extends,
+    include, device, deploy, deploy_resources, deploy_limits, deploy_reservations, deploy_restart, deploy_update,
+    deploy_rollback, kedge, kedge_probe, kedge_http;
 }  // namespace keys
 
 }  // namespace kedge::sources

@@ -19,7 +19,8 @@ std::string read_path(const Node& node, const std::string& path) {
     if (!path.starts_with('/')) fail(node, fmt::format("\"{}\" is not a path", path));
     // The path is sent as it is in the request's first line.
     for (char c : path) {
-        if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f) fail(node, fmt::format("\"{}\" has blanks or control characters", path));
+        if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f)
+            fail(node, fmt::format("\"{}\" has blanks or control characters", path));
     }
     return path;
 }
@@ -28,7 +29,8 @@ std::string read_path(const Node& node, const std::string& path) {
 void read_url(const Node& node, Probe& probe) {
     constexpr std::string_view prefix = "http://";
     std::string text = read_string(node);
-    if (!text.starts_with(prefix)) fail(node, fmt::format("\"{}\" is not an address such as http://:8080/health", text));
+    if (!text.starts_with(prefix))
+        fail(node, fmt::format("\"{}\" is not an address such as http://:8080/health", text));
     text.erase(0, prefix.size());
     size_t slash = text.find('/');
     std::string host = text.substr(0, slash);
@@ -38,7 +40,8 @@ void read_url(const Node& node, Probe& probe) {
     if (!name.empty() && name != "localhost" && name != "127.0.0.1") {
         fail(node, fmt::format("\"{}\": a probe asks the service's own container, not other hosts", name));
     }
-    probe.port = colon == std::string::npos ? 80 : static_cast<uint16_t>(read_port_number(node, host.substr(colon + 1)));
+    probe.port =
+        colon == std::string::npos ? 80 : static_cast<uint16_t>(read_port_number(node, host.substr(colon + 1)));
 }
 
 /// 200 or `200-399`.
@@ -46,9 +49,10 @@ void read_status(const Node& node, Probe& probe) {
     std::string text = read_text(node);
     size_t dash = text.find('-');
     probe.status_from = static_cast<int>(read_integer(yaml::string_node(node, text.substr(0, dash)), 100, 599));
-    probe.status_to = dash == std::string::npos
-                          ? probe.status_from
-                          : static_cast<int>(read_integer(yaml::string_node(node, text.substr(dash + 1)), probe.status_from, 599));
+    probe.status_to =
+        dash == std::string::npos
+            ? probe.status_from
+            : static_cast<int>(read_integer(yaml::string_node(node, text.substr(dash + 1)), probe.status_from, 599));
 }
 
 void read_http(const Node& node, Probe& probe) {
@@ -63,7 +67,8 @@ void read_http(const Node& node, Probe& probe) {
         probe.headers = read_map(value);
         for (const auto& [name, text] : probe.headers) {
             // They are written into the request as they are.
-            bool bad = name.find_first_of(" :\r\n\t") != std::string::npos || text.find_first_of("\r\n") != std::string::npos;
+            bool bad =
+                name.find_first_of(" :\r\n\t") != std::string::npos || text.find_first_of("\r\n") != std::string::npos;
             if (bad) fail(value, fmt::format("\"{}\" is not a header", name));
         }
     });

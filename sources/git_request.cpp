@@ -8,14 +8,15 @@ using nlohmann::json;
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GitAuth, username, password_file, ca_file, ssh_key_file, known_hosts_file)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GitSettings, name, url, branch, tag, commit, semver, auth, allow_http, size_limit)
-NLOHMANN_JSON_SERIALIZE_ENUM(GitRequest::Kind, {{GitRequest::Kind::fetch, "fetch"}, {GitRequest::Kind::checkout, "checkout"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(GitRequest::Kind,
+                             {{GitRequest::Kind::fetch, "fetch"}, {GitRequest::Kind::checkout, "checkout"}})
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(GitRequest, kind, settings, folder, commit)
 
 namespace {
 
-constexpr Code kCodes[] = {Code::invalid_argument, Code::not_found,         Code::conflict,           Code::not_modified,
-                           Code::unauthenticated,  Code::permission_denied, Code::resource_exhausted, Code::unavailable,
-                           Code::cancelled,        Code::internal};
+constexpr Code kCodes[] = {
+    Code::invalid_argument,  Code::not_found,          Code::conflict,    Code::not_modified, Code::unauthenticated,
+    Code::permission_denied, Code::resource_exhausted, Code::unavailable, Code::cancelled,    Code::internal};
 
 Code code_named(const std::string& name) {
     for (Code code : kCodes) {

@@ -8,8 +8,8 @@
 
 namespace kedge::sources {
 
-/// What the agent asks of kedge-git, one process a request: JSON on its standard input. The answer is lines of JSON on its standard
-/// output: `{"alive": n}` whenever something moved, and at last either the result or the error.
+/// What the agent asks of kedge-git, one process a request: JSON on its standard input. The answer is lines of JSON on
+/// its standard output: `{"alive": n}` whenever something moved, and at last either the result or the error.
 struct GitRequest {
     enum class Kind { fetch, checkout };
     Kind kind = Kind::fetch;

@@ -16,7 +16,8 @@ namespace kedge::sources {
 struct Port {
     std::string host_ip;
     uint16_t published = 0;  ///< 0: any free port
-    /// More than `published`: any free port of published..published_last (`8000-8010:80`; replica n takes the n-th). 0: only `published`.
+    /// More than `published`: any free port of published..published_last (`8000-8010:80`; replica n takes the n-th). 0:
+    /// only `published`.
     uint16_t published_last = 0;
     uint16_t target = 0;
     std::string protocol = "tcp";  ///< tcp or udp
@@ -24,7 +25,7 @@ struct Port {
 };
 
 struct VolumeMount {
-    std::string type;  ///< volume, bind, tmpfs
+    std::string type;    ///< volume, bind, tmpfs
     std::string source;  ///< volume: key under `volumes`, empty for anonymous; bind: absolute path on the host
     std::string target;
     bool read_only = false;
@@ -33,8 +34,8 @@ struct VolumeMount {
     std::string propagation;
     int64_t tmpfs_size = 0;
     uint32_t tmpfs_mode = 01777;
-    /// bind of something from the repository's tree: digest of its content (a file's bytes and mode, a folder's whole tree); empty if the path
-    /// is outside the tree. Enters the service's configuration hash.
+    /// bind of something from the repository's tree: digest of its content (a file's bytes and mode, a folder's whole
+    /// tree); empty if the path is outside the tree. Enters the service's configuration hash.
     std::string content_digest;
     bool operator==(const VolumeMount&) const = default;
 };
@@ -87,7 +88,7 @@ struct UpdateConfig {
     int parallelism = 1;  ///< 0: all at once
     Nanoseconds delay{0};
     std::string failure_action;  ///< update: rollback (kedge's default), pause, continue; rollback: pause, continue
-    Nanoseconds monitor{0};  ///< 0: the agent's policy
+    Nanoseconds monitor{0};      ///< 0: the agent's policy
     double max_failure_ratio = 0;
     std::string order = "stop-first";  ///< or start-first
     bool operator==(const UpdateConfig&) const = default;
@@ -108,7 +109,7 @@ struct Service {
     std::vector<Port> ports;
     std::vector<VolumeMount> volumes;
     std::vector<NetworkUse> networks;  ///< `default` if none was named
-    std::string network_mode;  ///< none, host, service:<name>, container:<name>; empty: networks
+    std::string network_mode;          ///< none, host, service:<name>, container:<name>; empty: networks
     std::vector<Dependency> depends_on;
     std::optional<Healthcheck> healthcheck;
     std::optional<Probe> probe;
@@ -167,8 +168,8 @@ struct FileSource {
 
 struct Project {
     std::string name;
-    std::string directory;  ///< absolute: where the first compose file is
-    std::vector<std::string> files;  ///< absolute
+    std::string directory;                    ///< absolute: where the first compose file is
+    std::vector<std::string> files;           ///< absolute
     std::map<std::string, Service> services;  ///< those of the active profiles
     std::map<std::string, Network> networks;
     std::map<std::string, Volume> volumes;
@@ -177,15 +178,16 @@ struct Project {
     std::vector<std::string> warnings;
 
     bool operator==(const Project& other) const {
-        return name == other.name && directory == other.directory && files == other.files && services == other.services &&
-               networks == other.networks && volumes == other.volumes && secrets == other.secrets && configs == other.configs;
+        return name == other.name && directory == other.directory && files == other.files &&
+               services == other.services && networks == other.networks && volumes == other.volumes &&
+               secrets == other.secrets && configs == other.configs;
     }
 };
 
 /// JSON for keeping a project with its release. parse throws Error.
 std::string to_json_text(const Project& project);
-/// JSON for hashing: the same value gives the same text. What has its default is left out, so that a later kedge that knows
-/// another key gives the same text for what doesn't use it.
+/// JSON for hashing: the same value gives the same text. What has its default is left out, so that a later kedge that
+/// knows another key gives the same text for what doesn't use it.
 std::string canonical_text(const Project& project);
 std::string canonical_text(const Service& service);
 Project project_from_json(const std::string& text);

@@ -162,8 +162,10 @@ struct RangeParser {
         for (auto part : split(text, " ,\t")) {
             if (part.empty()) continue;
             bool glue = !terms.empty() && terms.back().find_first_not_of("<>=!^~") == std::string::npos;
-            if (glue) terms.back() += part;
-            else terms.emplace_back(part);
+            if (glue)
+                terms.back() += part;
+            else
+                terms.emplace_back(part);
         }
         Bounds bounds;
         if (terms.size() == 3 && terms[1] == "-") {
@@ -204,7 +206,8 @@ bool VersionRange::contains(const Version& version) const {
     };
     auto names_prerelease = [&](const Bound& bound) {
         const Version& v = bound.version;
-        return !v.prerelease.empty() && v.major == version.major && v.minor == version.minor && v.patch == version.patch;
+        return !v.prerelease.empty() && v.major == version.major && v.minor == version.minor &&
+               v.patch == version.patch;
     };
     return std::any_of(alternatives_.begin(), alternatives_.end(), [&](const std::vector<Bound>& bounds) {
         if (!version.prerelease.empty() && std::none_of(bounds.begin(), bounds.end(), names_prerelease)) return false;

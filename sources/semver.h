@@ -20,8 +20,8 @@ struct Version {
     bool operator==(const Version& other) const { return (*this <=> other) == 0; }
 };
 
-/// A range of versions as package tools write it: `^1.2`, `~1.2.3`, `>=1.0 <2.0`, `1.x`, `*`, `1.2 - 1.4`, alternatives with `||`;
-/// spaces and commas mean "and". Pre-releases match only where a bound of the same three numbers has one.
+/// A range of versions as package tools write it: `^1.2`, `~1.2.3`, `>=1.0 <2.0`, `1.x`, `*`, `1.2 - 1.4`, alternatives
+/// with `||`; spaces and commas mean "and". Pre-releases match only where a bound of the same three numbers has one.
 class VersionRange {
 public:
     /// Throws Error (invalid_argument).

@@ -12,27 +12,32 @@ namespace kedge::runtime {
 
 namespace {
 
-constexpr CapabilityMask bit(int number) { return CapabilityMask{1} << number; }
+constexpr CapabilityMask bit(int number) {
+    return CapabilityMask{1} << number;
+}
 
 bool is_all(std::string name) {
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     return name == "ALL" || name == "CAP_ALL";
 }
 
 }  // namespace
 
 CapabilityMask default_capabilities() {
-    return bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_FSETID) | bit(CAP_FOWNER) | bit(CAP_MKNOD) | bit(CAP_NET_RAW) |
-           bit(CAP_SETGID) | bit(CAP_SETUID) | bit(CAP_SETFCAP) | bit(CAP_SETPCAP) | bit(CAP_NET_BIND_SERVICE) |
-           bit(CAP_SYS_CHROOT) | bit(CAP_KILL) | bit(CAP_AUDIT_WRITE);
+    return bit(CAP_CHOWN) | bit(CAP_DAC_OVERRIDE) | bit(CAP_FSETID) | bit(CAP_FOWNER) | bit(CAP_MKNOD) |
+           bit(CAP_NET_RAW) | bit(CAP_SETGID) | bit(CAP_SETUID) | bit(CAP_SETFCAP) | bit(CAP_SETPCAP) |
+           bit(CAP_NET_BIND_SERVICE) | bit(CAP_SYS_CHROOT) | bit(CAP_KILL) | bit(CAP_AUDIT_WRITE);
 }
 
 int capability_number(const std::string& name) {
     std::string lower = name;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (!lower.starts_with("cap_")) lower.insert(0, "cap_");
     cap_value_t value = 0;
-    if (lower.find('=') != std::string::npos || ::cap_from_name(lower.c_str(), &value) != 0 || value < 0 || value > 63) {
+    if (lower.find('=') != std::string::npos || ::cap_from_name(lower.c_str(), &value) != 0 || value < 0 ||
+        value > 63) {
         throw Error(Code::invalid_argument, "invalid capability: \"" + name + "\"");
     }
     return value;
@@ -42,7 +47,8 @@ std::string capability_name(int number) {
     char* text = ::cap_to_name(number);
     std::string name = text ? text : std::to_string(number);
     ::cap_free(text);
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     return name;
 }
 
@@ -64,9 +70,12 @@ CapabilityMask own_capabilities() {
 
 CapabilityMask adjust_capabilities(const std::vector<std::string>& add, const std::vector<std::string>& drop) {
     CapabilityMask result = default_capabilities();
-    bool add_all = std::any_of(add.begin(), add.end(), is_all), drop_all = std::any_of(drop.begin(), drop.end(), is_all);
-    if (add_all) result = all_capabilities();
-    else if (drop_all) result = 0;
+    bool add_all = std::any_of(add.begin(), add.end(), is_all),
+         drop_all = std::any_of(drop.begin(), drop.end(), is_all);
+    if (add_all)
+        result = all_capabilities();
+    else if (drop_all)
+        result = 0;
     for (const std::string& name : drop)
         if (!is_all(name)) result &= ~bit(capability_number(name));
     for (const std::string& name : add)

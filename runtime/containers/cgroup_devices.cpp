@@ -42,7 +42,8 @@ void add_rule(std::vector<bpf_insn>& code, const DeviceRule& rule) {
     size_t begin = code.size();
     jump_out(code, BPF_JNE, kType, rule.type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
     int32_t allowed = 0;
-    for (char c : rule.permissions) allowed |= c == 'r' ? BPF_DEVCG_ACC_READ : c == 'w' ? BPF_DEVCG_ACC_WRITE : BPF_DEVCG_ACC_MKNOD;
+    for (char c : rule.permissions)
+        allowed |= c == 'r' ? BPF_DEVCG_ACC_READ : c == 'w' ? BPF_DEVCG_ACC_WRITE : BPF_DEVCG_ACC_MKNOD;
     if (allowed != 7) {
         // Asked for something that the rule does not allow: not this rule.
         code.push_back(instruction(BPF_ALU | BPF_MOV | BPF_X, BPF_REG_1, kAccess, 0, 0));

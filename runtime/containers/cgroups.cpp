@@ -43,8 +43,8 @@ std::string unescape(const std::string& text) {
     return out;
 }
 
-const char* const kControllers[] = {"cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "blkio", "pids", "net_cls",
-                                    "net_prio", "perf_event", "hugetlb", "rdma", "misc"};
+const char* const kControllers[] = {"cpu",  "cpuacct", "cpuset",   "memory",     "devices", "freezer", "blkio",
+                                    "pids", "net_cls", "net_prio", "perf_event", "hugetlb", "rdma",    "misc"};
 
 std::string read_line(const std::string& path) {
     try {
@@ -84,7 +84,8 @@ void inherit_cpuset(const std::string& parent, const std::string& child) {
 /// Hands every controller that may be handed on to the groups below.
 void enable_controllers(const CgroupHierarchy& hierarchy, const std::string& folder) {
     for (const std::string& controller : hierarchy.controllers)
-        (void)write_value(folder + "/cgroup.subtree_control", "+" + controller);  // what isn't there shows as a warning later
+        (void)write_value(folder + "/cgroup.subtree_control",
+                          "+" + controller);  // what isn't there shows as a warning later
 }
 
 std::vector<std::string> parents(const std::string& path) {
@@ -117,16 +118,22 @@ void make_group(const CgroupHierarchy& hierarchy, const std::string& path) {
     }
 }
 
-std::string quota(int64_t nano_cpus) { return std::to_string(nano_cpus / 10000); }  // of a period of 100 ms
+std::string quota(int64_t nano_cpus) {
+    return std::to_string(nano_cpus / 10000);
+}  // of a period of 100 ms
 
-int64_t swap_limit(const Resources& r) { return r.memory_swap == 0 ? r.memory * 2 : r.memory_swap; }
+int64_t swap_limit(const Resources& r) {
+    return r.memory_swap == 0 ? r.memory * 2 : r.memory_swap;
+}
 
 void limit_memory_v1(const std::string& folder, const Resources& r, std::vector<std::string>& warnings) {
     if (r.memory > 0) must_write(folder, "memory.limit_in_bytes", std::to_string(r.memory));
-    if (r.memory_reservation > 0) must_write(folder, "memory.soft_limit_in_bytes", std::to_string(r.memory_reservation));
+    if (r.memory_reservation > 0)
+        must_write(folder, "memory.soft_limit_in_bytes", std::to_string(r.memory_reservation));
     if (r.memory <= 0 || r.memory_swap < 0) return;
     if (::access((folder + "/memory.memsw.limit_in_bytes").c_str(), F_OK) != 0) {
-        if (r.memory_swap > 0) warnings.push_back("your kernel does not support swap limit capabilities, memory is limited without swap");
+        if (r.memory_swap > 0)
+            warnings.push_back("your kernel does not support swap limit capabilities, memory is limited without swap");
         return;
     }
     must_write(folder, "memory.memsw.limit_in_bytes", std::to_string(swap_limit(r)));
@@ -138,7 +145,8 @@ void limit_memory_v2(const std::string& folder, const Resources& r, std::vector<
     if (r.memory <= 0 || r.memory_swap < 0) return;
     if (int error = write_value(folder + "/memory.swap.max", std::to_string(swap_limit(r) - r.memory))) {
         if (error != ENOENT) throw errno_error("cannot set memory.swap.max of the container", error);
-        if (r.memory_swap > 0) warnings.push_back("your kernel does not support swap limit capabilities, memory is limited without swap");
+        if (r.memory_swap > 0)
+            warnings.push_back("your kernel does not support swap limit capabilities, memory is limited without swap");
     }
 }
 
@@ -168,14 +176,17 @@ void limit_devices(const std::string& folder, const std::vector<DeviceRule>& rul
     must_write(folder, "devices.deny", "a");
     for (const DeviceRule& rule : rules) {
         auto number = [](int64_t n) { return n < 0 ? std::string("*") : std::to_string(n); };
-        std::string text = rule.type == 'a' ? "a" : std::string(1, rule.type) + " " + number(rule.major) + ":" + number(rule.minor) + " " + rule.permissions;
+        std::string text = rule.type == 'a' ? "a"
+                                            : std::string(1, rule.type) + " " + number(rule.major) + ":" +
+                                                  number(rule.minor) + " " + rule.permissions;
         must_write(folder, "devices.allow", text);
     }
 }
 
 constexpr size_t kPidListLimit = 64u << 20;
 constexpr size_t kPidfdsAtOnce = 256;
-constexpr auto kKillPatience = std::chrono::seconds(2);  // of whoever waits for exits: one container must not hold up the others
+constexpr auto kKillPatience =
+    std::chrono::seconds(2);  // of whoever waits for exits: one container must not hold up the others
 
 std::vector<int> processes(const std::string& folder) {
     std::vector<int> pids;
@@ -189,26 +200,31 @@ std::vector<int> processes(const std::string& folder) {
     return pids;
 }
 
-Fd open_pid(int pid) { return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))); }
+Fd open_pid(int pid) {
+    return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+}
 
-/// SIGKILL for all that is in the group. Numbers are given anew as soon as processes end, so each is opened first, and killed only if it
-/// is in the group still.
+/// SIGKILL for all that is in the group. Numbers are given anew as soon as processes end, so each is opened first, and
+/// killed only if it is in the group still.
 void kill_processes(const std::string& folder) {
     std::vector<int> pids = processes(folder);
     for (size_t start = 0; start < pids.size(); start += kPidfdsAtOnce) {
         std::map<int, Fd> opened;
-        for (size_t i = start; i < std::min(pids.size(), start + kPidfdsAtOnce); ++i) opened[pids[i]] = open_pid(pids[i]);
+        for (size_t i = start; i < std::min(pids.size(), start + kPidfdsAtOnce); ++i)
+            opened[pids[i]] = open_pid(pids[i]);
         for (int pid : processes(folder)) {
             auto found = opened.find(pid);
             if (found == opened.end() || !found->second) continue;
-            (void)::syscall(SYS_pidfd_send_signal, found->second.get(), SIGKILL, nullptr, 0);  // it may have ended just now
+            (void)::syscall(SYS_pidfd_send_signal, found->second.get(), SIGKILL, nullptr,
+                            0);  // it may have ended just now
         }
     }
 }
 
 /// Waits until one of those that were killed is gone, or the deadline.
 void await_one(const std::string& folder, std::chrono::steady_clock::time_point deadline) {
-    auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+    auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     std::vector<int> pids = processes(folder);
     Fd pidfd = pids.empty() ? Fd() : open_pid(pids.front());
     pollfd watched{pidfd.get(), POLLIN, 0};
@@ -267,17 +283,20 @@ void Cgroups::make(const std::string& path, const Resources& r, const std::vecto
                    std::vector<std::string>& warnings) const {
     auto limit = [&](const char* controller, bool wanted, auto&& apply) {
         const CgroupHierarchy* h = with(controller);
-        if (h) apply(*h, h->mount_point + "/" + path);
-        else if (wanted) warnings.push_back(std::string("this machine has no ") + controller + " cgroup: the limit is not in force");
+        if (h)
+            apply(*h, h->mount_point + "/" + path);
+        else if (wanted)
+            warnings.push_back(std::string("this machine has no ") + controller + " cgroup: the limit is not in force");
     };
     try {
         {
             std::lock_guard lock(making_);
             for (const CgroupHierarchy& hierarchy : hierarchies_) make_group(hierarchy, path);
         }
-        limit("memory", r.memory > 0 || r.memory_reservation > 0, [&](const CgroupHierarchy& h, const std::string& folder) {
-            (h.v2 ? limit_memory_v2 : limit_memory_v1)(folder, r, warnings);
-        });
+        limit("memory", r.memory > 0 || r.memory_reservation > 0,
+              [&](const CgroupHierarchy& h, const std::string& folder) {
+                  (h.v2 ? limit_memory_v2 : limit_memory_v1)(folder, r, warnings);
+              });
         limit("cpu", r.nano_cpus > 0 || r.cpu_shares > 0,
               [&](const CgroupHierarchy& h, const std::string& folder) { limit_cpu(h, folder, r); });
         limit("cpuset", !r.cpuset_cpus.empty(), [&](const CgroupHierarchy& h, const std::string& folder) {
@@ -286,9 +305,12 @@ void Cgroups::make(const std::string& path, const Resources& r, const std::vecto
         limit("pids", r.pids_limit > 0, [&](const CgroupHierarchy&, const std::string& folder) {
             if (r.pids_limit > 0) must_write(folder, "pids.max", std::to_string(r.pids_limit));
         });
-        if (const CgroupHierarchy* h = with("devices")) limit_devices(h->mount_point + "/" + path, devices);
-        else if (v2()) attach_device_rules(v2()->mount_point + "/" + path, devices);
-        else warnings.push_back("this machine has no device cgroup: access to devices is not limited");
+        if (const CgroupHierarchy* h = with("devices"))
+            limit_devices(h->mount_point + "/" + path, devices);
+        else if (v2())
+            attach_device_rules(v2()->mount_point + "/" + path, devices);
+        else
+            warnings.push_back("this machine has no device cgroup: access to devices is not limited");
     } catch (const Error&) {
         try {
             remove(path);
@@ -331,7 +353,8 @@ void Cgroups::remove(const std::string& path) const {
         while (::rmdir(folder.c_str()) != 0) {
             const int error = errno;
             if (error == ENOENT) break;
-            if (error != EBUSY || std::chrono::steady_clock::now() >= deadline) throw errno_error("remove cgroup " + folder, error);
+            if (error != EBUSY || std::chrono::steady_clock::now() >= deadline)
+                throw errno_error("remove cgroup " + folder, error);
             if (!hierarchy.v2 || write_value(folder + "/cgroup.kill", "1") != 0) kill_processes(folder);
             await_one(folder, deadline);
         }

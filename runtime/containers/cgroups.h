@@ -8,12 +8,13 @@
 
 namespace kedge::runtime {
 
-/// One mounted hierarchy of control groups. On v1 there are several, each with its controllers; on v2 there is one for all; in hybrid
-/// mode both, and v2 has few controllers or none.
+/// One mounted hierarchy of control groups. On v1 there are several, each with its controllers; on v2 there is one for
+/// all; in hybrid mode both, and v2 has few controllers or none.
 struct CgroupHierarchy {
     std::string mount_point;
     bool v2 = false;
-    std::vector<std::string> controllers;  ///< v1: names, with `name=systemd` for named ones; v2: those that may be enabled
+    std::vector<std::string>
+        controllers;  ///< v1: names, with `name=systemd` for named ones; v2: those that may be enabled
     bool has(std::string_view controller) const;
 };
 
@@ -26,13 +27,14 @@ public:
 
     const std::vector<CgroupHierarchy>& hierarchies() const { return hierarchies_; }
 
-    /// Makes the group `path` (`kedge/<id>`) everywhere, with these limits and device rules. What the machine can't limit is
-    /// a warning. Throws Error, having removed what it made.
+    /// Makes the group `path` (`kedge/<id>`) everywhere, with these limits and device rules. What the machine can't
+    /// limit is a warning. Throws Error, having removed what it made.
     void make(const std::string& path, const Resources& resources, const std::vector<DeviceRule>& devices,
               std::vector<std::string>& warnings) const;
 
-    /// The files of `path` on v1 that a process joins by writing "0" into. `tasks`, not cgroup.procs: a process of one thread that moves
-    /// itself needs no lock over all processes, whose RCU grace period costs 5 to 20 ms. The v2 folder, to be cloned into, or empty.
+    /// The files of `path` on v1 that a process joins by writing "0" into. `tasks`, not cgroup.procs: a process of one
+    /// thread that moves itself needs no lock over all processes, whose RCU grace period costs 5 to 20 ms. The v2
+    /// folder, to be cloned into, or empty.
     std::vector<std::string> files(const std::string& path) const;
     std::string v2_folder(const std::string& path) const;
 

@@ -44,12 +44,14 @@ void check_texts(const ContainerSpec& spec) {
         check("environment variable", variable);
         if (variable.empty() || variable[0] == '=') refuse("invalid environment variable: {}", variable);
     }
-    for (const std::string* text : {&spec.user, &spec.working_dir, &spec.hostname, &spec.domainname}) check("text", *text);
+    for (const std::string* text : {&spec.user, &spec.working_dir, &spec.hostname, &spec.domainname})
+        check("text", *text);
     if (!spec.working_dir.empty() && spec.working_dir[0] != '/') {
         refuse("the working directory '{}' is invalid, it needs to be an absolute path", spec.working_dir);
     }
     for (const std::string* name : {&spec.hostname, &spec.domainname}) {
-        if (name->size() > 64 || std::any_of(name->begin(), name->end(), [](unsigned char c) { return std::isspace(c) || c < 32; })) {
+        if (name->size() > 64 ||
+            std::any_of(name->begin(), name->end(), [](unsigned char c) { return std::isspace(c) || c < 32; })) {
             refuse("invalid hostname format: {}", *name);
         }
     }
@@ -60,19 +62,22 @@ void check_mount(const Mount& mount) {
     if (has_zero(mount.source) || has_zero(mount.target)) refuse("mount path contains a zero byte");
     if (mount.target.empty()) refuse("invalid mount config: field Target must not be empty");
     if (mount.target[0] != '/') refuse("invalid mount path: '{}' mount path must be absolute", mount.target);
-    if (clean_path(mount.target) == "/") refuse("invalid mount config: invalid specification: destination can't be '/'");
+    if (clean_path(mount.target) == "/")
+        refuse("invalid mount config: invalid specification: destination can't be '/'");
     switch (mount.type) {
         case Mount::Type::volume:
             if (!mount.source.empty()) VolumeStore::check_name(mount.source);
             break;
         case Mount::Type::tmpfs:
             if (mount.tmpfs_size < 0) refuse("invalid mount config for type \"tmpfs\": size must not be negative");
-            if (!mount.source.empty()) refuse("invalid mount config for type \"tmpfs\": field Source must not be specified");
+            if (!mount.source.empty())
+                refuse("invalid mount config for type \"tmpfs\": field Source must not be specified");
             break;
         case Mount::Type::bind: {
             if (mount.source.empty()) refuse("invalid mount config for type \"bind\": field Source must not be empty");
             if (mount.source[0] != '/') refuse("invalid mount path: '{}' mount path must be absolute", mount.source);
-            static const std::set<std::string> modes = {"", "private", "rprivate", "slave", "rslave", "shared", "rshared"};
+            static const std::set<std::string> modes = {"",       "private", "rprivate", "slave",
+                                                        "rslave", "shared",  "rshared"};
             if (!modes.contains(mount.propagation)) refuse("invalid propagation mode: {}", mount.propagation);
             check_confinement(mount);
             if (!mount.create_host_path && !bind_source_exists(mount)) {
@@ -95,7 +100,8 @@ void check_resources(const ContainerSpec& spec) {
     const Resources& r = spec.resources;
     if (r.memory < 0 || (r.memory > 0 && r.memory < (6 << 20))) refuse("Minimum memory limit allowed is 6MB");
     if (r.memory_swap < -1) refuse("invalid memory swap limit {}", r.memory_swap);
-    if (r.memory_swap > 0 && r.memory == 0) refuse("You should always set the Memory limit when using Memoryswap limit, see usage");
+    if (r.memory_swap > 0 && r.memory == 0)
+        refuse("You should always set the Memory limit when using Memoryswap limit, see usage");
     if (r.memory_swap > 0 && r.memory_swap < r.memory) {
         refuse("Minimum memoryswap limit should be larger than memory limit, see usage");
     }
@@ -109,7 +115,8 @@ void check_resources(const ContainerSpec& spec) {
     }
     if (r.cpu_shares < 0) refuse("invalid CPU shares: {}", r.cpu_shares);
     auto is_list = [](unsigned char c) { return std::isdigit(c) || c == ',' || c == '-'; };
-    if (!std::all_of(r.cpuset_cpus.begin(), r.cpuset_cpus.end(), is_list)) refuse("Invalid value {} for cpuset cpus", r.cpuset_cpus);
+    if (!std::all_of(r.cpuset_cpus.begin(), r.cpuset_cpus.end(), is_list))
+        refuse("Invalid value {} for cpuset cpus", r.cpuset_cpus);
     if (spec.shm_size < 0) refuse("SHM size can not be less than 0");
     if (spec.oom_score_adj < -1000 || spec.oom_score_adj > 1000) {
         refuse("Invalid value {}, range for oom score adj is [-1000, 1000]", spec.oom_score_adj);
@@ -134,16 +141,20 @@ void check_network(const ContainerSpec& spec) {
     if (!known) refuse("invalid network mode: {}", mode);
     if (!mode.empty() && !spec.networks.empty()) refuse("conflicting options: network mode {} and networks", mode);
     if (joins && !spec.hostname.empty()) refuse("conflicting options: hostname and the network mode");
-    if (joins && (!spec.dns.empty() || !spec.dns_search.empty())) refuse("conflicting options: dns and the network mode");
-    if (joins && !spec.extra_hosts.empty()) refuse("conflicting options: custom host-to-IP mapping and the network mode");
-    if (joins && !spec.ports.empty()) refuse("conflicting options: port publishing and the container type network mode");
+    if (joins && (!spec.dns.empty() || !spec.dns_search.empty()))
+        refuse("conflicting options: dns and the network mode");
+    if (joins && !spec.extra_hosts.empty())
+        refuse("conflicting options: custom host-to-IP mapping and the network mode");
+    if (joins && !spec.ports.empty())
+        refuse("conflicting options: port publishing and the container type network mode");
     std::set<std::string> names;
     for (const NetworkAttachment& network : spec.networks) {
         if (network.network.empty()) refuse("network name must not be empty");
         if (!names.insert(network.network).second) refuse("network {} is given twice", network.network);
         if (!network.ip.empty() && !is_address(network.ip)) refuse("invalid IPv4 address: {}", network.ip);
     }
-    if (mode.empty() && spec.networks.empty() && !spec.ports.empty()) refuse("ports can't be published without a network");
+    if (mode.empty() && spec.networks.empty() && !spec.ports.empty())
+        refuse("ports can't be published without a network");
     for (const PortBinding& port : spec.ports) {
         if (port.container_port == 0) refuse("invalid containerPort: 0");
         if (!port.host_ip.empty() && !is_address(port.host_ip)) refuse("Invalid ip address: {}", port.host_ip);
@@ -155,8 +166,10 @@ void check_network(const ContainerSpec& spec) {
         size_t colon = host.find(':');
         if (colon == std::string::npos || colon == 0) refuse("bad format for add-host: \"{}\"", host);
         std::string address = host.substr(colon + 1);
-        if (address != "host-gateway" && !is_address(address)) refuse("invalid IP address in add-host: \"{}\"", address);
-        if (std::any_of(host.begin(), host.end(), [](unsigned char c) { return c <= ' '; })) refuse("bad format for add-host: \"{}\"", host);
+        if (address != "host-gateway" && !is_address(address))
+            refuse("invalid IP address in add-host: \"{}\"", address);
+        if (std::any_of(host.begin(), host.end(), [](unsigned char c) { return c <= ' '; }))
+            refuse("bad format for add-host: \"{}\"", host);
     }
 }
 
@@ -164,25 +177,29 @@ bool is_size(const std::string& text) {
     size_t digits = 0;
     while (digits < text.size() && std::isdigit(static_cast<unsigned char>(text[digits]))) ++digits;
     std::string unit = text.substr(digits);
-    static const std::set<std::string> units = {"", "b", "k", "m", "g", "kb", "mb", "gb", "K", "M", "G", "KB", "MB", "GB"};
+    static const std::set<std::string> units = {"",   "b", "k", "m", "g",  "kb", "mb",
+                                                "gb", "K", "M", "G", "KB", "MB", "GB"};
     return digits > 0 && digits < 15 && units.contains(unit);
 }
 
 void check_log(const LogConfig& log) {
-    if (log.driver != "json-file" && log.driver != "none") refuse("logger: no log driver named '{}' is registered", log.driver);
+    if (log.driver != "json-file" && log.driver != "none")
+        refuse("logger: no log driver named '{}' is registered", log.driver);
     for (const auto& [key, value] : log.options) {
         if (log.driver == "none" || (key != "max-size" && key != "max-file")) {
             refuse("unknown log opt '{}' for {} log driver", key, log.driver);
         }
         if (key == "max-size" && !is_size(value)) refuse("invalid value for max-size: \"{}\"", value);
-        bool is_count = !value.empty() && value.size() < 5 && std::all_of(value.begin(), value.end(), [](unsigned char c) { return std::isdigit(c); });
+        bool is_count = !value.empty() && value.size() < 5 &&
+                        std::all_of(value.begin(), value.end(), [](unsigned char c) { return std::isdigit(c); });
         if (key == "max-file" && (!is_count || std::stoi(value) < 1)) refuse("max-file cannot be less than 1");
     }
 }
 
 void check_health(const Healthcheck& check) {
     auto duration = [](const char* what, Nanoseconds value) {
-        if (value.count() != 0 && value < std::chrono::milliseconds(1)) refuse("{} in Healthcheck cannot be less than 1ms", what);
+        if (value.count() != 0 && value < std::chrono::milliseconds(1))
+            refuse("{} in Healthcheck cannot be less than 1ms", what);
     };
     duration("Interval", check.interval);
     duration("Timeout", check.timeout);
@@ -191,7 +208,8 @@ void check_health(const Healthcheck& check) {
     if (check.retries < 0) refuse("Retries in Healthcheck cannot be negative");
     if (check.test.empty()) return;
     const std::string& kind = check.test[0];
-    if (kind != "NONE" && kind != "CMD" && kind != "CMD-SHELL") refuse("Unknown healthcheck type '{}' (expected 'CMD')", kind);
+    if (kind != "NONE" && kind != "CMD" && kind != "CMD-SHELL")
+        refuse("Unknown healthcheck type '{}' (expected 'CMD')", kind);
     if (kind == "CMD" && check.test.size() < 2) refuse("healthcheck CMD needs a command");
     if (kind == "CMD-SHELL" && check.test.size() != 2) refuse("healthcheck CMD-SHELL needs one command");
 }

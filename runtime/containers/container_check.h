@@ -7,8 +7,8 @@
 
 namespace kedge::runtime {
 
-/// Checks all of a spec that can be told without looking at the image or at other containers, before anything is made of it. Throws
-/// Error (invalid_argument) in Docker's words. Returns what of it can't be in force on this machine.
+/// Checks all of a spec that can be told without looking at the image or at other containers, before anything is made
+/// of it. Throws Error (invalid_argument) in Docker's words. Returns what of it can't be in force on this machine.
 std::vector<std::string> check_spec(const ContainerSpec& spec);
 
 /// `[a-zA-Z0-9][a-zA-Z0-9_.-]+`. Throws Error.

@@ -86,7 +86,8 @@ void ContainerEngine::publish(const ContainerRecord& record, const std::string& 
     attributes["name"] = info.name;
     attributes["image"] = info.spec.image_name.empty() ? info.spec.image : info.spec.image_name;
     for (auto& [key, value] : more) attributes[key] = value;
-    events_.publish({.type = "container", .action = action, .id = info.id, .attributes = std::move(attributes), .time = {}});
+    events_.publish(
+        {.type = "container", .action = action, .id = info.id, .attributes = std::move(attributes), .time = {}});
 }
 
 ContainerInfo ContainerEngine::inspect(const std::string& id) const {
@@ -126,8 +127,8 @@ void ContainerEngine::rename(const std::string& id, const std::string& new_name)
     publish(*record, "rename", {{"oldName", "/" + old_name}});
 }
 
-/// Whether the container's first process is gone, or is on its way out: from then on the kernel ends what else is in its
-/// namespaces and lets nothing new in, while its end is only seen once all that is done.
+/// Whether the container's first process is gone, or is on its way out: from then on the kernel ends what else is in
+/// its namespaces and lets nothing new in, while its end is only seen once all that is done.
 bool ContainerEngine::is_ending(const std::string& id) const {
     constexpr unsigned kExiting = 4;  // PF_EXITING, see proc(5), /proc/pid/stat, "flags"
     auto run = run_of(id);

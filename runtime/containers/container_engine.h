@@ -20,18 +20,20 @@
 
 namespace kedge::runtime {
 
-/// The engine's Containers. One source file per duty: create, start, stop, exits (what follows a container's end), remove, exec, logs, ports,
-/// recovery. Each container has a lock for the steps that change what it is doing; nobody waits for a container's end while holding it, except remove.
+/// The engine's Containers. One source file per duty: create, start, stop, exits (what follows a container's end),
+/// remove, exec, logs, ports, recovery. Each container has a lock for the steps that change what it is doing; nobody
+/// waits for a container's end while holding it, except remove.
 class ContainerEngine : public Containers {
 public:
     struct Options {
         std::string root, run, instance, shim;
     };
-    ContainerEngine(Options options, ContainerStore& store, Images& images, BridgeNetworks& networks, VolumeStore& volumes,
-                    Events& events);
+    ContainerEngine(Options options, ContainerStore& store, Images& images, BridgeNetworks& networks,
+                    VolumeStore& volumes, Events& events);
     ~ContainerEngine() override;  ///< the containers go on running
 
-    /// Finishes or undoes what a crash left half-done, adopts what runs, starts what should run. Once, before anything else.
+    /// Finishes or undoes what a crash left half-done, adopts what runs, starts what should run. Once, before anything
+    /// else.
     void recover();
 
     void check(const ContainerSpec& spec) const override;
@@ -51,7 +53,8 @@ public:
     AttachedOutput attach(const std::string& id, const LogOptions& options) override;
     ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                     std::stop_token stop = {}) override;
-    int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop = {}) override;
+    int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err,
+                  std::stop_token stop = {}) override;
     bool set_health(const std::string& id, const Health& health, std::optional<WallTime> run = {}) override;
     void take_over_ports(const std::string& from, const std::string& to) override;
     Fd network_namespace(const std::string& id) const override;
@@ -62,8 +65,8 @@ private:
 
     /// What only this agent knows of a container.
     struct Live {
-        std::mutex operation;  ///< held while it is started, removed, or its policy is decided
-        std::shared_ptr<const Launched> run;  ///< guarded by live_mutex_; null when it doesn't run
+        std::mutex operation;                   ///< held while it is started, removed, or its policy is decided
+        std::shared_ptr<const Launched> run;    ///< guarded by live_mutex_; null when it doesn't run
         std::chrono::milliseconds back_off{0};  ///< guarded by live_mutex_
         int restarts = 0;  ///< restarts by hand in progress, which keep what removes itself; guarded by live_mutex_
     };
@@ -79,7 +82,8 @@ private:
                                 const std::function<void(const ContainerRecord&)>& tell = {});
     std::string folder_of(const std::string& id) const { return options_.root + "/containers/" + id; }
     std::string run_folder_of(const std::string& id) const { return options_.run + "/containers/" + id; }
-    void publish(const ContainerRecord& record, const std::string& action, std::map<std::string, std::string> more = {});
+    void publish(const ContainerRecord& record, const std::string& action,
+                 std::map<std::string, std::string> more = {});
 
     // exec.cpp
     std::string hostname_of(const ContainerInfo& info) const;

@@ -39,9 +39,13 @@ WallTime time_at(const json& j, const char* key) {
 json health_json(const Health& health) {
     json log = json::array();
     for (const ProbeResult& probe : health.log) {
-        log.push_back({{"start", number(probe.start)}, {"end", number(probe.end)}, {"exit_code", probe.exit_code}, {"output", probe.output}});
+        log.push_back({{"start", number(probe.start)},
+                       {"end", number(probe.end)},
+                       {"exit_code", probe.exit_code},
+                       {"output", probe.output}});
     }
-    return {{"status", kHealthNames[static_cast<size_t>(health.status)]}, {"streak", health.failing_streak}, {"log", log}};
+    return {
+        {"status", kHealthNames[static_cast<size_t>(health.status)]}, {"streak", health.failing_streak}, {"log", log}};
 }
 
 Health health_from(const json& j) {
@@ -58,8 +62,13 @@ Health health_from(const json& j) {
 json endpoints_json(const std::vector<NetworkEndpoint>& endpoints) {
     json list = json::array();
     for (const NetworkEndpoint& e : endpoints) {
-        list.push_back({{"network", e.network}, {"network_id", e.network_id}, {"ip", e.ip}, {"prefix_length", e.prefix_length},
-                        {"gateway", e.gateway}, {"mac", e.mac}, {"aliases", e.aliases}});
+        list.push_back({{"network", e.network},
+                        {"network_id", e.network_id},
+                        {"ip", e.ip},
+                        {"prefix_length", e.prefix_length},
+                        {"gateway", e.gateway},
+                        {"mac", e.mac},
+                        {"aliases", e.aliases}});
     }
     return list;
 }

@@ -11,10 +11,10 @@ namespace kedge::runtime {
 struct ContainerRecord {
     ContainerInfo info;
     std::vector<std::string> anonymous_volumes;  ///< made for it; `remove` with volumes takes them away
-    std::vector<std::string> exposed_ports;  ///< `80/tcp`, the image's: publish_all publishes them
+    std::vector<std::string> exposed_ports;      ///< `80/tcp`, the image's: publish_all publishes them
     bool complete = false;  ///< false until create() has made its volumes and folder; nobody sees it before
     bool starting = false;  ///< from before the shim is spawned until its networks are connected
-    bool ended = false;  ///< the exit is written down, but networks, cgroups and run folder are not yet cleaned up
+    bool ended = false;     ///< the exit is written down, but networks, cgroups and run folder are not yet cleaned up
     bool remove_volumes = false;  ///< status `removing`: with the anonymous volumes
     bool ports_published = true;  ///< false: started with StartOptions::publish_ports false
 };

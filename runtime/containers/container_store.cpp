@@ -75,7 +75,8 @@ std::vector<ContainerStore::Snapshot> ContainerStore::list() const {
         std::lock_guard lock(mutex_);
         for (const auto& [id, entry] : entries_) all.push_back(entry->record);
     }
-    std::sort(all.begin(), all.end(), [](const Snapshot& a, const Snapshot& b) { return a->info.created > b->info.created; });
+    std::sort(all.begin(), all.end(),
+              [](const Snapshot& a, const Snapshot& b) { return a->info.created > b->info.created; });
     return all;
 }
 
@@ -83,10 +84,11 @@ void ContainerStore::check_name_is_free(const std::string& name, const std::stri
     std::lock_guard lock(mutex_);
     for (const auto& [other, entry] : entries_) {
         if (entry->record->info.name == name && other != id) {
-            throw Error(Code::conflict,
-                        fmt::format("Conflict. The container name \"/{}\" is already in use by container \"{}\". You have to "
-                                    "remove (or rename) that container to be able to reuse that name.",
-                                    name, other));
+            throw Error(
+                Code::conflict,
+                fmt::format("Conflict. The container name \"/{}\" is already in use by container \"{}\". You have to "
+                            "remove (or rename) that container to be able to reuse that name.",
+                            name, other));
         }
     }
 }
@@ -176,15 +178,18 @@ void ContainerStore::erase(const std::string& id) {
     changed_.notify_all();
 }
 
-ContainerStore::Snapshot ContainerStore::wait(const Snapshot& from, const std::function<bool(const ContainerRecord&)>& ready,
-                                              std::stop_token stop, std::chrono::steady_clock::time_point deadline) const {
+ContainerStore::Snapshot ContainerStore::wait(const Snapshot& from,
+                                              const std::function<bool(const ContainerRecord&)>& ready,
+                                              std::stop_token stop,
+                                              std::chrono::steady_clock::time_point deadline) const {
     std::unique_lock lock(mutex_);
     auto found = entries_.find(from->info.id);
     if (found == entries_.end()) return from;
     std::shared_ptr<Entry> entry = found->second;  // outlives the removal, with the last record
     auto done = [&] { return entry->erased || ready(*entry->record); };
-    bool met = deadline == std::chrono::steady_clock::time_point::max() ? changed_.wait(lock, stop, done)
-                                                                        : changed_.wait_until(lock, stop, deadline, done);
+    bool met = deadline == std::chrono::steady_clock::time_point::max()
+                   ? changed_.wait(lock, stop, done)
+                   : changed_.wait_until(lock, stop, deadline, done);
     return met ? entry->record : nullptr;
 }
 

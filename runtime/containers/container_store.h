@@ -26,8 +26,8 @@ public:
     /// Reads the table. Rows that are damaged are dropped; their names are in damaged().
     explicit ContainerStore(Database& database);
 
-    /// The container of this id, unique prefix of an id, or name (a `/` in front is fine). Errors: not_found, and invalid_argument
-    /// for a prefix that several have.
+    /// The container of this id, unique prefix of an id, or name (a `/` in front is fine). Errors: not_found, and
+    /// invalid_argument for a prefix that several have.
     Snapshot find(const std::string& name_or_id) const;
     /// By the whole id; null if there is none.
     Snapshot get(const std::string& id) const;
@@ -45,9 +45,10 @@ public:
                      const std::function<void(ContainerRecord&, ContainerRecord&)>& edit);
     void erase(const std::string& id);
 
-    /// Blocks until `ready` says so of the record, or it was removed (then its last snapshot), or `stop`, or the deadline
-    /// (then null). The caller's snapshot names the container.
-    Snapshot wait(const Snapshot& from, const std::function<bool(const ContainerRecord&)>& ready, std::stop_token stop = {},
+    /// Blocks until `ready` says so of the record, or it was removed (then its last snapshot), or `stop`, or the
+    /// deadline (then null). The caller's snapshot names the container.
+    Snapshot wait(const Snapshot& from, const std::function<bool(const ContainerRecord&)>& ready,
+                  std::stop_token stop = {},
                   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max()) const;
 
     const std::vector<std::string>& damaged() const { return damaged_; }

@@ -64,7 +64,8 @@ std::string ContainerEngine::create(const ContainerSpec& spec) {
     record.info.warnings = std::move(warnings);
     record.info.log_path = folder_of(record.info.id) + "/" + record.info.id + "-json.log";
 
-    // The record comes first, so that whatever is made for it is known to belong to it; until it is complete nobody sees it.
+    // The record comes first, so that whatever is made for it is known to belong to it; until it is complete nobody
+    // sees it.
     fault_point("container.create.before_record");
     insert_with_name(record);
     Snapshot made;
@@ -120,7 +121,9 @@ void ContainerEngine::make_volumes(const ContainerRecord& record) {
         }
         if (mount.no_copy) continue;
         volumes_.fill(mount.source, [&](int volume) {
-            if (!image) image = open_image_view(images_.layer_folders(record.info.image_id), folder_of(record.info.id) + "/upper");
+            if (!image)
+                image =
+                    open_image_view(images_.layer_folders(record.info.image_id), folder_of(record.info.id) + "/upper");
             return copy_from_image(image, mount.target, volume);
         });
     }

@@ -82,8 +82,9 @@ std::string host_name() {
     return names.nodename;
 }
 
-EtcFiles etc_files(const ContainerInfo& info, const std::string& hostname, const std::vector<NetworkEndpoint>& endpoints,
-                   const std::string& name_server, const std::string& host_gateway) {
+EtcFiles etc_files(const ContainerInfo& info, const std::string& hostname,
+                   const std::vector<NetworkEndpoint>& endpoints, const std::string& name_server,
+                   const std::string& host_gateway) {
     const ContainerSpec& spec = info.spec;
     EtcFiles files;
     files.hostname = hostname + "\n";
@@ -94,7 +95,8 @@ EtcFiles etc_files(const ContainerInfo& info, const std::string& hostname, const
         std::string address = host.substr(colon + 1);
         if (address == "host-gateway") {
             if (host_gateway.empty()) {
-                throw Error(Code::invalid_argument, "extra host " + host + ": a container without a network has no host-gateway");
+                throw Error(Code::invalid_argument,
+                            "extra host " + host + ": a container without a network has no host-gateway");
             }
             address = host_gateway;
         }

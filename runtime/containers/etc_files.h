@@ -15,8 +15,9 @@ struct EtcFiles {
 
 /// `endpoints` are those of this start; `name_server` is the network's, empty without a network. `host_gateway` is what
 /// `host-gateway` means in extra_hosts; empty: it is an error to use it. Throws Error.
-EtcFiles etc_files(const ContainerInfo& info, const std::string& hostname, const std::vector<NetworkEndpoint>& endpoints,
-                   const std::string& name_server, const std::string& host_gateway);
+EtcFiles etc_files(const ContainerInfo& info, const std::string& hostname,
+                   const std::vector<NetworkEndpoint>& endpoints, const std::string& name_server,
+                   const std::string& host_gateway);
 
 /// The host's resolver configuration (its `search` line is taken over).
 std::string host_resolv_conf();

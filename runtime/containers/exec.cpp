@@ -30,8 +30,8 @@ int reap(const Launcher::Exec& process) {
     return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
 }
 
-/// Ends it and all that it started: of a shell that is killed alone, what it waits for would go on in the container. Its shim reaps it;
-/// one that does not die (it waits in the kernel for a disk or a server) is left to the host's init.
+/// Ends it and all that it started: of a shell that is killed alone, what it waits for would go on in the container.
+/// Its shim reaps it; one that does not die (it waits in the kernel for a disk or a server) is left to the host's init.
 void end(const Launcher::Exec& process) {
     constexpr int kPatience = 1000;  // milliseconds
     pollfd inner{process.inner_pidfd.get(), POLLIN, 0};
@@ -39,7 +39,8 @@ void end(const Launcher::Exec& process) {
     if (runs) kill_tree(process.inner_pid);  // its shim has not reaped it, so the number is still its own
     pollfd shim{process.pidfd.get(), POLLIN, 0};
     (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGTERM, nullptr, 0);  // it may have ended
-    if (::poll(&shim, 1, kPatience) == 0) (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);
+    if (::poll(&shim, 1, kPatience) == 0)
+        (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);
 }
 
 /// What the command's own words would have been if there were one: whoever reads its streams is told why there is none.
@@ -60,9 +61,12 @@ Launcher::ExecRequest exec_request(const ContainerInfo& info, const ExecSpec& sp
     Launcher::ExecRequest request;
     request.arguments = spec.arguments;
     request.environment = overlay_environment(process_environment(info, hostname), spec.environment);
-    std::erase_if(request.environment, [](const std::string& variable) { return variable.find('=') == std::string::npos; });
+    std::erase_if(request.environment,
+                  [](const std::string& variable) { return variable.find('=') == std::string::npos; });
     request.user = spec.user.empty() ? info.user : spec.user;
-    request.working_dir = !spec.working_dir.empty() ? spec.working_dir : info.working_dir.empty() ? "/" : info.working_dir;
+    request.working_dir = !spec.working_dir.empty()  ? spec.working_dir
+                          : info.working_dir.empty() ? "/"
+                                                     : info.working_dir;
     if (request.working_dir[0] != '/') {
         throw Error(Code::invalid_argument, "Cwd must be an absolute path: " + request.working_dir);
     }
@@ -70,7 +74,8 @@ Launcher::ExecRequest exec_request(const ContainerInfo& info, const ExecSpec& sp
     return request;
 }
 
-/// What comes out of a process, up to a limit; the rest is read and dropped, so that the process is never stuck on a full pipe.
+/// What comes out of a process, up to a limit; the rest is read and dropped, so that the process is never stuck on a
+/// full pipe.
 class Output {
 public:
     Output(size_t limit) : limit_(limit) {
@@ -141,7 +146,8 @@ ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Na
     while (true) {
         auto rest = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
         int wait = timeout.count() <= 0 ? -1 : static_cast<int>(std::clamp<int64_t>(rest.count(), 0, 1 << 30));
-        pollfd fds[3] = {{process.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {open ? output.get() : -1, POLLIN, 0}};
+        pollfd fds[3] = {
+            {process.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {open ? output.get() : -1, POLLIN, 0}};
         int ready = ::poll(fds, 3, wait);
         if (ready < 0 && errno == EINTR) continue;
         if (fds[2].revents) open = output.take();
@@ -163,7 +169,8 @@ ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Na
     return result;
 }
 
-int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop) {
+int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err,
+                               std::stop_token stop) {
     Snapshot record = running(id);
     Launcher::ExecRequest request = exec_request(record->info, spec, hostname_of(record->info));
     request.in = in;
@@ -176,7 +183,8 @@ int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int 
     publish(*record, "exec_start: " + command, {{"execID", exec_id}});
     StopFd stopped(stop);
     pollfd fds[2] = {{process.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
-    while (::poll(fds, 2, -1) < 0 && errno == EINTR) {}
+    while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
+    }
     bool cancelled = fds[0].revents == 0;
     if (cancelled) end(process);
     int code = reap(process);

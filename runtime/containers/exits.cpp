@@ -31,7 +31,8 @@ void ContainerEngine::on_exit(const std::string& id) {
         });
         finish_run(id);
     } catch (const Error& e) {
-        log(LogLevel::error, fmt::format("container {}: its end could not be recorded: {}", id.substr(0, 12), e.what()));
+        log(LogLevel::error,
+            fmt::format("container {}: its end could not be recorded: {}", id.substr(0, 12), e.what()));
     }
 }
 

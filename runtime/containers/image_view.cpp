@@ -30,7 +30,8 @@ Fd mount_and_open(const std::vector<std::string>& layers, const std::string& pla
             if (folders.size() > 1) options += ":";
             options += "/proc/self/fd/" + std::to_string(folders.back().get());
         }
-        if (::mount("overlay", place.c_str(), "overlay", MS_RDONLY, options.c_str()) != 0) throw_errno("mount image layers");
+        if (::mount("overlay", place.c_str(), "overlay", MS_RDONLY, options.c_str()) != 0)
+            throw_errno("mount image layers");
     }
     return open_at(AT_FDCWD, place, O_RDONLY | O_DIRECTORY);
 }

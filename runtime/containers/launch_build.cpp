@@ -30,7 +30,8 @@ SecurityOptions parse_security(const ContainerSpec& container, std::vector<std::
     SecurityOptions result;
     for (const std::string& option : container.security_opt) {
         size_t split = option.find_first_of("=:");
-        std::string key = option.substr(0, split), value = split == std::string::npos ? std::string() : option.substr(split + 1);
+        std::string key = option.substr(0, split),
+                    value = split == std::string::npos ? std::string() : option.substr(split + 1);
         if (key == "no-new-privileges") {
             if (!value.empty() && value != "true" && value != "false") {
                 throw Error(Code::invalid_argument, "invalid --security-opt: \"" + option + "\"");
@@ -42,7 +43,8 @@ SecurityOptions parse_security(const ContainerSpec& container, std::vector<std::
         } else if ((key == "apparmor" && value == "unconfined") || (key == "label" && value == "disable")) {
             continue;  // nothing confines it that way in any case
         } else if (key == "apparmor" || key == "label") {
-            warnings.push_back("security option " + key + " is not in force: containers are not confined by a security module here");
+            warnings.push_back("security option " + key +
+                               " is not in force: containers are not confined by a security module here");
         } else if (key == "systempaths") {
             throw Error(Code::invalid_argument, "security option " + option + " is not supported");
         } else {
@@ -52,8 +54,10 @@ SecurityOptions parse_security(const ContainerSpec& container, std::vector<std::
     return result;
 }
 
-CapabilityMask wanted_capabilities(const ContainerSpec& container, bool privileged, std::vector<std::string>& warnings) {
-    CapabilityMask wanted = privileged ? all_capabilities() : adjust_capabilities(container.cap_add, container.cap_drop);
+CapabilityMask wanted_capabilities(const ContainerSpec& container, bool privileged,
+                                   std::vector<std::string>& warnings) {
+    CapabilityMask wanted =
+        privileged ? all_capabilities() : adjust_capabilities(container.cap_add, container.cap_drop);
     CapabilityMask missing = wanted & ~own_capabilities();
     for (const std::string& name : capability_names(missing)) warnings.push_back("this machine can't give " + name);
     return wanted & ~missing;
@@ -68,8 +72,8 @@ void plan_security(const ContainerSpec& container, bool privileged, SeccompFilte
                                             : filters.from_profile(security.profile, spec.capabilities);
 }
 
-void plan_process(std::vector<std::string> arguments, const std::vector<std::string>& environment, const std::string& working_dir,
-                  LaunchSpec& spec) {
+void plan_process(std::vector<std::string> arguments, const std::vector<std::string>& environment,
+                  const std::string& working_dir, LaunchSpec& spec) {
     if (arguments.empty() || arguments.front().empty()) throw Error(Code::invalid_argument, "no command specified");
     spec.arguments = std::move(arguments);
     spec.environment = environment;
@@ -82,7 +86,8 @@ void plan_process(std::vector<std::string> arguments, const std::vector<std::str
     if (!home) spec.environment.push_back("HOME=" + spec.user.home);
     spec.working_dir = working_dir.empty() ? "/" : working_dir;
     if (spec.working_dir[0] != '/') {
-        throw Error(Code::invalid_argument, "the working directory '" + spec.working_dir + "' is invalid, it needs to be an absolute path");
+        throw Error(Code::invalid_argument,
+                    "the working directory '" + spec.working_dir + "' is invalid, it needs to be an absolute path");
     }
     spec.flags |= shim::kMakeWorkingDir;
 }
@@ -90,7 +95,8 @@ void plan_process(std::vector<std::string> arguments, const std::vector<std::str
 /// `container:<id>`: the namespace of another one's first process, whose run folder lies beside this one's.
 Fd namespace_of(const LaunchRequest& request, const std::string& mode, const char* name) {
     std::string id = mode.substr(mode.find(':') + 1);
-    if (id.empty() || id.find('/') != std::string::npos) throw Error(Code::invalid_argument, "invalid namespace mode \"" + mode + "\"");
+    if (id.empty() || id.find('/') != std::string::npos)
+        throw Error(Code::invalid_argument, "invalid namespace mode \"" + mode + "\"");
     PidFile other;
     std::string folder = request.run_folder.substr(0, request.run_folder.rfind('/')) + "/" + id;
     Fd pidfd;
@@ -115,25 +121,34 @@ void plan_namespaces(const LaunchRequest& request, LaunchSpec& spec, std::vector
         add_join(spec, targets, std::move(copy), CLONE_NEWNET);
     }
     auto kind = [&](const std::string& mode, const char* name, uint32_t flag) {
-        if (mode.empty() || mode == "private" || mode == "shareable") spec.clone_flags |= flag;
-        else if (mode.starts_with("container:")) add_join(spec, targets, namespace_of(request, mode, name), flag);
-        else if (mode != "host") throw Error(Code::invalid_argument, std::string("invalid ") + name + " mode \"" + mode + "\"");
+        if (mode.empty() || mode == "private" || mode == "shareable")
+            spec.clone_flags |= flag;
+        else if (mode.starts_with("container:"))
+            add_join(spec, targets, namespace_of(request, mode, name), flag);
+        else if (mode != "host")
+            throw Error(Code::invalid_argument, std::string("invalid ") + name + " mode \"" + mode + "\"");
     };
     kind(request.spec.pid_mode, "pid", CLONE_NEWPID);
     // /dev/shm of another container is a mount in that one's namespace, which can't be bound from here.
-    if (request.spec.ipc_mode.starts_with("container:")) throw Error(Code::invalid_argument, "ipc mode \"" + request.spec.ipc_mode + "\" is not supported");
+    if (request.spec.ipc_mode.starts_with("container:"))
+        throw Error(Code::invalid_argument, "ipc mode \"" + request.spec.ipc_mode + "\" is not supported");
     kind(request.spec.ipc_mode, "ipc", CLONE_NEWIPC);
 }
 
 void plan_log(const LaunchRequest& request, LaunchSpec& spec) {
     const LogConfig& log = request.spec.log;
     if (log.driver != "json-file" && log.driver != "none") {
-        throw Error(Code::invalid_argument, "log driver \"" + log.driver + "\" is not supported: use json-file or none");
+        throw Error(Code::invalid_argument,
+                    "log driver \"" + log.driver + "\" is not supported: use json-file or none");
     }
     for (const auto& [key, value] : log.options) {
-        if (key == "max-size") spec.log_max_size = parse_size(value, "max-size");
-        else if (key == "max-file") spec.log_max_files = parse_count(value, "max-file");
-        else throw Error(Code::invalid_argument, "log option \"" + key + "\" is not supported by log driver " + log.driver);
+        if (key == "max-size")
+            spec.log_max_size = parse_size(value, "max-size");
+        else if (key == "max-file")
+            spec.log_max_files = parse_count(value, "max-file");
+        else
+            throw Error(Code::invalid_argument,
+                        "log option \"" + key + "\" is not supported by log driver " + log.driver);
     }
     if (log.driver == "none") return;
     spec.flags |= shim::kKeepLog;
@@ -143,8 +158,8 @@ void plan_log(const LaunchRequest& request, LaunchSpec& spec) {
 
 }  // namespace
 
-LaunchSpec build_launch(const LaunchRequest& request, const Cgroups& cgroups, const std::string& cgroup_path, SeccompFilters& filters,
-                        const std::string& shim, std::vector<Fd>& targets) {
+LaunchSpec build_launch(const LaunchRequest& request, const Cgroups& cgroups, const std::string& cgroup_path,
+                        SeccompFilters& filters, const std::string& shim, std::vector<Fd>& targets) {
     const ContainerSpec& container = request.spec;
     LaunchSpec spec;
     std::vector<std::string> folders{request.container_folder + "/upper"};
@@ -187,7 +202,8 @@ std::vector<std::string> check_launch(const ContainerSpec& container) {
     return spec.warnings;
 }
 
-LaunchSpec build_exec(const ContainerSpec& container, const Launcher::ExecRequest& request, int init_pid, SeccompFilters& filters) {
+LaunchSpec build_exec(const ContainerSpec& container, const Launcher::ExecRequest& request, int init_pid,
+                      SeccompFilters& filters) {
     LaunchSpec spec;
     spec.user = UserDatabase({"/proc/" + std::to_string(init_pid) + "/root"}).find(request.user, container.group_add);
     plan_process(request.arguments, request.environment, request.working_dir, spec);

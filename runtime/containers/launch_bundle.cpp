@@ -42,12 +42,15 @@ Json process(const LaunchRequest& request, const LaunchSpec& spec) {
 Json mount_options(const LaunchMount& mount) {
     Json options = Json::array();
     if (mount.kind == MountKind::bind) options.push_back(mount.flags & shim::kRecursive ? "rbind" : "bind");
-    const std::pair<uint64_t, const char*> names[] = {{MOUNT_ATTR_NOSUID, "nosuid"}, {MOUNT_ATTR_NODEV, "nodev"}, {MOUNT_ATTR_NOEXEC, "noexec"}};
+    const std::pair<uint64_t, const char*> names[] = {
+        {MOUNT_ATTR_NOSUID, "nosuid"}, {MOUNT_ATTR_NODEV, "nodev"}, {MOUNT_ATTR_NOEXEC, "noexec"}};
     for (const auto& [bit, name] : names)
         if (mount.attributes & bit) options.push_back(name);
     options.push_back(mount.attributes & MOUNT_ATTR_RDONLY ? "ro" : "rw");
     if (mount.kind == MountKind::bind)
-        options.push_back(mount.propagation & kPrivateMount ? "rprivate" : mount.propagation & kSlaveMount ? "rslave" : "rshared");
+        options.push_back(mount.propagation & kPrivateMount ? "rprivate"
+                          : mount.propagation & kSlaveMount ? "rslave"
+                                                            : "rshared");
     for (const auto& [key, value] : mount.options) options.push_back(value.empty() ? key : key + "=" + value);
     return options;
 }
@@ -57,14 +60,21 @@ void add_mounts(const LaunchSpec& spec, Json& config) {
     for (const LaunchMount& mount : spec.mounts) {
         if (mount.kind == MountKind::filesystem || mount.kind == MountKind::bind) {
             bool file_system = mount.kind == MountKind::filesystem;
-            mounts.push_back({{"destination", mount.target}, {"type", file_system ? mount.type : "bind"},
-                              {"source", file_system ? mount.type : mount.source}, {"options", mount_options(mount)}});
+            mounts.push_back({{"destination", mount.target},
+                              {"type", file_system ? mount.type : "bind"},
+                              {"source", file_system ? mount.type : mount.source},
+                              {"options", mount_options(mount)}});
         }
         if (mount.kind == MountKind::mask) linux_part["maskedPaths"].push_back(mount.target);
         if (mount.kind == MountKind::read_only) linux_part["readonlyPaths"].push_back(mount.target);
         if (mount.kind == MountKind::node) {
-            linux_part["devices"].push_back({{"path", mount.target}, {"type", S_ISBLK(mount.mode) ? "b" : "c"}, {"major", major(mount.device)},
-                                             {"minor", minor(mount.device)}, {"fileMode", mount.mode & 07777}, {"uid", mount.uid}, {"gid", mount.gid}});
+            linux_part["devices"].push_back({{"path", mount.target},
+                                             {"type", S_ISBLK(mount.mode) ? "b" : "c"},
+                                             {"major", major(mount.device)},
+                                             {"minor", minor(mount.device)},
+                                             {"fileMode", mount.mode & 07777},
+                                             {"uid", mount.uid},
+                                             {"gid", mount.gid}});
         }
     }
 }
@@ -89,8 +99,11 @@ Json resources(const Resources& r, const LaunchSpec& spec) {
 }
 
 Json namespaces(const LaunchSpec& spec) {
-    const std::pair<uint64_t, const char*> kinds[] = {{CLONE_NEWPID, "pid"}, {CLONE_NEWNET, "network"}, {CLONE_NEWIPC, "ipc"},
-                                                      {CLONE_NEWUTS, "uts"}, {CLONE_NEWNS, "mount"}};
+    const std::pair<uint64_t, const char*> kinds[] = {{CLONE_NEWPID, "pid"},
+                                                      {CLONE_NEWNET, "network"},
+                                                      {CLONE_NEWIPC, "ipc"},
+                                                      {CLONE_NEWUTS, "uts"},
+                                                      {CLONE_NEWNS, "mount"}};
     Json result = Json::array({{{"type", "cgroup"}}});
     for (const auto& [flag, name] : kinds)
         if (spec.clone_flags & flag) result.push_back({{"type", name}});
@@ -105,7 +118,9 @@ void write_bundle(const LaunchRequest& request, const LaunchSpec& spec) {
                    {"root", {{"path", "rootfs"}, {"readonly", request.spec.read_only}}},
                    {"hostname", spec.hostname},
                    {"annotations", request.spec.labels}};
-    config["linux"] = {{"namespaces", namespaces(spec)}, {"cgroupsPath", "/" + spec.cgroup_path}, {"resources", resources(request.spec.resources, spec)}};
+    config["linux"] = {{"namespaces", namespaces(spec)},
+                       {"cgroupsPath", "/" + spec.cgroup_path},
+                       {"resources", resources(request.spec.resources, spec)}};
     for (const auto& [path, value] : spec.sysctls) config["linux"]["sysctl"][path.substr(10)] = value;
     add_mounts(spec, config);
     // Bytes that are no UTF-8 may be in arguments: replaced here, kept in the plan.

@@ -38,10 +38,14 @@ DeviceRule rule_for(const struct stat& info, const std::string& permissions) {
     return rule(S_ISBLK(info.st_mode) ? 'b' : 'c', major(info.st_rdev), minor(info.st_rdev), permissions);
 }
 
-bool is_device(const struct stat& info) { return S_ISBLK(info.st_mode) || S_ISCHR(info.st_mode); }
+bool is_device(const struct stat& info) {
+    return S_ISBLK(info.st_mode) || S_ISCHR(info.st_mode);
+}
 
-/// Every device below a folder of the host, in the same place below `target`. Terminals and shared memory are the container's own.
-void add_folder(const std::string& folder, const std::string& target, const std::string& permissions, LaunchSpec& spec) {
+/// Every device below a folder of the host, in the same place below `target`. Terminals and shared memory are the
+/// container's own.
+void add_folder(const std::string& folder, const std::string& target, const std::string& permissions,
+                LaunchSpec& spec) {
     std::error_code error;
     namespace fs = std::filesystem;
     for (fs::recursive_directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
@@ -51,7 +55,8 @@ void add_folder(const std::string& folder, const std::string& target, const std:
             continue;
         }
         struct stat info {};
-        if (::lstat(path.c_str(), &info) != 0 || !is_device(info) || path == "/dev/console" || path == "/dev/ptmx") continue;
+        if (::lstat(path.c_str(), &info) != 0 || !is_device(info) || path == "/dev/console" || path == "/dev/ptmx")
+            continue;
         spec.mounts.push_back(node(target + path.substr(folder.size()), info));
         spec.device_rules.push_back(rule_for(info, permissions));
     }
@@ -60,20 +65,25 @@ void add_folder(const std::string& folder, const std::string& target, const std:
 void add_device(const Device& device, LaunchSpec& spec) {
     std::string target = device.container_path.empty() ? device.host_path : device.container_path;
     std::string permissions = device.permissions.empty() ? "rwm" : device.permissions;
-    if (target[0] != '/') throw Error(Code::invalid_argument, "device " + device.host_path + ": \"" + target + "\" is not an absolute path");
+    if (target[0] != '/')
+        throw Error(Code::invalid_argument,
+                    "device " + device.host_path + ": \"" + target + "\" is not an absolute path");
     if (permissions.find_first_not_of("rwm") != std::string::npos) {
-        throw Error(Code::invalid_argument, "device " + device.host_path + ": invalid permissions \"" + permissions + "\"");
+        throw Error(Code::invalid_argument,
+                    "device " + device.host_path + ": invalid permissions \"" + permissions + "\"");
     }
     struct stat info {};
     if (::stat(device.host_path.c_str(), &info) != 0) {
-        throw Error(Code::invalid_argument, "error gathering device information while adding custom device \"" + device.host_path + "\": no such file or directory");
+        throw Error(Code::invalid_argument, "error gathering device information while adding custom device \"" +
+                                                device.host_path + "\": no such file or directory");
     }
     if (S_ISDIR(info.st_mode)) {
         add_folder(device.host_path, target, permissions, spec);
         return;
     }
     if (!is_device(info)) {
-        throw Error(Code::invalid_argument, "error gathering device information while adding custom device \"" + device.host_path + "\": not a device node");
+        throw Error(Code::invalid_argument, "error gathering device information while adding custom device \"" +
+                                                device.host_path + "\": not a device node");
     }
     spec.mounts.push_back(node(target, info));
     spec.device_rules.push_back(rule_for(info, permissions));
@@ -88,14 +98,18 @@ void plan_devices(const LaunchRequest& request, LaunchSpec& spec) {
         rules = {rule('a', -1, -1)};
         return;
     }
-    const struct { const char* path; unsigned major, minor; } nodes[] = {{"/dev/null", 1, 3}, {"/dev/zero", 1, 5}, {"/dev/full", 1, 7},
-                                                                       {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0}};
+    const struct {
+        const char* path;
+        unsigned major, minor;
+    } nodes[] = {{"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
+                 {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0}};
     for (const auto& entry : nodes) {
         spec.mounts.push_back(standard(entry.path, entry.major, entry.minor));
         rules.push_back(rule('c', entry.major, entry.minor));
     }
     // Any node may be made, as Docker lets it: opening it is what is refused. Terminals: the pts, ptmx and the console.
-    for (DeviceRule more : {rule('c', -1, -1, "m"), rule('b', -1, -1, "m"), rule('c', 136, -1), rule('c', 5, 2), rule('c', 5, 1)})
+    for (DeviceRule more :
+         {rule('c', -1, -1, "m"), rule('b', -1, -1, "m"), rule('c', 136, -1), rule('c', 5, 2), rule('c', 5, 1)})
         rules.push_back(more);
     for (const Device& device : request.spec.devices) add_device(device, spec);
 }

@@ -51,7 +51,8 @@ void ShimDialogue::refuse(const shim::Message& message, int* exit_code) {
 
 void ShimDialogue::await_spawned(Launched& started) {
     shim::Message message;
-    if (!next(&message, &started.init_pidfd)) throw Error(Code::internal, "kedge-shim ended before it started the container");
+    if (!next(&message, &started.init_pidfd))
+        throw Error(Code::internal, "kedge-shim ended before it started the container");
     if (message.kind == shim::MessageKind::failed) refuse(message, nullptr);
     started.shim = {message.shim_pid, message.shim_start_time};
     started.init = {message.pid, message.start_time};
@@ -76,7 +77,8 @@ void ShimDialogue::await_executing(int* exit_code, Launched* started) {
     }
     if (!executing) {
         if (exit_code) *exit_code = shim::kCannotStart;
-        throw Error(Code::internal, "the container's first process ended before it executed: " + spec_.arguments.front());
+        throw Error(Code::internal,
+                    "the container's first process ended before it executed: " + spec_.arguments.front());
     }
 }
 

@@ -20,8 +20,8 @@ public:
     /// The network is ready: the process may execute.
     void let_go();
 
-    /// Until it has executed. Otherwise throws Error, with Docker's exit code for that in *exit_code. `started` receives the process
-    /// if only now it is told of.
+    /// Until it has executed. Otherwise throws Error, with Docker's exit code for that in *exit_code. `started`
+    /// receives the process if only now it is told of.
     void await_executing(int* exit_code, Launched* started = nullptr);
 
 private:

@@ -19,41 +19,54 @@ struct LimitName {
     uint32_t resource;
 };
 
-const LimitName kLimits[] = {{"core", RLIMIT_CORE},     {"cpu", RLIMIT_CPU},         {"data", RLIMIT_DATA},
-                             {"fsize", RLIMIT_FSIZE},   {"locks", RLIMIT_LOCKS},     {"memlock", RLIMIT_MEMLOCK},
-                             {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},   {"nofile", RLIMIT_NOFILE},
-                             {"nproc", RLIMIT_NPROC},   {"rss", RLIMIT_RSS},         {"rtprio", RLIMIT_RTPRIO},
-                             {"rttime", RLIMIT_RTTIME}, {"sigpending", RLIMIT_SIGPENDING}, {"stack", RLIMIT_STACK}};
+const LimitName kLimits[] = {{"core", RLIMIT_CORE},         {"cpu", RLIMIT_CPU},
+                             {"data", RLIMIT_DATA},         {"fsize", RLIMIT_FSIZE},
+                             {"locks", RLIMIT_LOCKS},       {"memlock", RLIMIT_MEMLOCK},
+                             {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+                             {"nofile", RLIMIT_NOFILE},     {"nproc", RLIMIT_NPROC},
+                             {"rss", RLIMIT_RSS},           {"rtprio", RLIMIT_RTPRIO},
+                             {"rttime", RLIMIT_RTTIME},     {"sigpending", RLIMIT_SIGPENDING},
+                             {"stack", RLIMIT_STACK}};
 
-bool may_raise() { return ::prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE, 0, 0, 0) > 0; }
+bool may_raise() {
+    return ::prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE, 0, 0, 0) > 0;
+}
 
-uint64_t limit_value(int64_t value) { return value < 0 ? RLIM_INFINITY : static_cast<uint64_t>(value); }
+uint64_t limit_value(int64_t value) {
+    return value < 0 ? RLIM_INFINITY : static_cast<uint64_t>(value);
+}
 
 shim::Limit plan_limit(const Ulimit& ulimit, LaunchSpec& spec) {
-    auto found = std::find_if(std::begin(kLimits), std::end(kLimits), [&](const LimitName& l) { return ulimit.name == l.name; });
+    auto found =
+        std::find_if(std::begin(kLimits), std::end(kLimits), [&](const LimitName& l) { return ulimit.name == l.name; });
     if (found == std::end(kLimits)) throw Error(Code::invalid_argument, "invalid ulimit type: " + ulimit.name);
     shim::Limit limit;
     limit.resource = found->resource;
     limit.soft = limit_value(ulimit.soft);
     limit.hard = limit_value(ulimit.hard);
     if (limit.soft > limit.hard) {
-        throw Error(Code::invalid_argument, "ulimit " + ulimit.name + ": the soft limit must be less than or equal to the hard limit");
+        throw Error(Code::invalid_argument,
+                    "ulimit " + ulimit.name + ": the soft limit must be less than or equal to the hard limit");
     }
     rlimit own{};
-    if (::getrlimit(static_cast<__rlimit_resource>(limit.resource), &own) == 0 && limit.hard > own.rlim_max && !may_raise()) {
-        spec.warnings.push_back("ulimit " + ulimit.name + ": this machine does not let it be raised above " + std::to_string(own.rlim_max));
+    if (::getrlimit(static_cast<__rlimit_resource>(limit.resource), &own) == 0 && limit.hard > own.rlim_max &&
+        !may_raise()) {
+        spec.warnings.push_back("ulimit " + ulimit.name + ": this machine does not let it be raised above " +
+                                std::to_string(own.rlim_max));
         limit.hard = own.rlim_max;
         limit.soft = std::min<uint64_t>(limit.soft, limit.hard);
     }
     return limit;
 }
 
-/// Open files, unless the container says otherwise: what Docker's containers get from systemd. The agent's own limits are for itself,
-/// and programs that walk through all numbers up to the soft one take long for a million.
+/// Open files, unless the container says otherwise: what Docker's containers get from systemd. The agent's own limits
+/// are for itself, and programs that walk through all numbers up to the soft one take long for a million.
 void add_default_limits(const ContainerSpec& container, LaunchSpec& spec) {
     auto is_nofile = [](const Ulimit& ulimit) { return ulimit.name == "nofile"; };
     rlimit own{};
-    if (std::any_of(container.ulimits.begin(), container.ulimits.end(), is_nofile) || ::getrlimit(RLIMIT_NOFILE, &own) != 0) return;
+    if (std::any_of(container.ulimits.begin(), container.ulimits.end(), is_nofile) ||
+        ::getrlimit(RLIMIT_NOFILE, &own) != 0)
+        return;
     shim::Limit limit;
     limit.resource = RLIMIT_NOFILE;
     limit.hard = std::min<uint64_t>(own.rlim_max, 524288);
@@ -62,8 +75,8 @@ void add_default_limits(const ContainerSpec& container, LaunchSpec& spec) {
 }
 
 bool is_ipc_sysctl(const std::string& key) {
-    static const char* const names[] = {"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall",
-                                        "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
+    static const char* const names[] = {"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
+                                        "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
     return key.starts_with("fs.mqueue.") || std::find(std::begin(names), std::end(names), key) != std::end(names);
 }
 
@@ -83,7 +96,8 @@ void plan_limits(const ContainerSpec& container, LaunchSpec& spec) {
         throw Error(Code::invalid_argument, "invalid value " + std::to_string(container.oom_score_adj) +
                                                 ", range for oom score adj is [-1000, 1000]");
     }
-    spec.oom_score_adj = container.oom_score_adj;  // 0 too: the agent's own keeps the kernel from ending the agent, not its containers
+    spec.oom_score_adj =
+        container.oom_score_adj;  // 0 too: the agent's own keeps the kernel from ending the agent, not its containers
     spec.flags |= shim::kSetOomScore;
 }
 
@@ -93,14 +107,18 @@ void plan_sysctls(const LaunchRequest& request, LaunchSpec& spec) {
     for (const auto& [key, value] : container.sysctls) {
         bool network = key.starts_with("net."), ipc = is_ipc_sysctl(key);
         if ((!network && !ipc) || value.empty() || key.find("..") != std::string::npos) {
-            throw Error(Code::invalid_argument, "sysctl '" + key + "=" + value + "' is not allowed: it does not belong to a namespace");
+            throw Error(Code::invalid_argument,
+                        "sysctl '" + key + "=" + value + "' is not allowed: it does not belong to a namespace");
         }
-        if (network && host_network) throw Error(Code::invalid_argument, "sysctl '" + key + "' is not allowed in the host's network namespace");
-        if (ipc && container.ipc_mode == "host") throw Error(Code::invalid_argument, "sysctl '" + key + "' is not allowed in the host's ipc namespace");
+        if (network && host_network)
+            throw Error(Code::invalid_argument, "sysctl '" + key + "' is not allowed in the host's network namespace");
+        if (ipc && container.ipc_mode == "host")
+            throw Error(Code::invalid_argument, "sysctl '" + key + "' is not allowed in the host's ipc namespace");
         spec.sysctls.emplace_back(sysctl_path(key), value);
     }
     if (!request.new_network_namespace) return;
-    spec.optional_sysctls = {{"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"}, {"/proc/sys/net/ipv4/ping_group_range", "0 2147483647"}};
+    spec.optional_sysctls = {{"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
+                             {"/proc/sys/net/ipv4/ping_group_range", "0 2147483647"}};
 }
 
 uint64_t parse_size(const std::string& text, const std::string& what) {
@@ -108,9 +126,14 @@ uint64_t parse_size(const std::string& text, const std::string& what) {
     const char* end = text.data() + text.size();
     auto [rest, error] = std::from_chars(text.data(), end, value);
     std::string unit(rest, end);
-    std::transform(unit.begin(), unit.end(), unit.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(unit.begin(), unit.end(), unit.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     if (!unit.empty() && unit.back() == 'b') unit.pop_back();
-    double factor = unit.empty() ? 1 : unit == "k" ? 1024. : unit == "m" ? 1024. * 1024 : unit == "g" ? 1024. * 1024 * 1024 : 0;
+    double factor = unit.empty()  ? 1
+                    : unit == "k" ? 1024.
+                    : unit == "m" ? 1024. * 1024
+                    : unit == "g" ? 1024. * 1024 * 1024
+                                  : 0;
     if (text == "-1") return 0;
     if (error != std::errc() || factor == 0 || !(value > 0) || value * factor > 9e18) {
         throw Error(Code::invalid_argument, "invalid value for " + what + ": \"" + text + "\"");

@@ -4,7 +4,8 @@
 
 namespace kedge::runtime {
 
-/// Ulimits and oom_score_adj, none of which is inherited from the agent. What this process may not raise is cut down, with a warning.
+/// Ulimits and oom_score_adj, none of which is inherited from the agent. What this process may not raise is cut down,
+/// with a warning.
 void plan_limits(const ContainerSpec& container, LaunchSpec& spec);
 
 /// Sysctls of the request, which must belong to a namespace that is the container's own, and Docker's defaults.

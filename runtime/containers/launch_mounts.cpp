@@ -14,13 +14,16 @@ namespace {
 
 using shim::MountKind;
 
-constexpr uint64_t kNoSuid = MOUNT_ATTR_NOSUID, kNoExec = MOUNT_ATTR_NOEXEC, kNoDev = MOUNT_ATTR_NODEV, kReadOnly = MOUNT_ATTR_RDONLY;
+constexpr uint64_t kNoSuid = MOUNT_ATTR_NOSUID, kNoExec = MOUNT_ATTR_NOEXEC, kNoDev = MOUNT_ATTR_NODEV,
+                   kReadOnly = MOUNT_ATTR_RDONLY;
 constexpr uint64_t kRecursivePropagation = 0x4000;  // MS_REC
-constexpr uint64_t kSharedMount = 1 << 20, kSlaveMount = 1 << 19, kPrivateMount = 1 << 18;  // MS_*: <sys/mount.h> clashes here
+constexpr uint64_t kSharedMount = 1 << 20, kSlaveMount = 1 << 19,
+                   kPrivateMount = 1 << 18;  // MS_*: <sys/mount.h> clashes here
 
 using Options = std::vector<std::pair<std::string, std::string>>;
 
-LaunchMount filesystem(std::string type, std::string target, uint64_t attributes, Options options, uint32_t flags = shim::kStrict) {
+LaunchMount filesystem(std::string type, std::string target, uint64_t attributes, Options options,
+                       uint32_t flags = shim::kStrict) {
     LaunchMount mount;
     mount.kind = MountKind::filesystem;
     mount.type = std::move(type);
@@ -80,13 +83,15 @@ void add_cgroups(const LaunchRequest& request, const Cgroups& cgroups, LaunchSpe
     const std::string root = "/sys/fs/cgroup";
     if (hierarchies.empty()) return;
     if (hierarchies.size() == 1 && hierarchies[0].v2) {
-        spec.mounts.push_back(bind_mount(hierarchies[0].mount_point + "/" + spec.cgroup_path, root, attributes, shim::kStrict));
+        spec.mounts.push_back(
+            bind_mount(hierarchies[0].mount_point + "/" + spec.cgroup_path, root, attributes, shim::kStrict));
         return;
     }
     spec.mounts.push_back(filesystem("tmpfs", root, kNoSuid | kNoExec | kNoDev, {{"mode", "755"}}));
     for (const CgroupHierarchy& hierarchy : hierarchies) {
         std::string name = hierarchy.mount_point.substr(hierarchy.mount_point.rfind('/') + 1);
-        spec.mounts.push_back(bind_mount(hierarchy.mount_point + "/" + spec.cgroup_path, root + "/" + name, attributes, shim::kStrict));
+        spec.mounts.push_back(
+            bind_mount(hierarchy.mount_point + "/" + spec.cgroup_path, root + "/" + name, attributes, shim::kStrict));
         if (hierarchy.controllers.size() < 2 || hierarchy.v2) continue;
         for (const std::string& controller : hierarchy.controllers)
             if (controller != name) spec.mounts.push_back(step(MountKind::link, root + "/" + controller, name));
@@ -100,8 +105,10 @@ void add_own_filesystems(const LaunchRequest& request, const Cgroups& cgroups, L
     const ContainerSpec& c = request.spec;
     auto& mounts = spec.mounts;
     mounts.push_back(filesystem("proc", "/proc", kNoSuid | kNoExec | kNoDev, {}));
-    mounts.push_back(filesystem("tmpfs", "/dev", kNoSuid | MOUNT_ATTR_STRICTATIME, {{"mode", "755"}, {"size", "65536k"}}));
-    mounts.push_back(filesystem("devpts", "/dev/pts", kNoSuid | kNoExec, {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}));
+    mounts.push_back(
+        filesystem("tmpfs", "/dev", kNoSuid | MOUNT_ATTR_STRICTATIME, {{"mode", "755"}, {"size", "65536k"}}));
+    mounts.push_back(filesystem("devpts", "/dev/pts", kNoSuid | kNoExec,
+                                {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}));
     mounts.push_back(filesystem("sysfs", "/sys", kNoSuid | kNoExec | kNoDev | (c.privileged ? 0 : kReadOnly), {}));
     add_cgroups(request, cgroups, spec);
     if (c.ipc_mode == "host") {
@@ -110,12 +117,13 @@ void add_own_filesystems(const LaunchRequest& request, const Cgroups& cgroups, L
     } else {
         int64_t shm = c.shm_size > 0 ? c.shm_size : int64_t{64} << 20;
         mounts.push_back(filesystem("mqueue", "/dev/mqueue", kNoSuid | kNoExec | kNoDev, {}));
-        mounts.push_back(filesystem("tmpfs", "/dev/shm", kNoSuid | kNoExec | kNoDev, {{"mode", "1777"}, {"size", std::to_string(shm)}}));
+        mounts.push_back(filesystem("tmpfs", "/dev/shm", kNoSuid | kNoExec | kNoDev,
+                                    {{"mode", "1777"}, {"size", std::to_string(shm)}}));
     }
     plan_devices(request, spec);
-    const std::pair<const char*, const char*> links[] = {{"/dev/fd", "/proc/self/fd"},         {"/dev/stdin", "/proc/self/fd/0"},
-                                                         {"/dev/stdout", "/proc/self/fd/1"},   {"/dev/stderr", "/proc/self/fd/2"},
-                                                         {"/dev/core", "/proc/kcore"},         {"/dev/ptmx", "pts/ptmx"}};
+    const std::pair<const char*, const char*> links[] = {
+        {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"},
+        {"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},      {"/dev/ptmx", "pts/ptmx"}};
     for (const auto& [name, to] : links) mounts.push_back(step(MountKind::link, name, to));
 }
 
@@ -134,13 +142,16 @@ const char* const kHarmlessProcFiles[] = {"/proc/cpuinfo", "/proc/diskstats", "/
 
 void add_bind(const Mount& mount, const std::string& target, LaunchSpec& spec) {
     if (mount.source.empty() || mount.source[0] != '/') {
-        throw Error(Code::invalid_argument, "mount " + target + ": the source \"" + mount.source + "\" is not an absolute path");
+        throw Error(Code::invalid_argument,
+                    "mount " + target + ": the source \"" + mount.source + "\" is not an absolute path");
     }
     check_confinement(mount);
     if (!bind_source_exists(mount)) {
-        throw Error(Code::invalid_argument, "invalid mount config for type \"bind\": bind source path does not exist: " + mount.source);
+        throw Error(Code::invalid_argument,
+                    "invalid mount config for type \"bind\": bind source path does not exist: " + mount.source);
     }
-    bool harmless = std::find(std::begin(kHarmlessProcFiles), std::end(kHarmlessProcFiles), target) != std::end(kHarmlessProcFiles);
+    bool harmless =
+        std::find(std::begin(kHarmlessProcFiles), std::end(kHarmlessProcFiles), target) != std::end(kHarmlessProcFiles);
     uint64_t how = propagation(mount.propagation, target);
     uint32_t flags = (how & kRecursivePropagation ? shim::kRecursive : 0u) | (harmless ? shim::kProcAllowed : 0u);
     // Docker binds trees also for `private`; only the propagation then is that of the top.
@@ -178,7 +189,8 @@ void add_mount(const Mount& mount, LaunchSpec& spec) {
 void add_network_files(const LaunchRequest& request, LaunchSpec& spec) {
     for (const char* name : {"hosts", "hostname", "resolv.conf"}) {
         std::string target = std::string("/etc/") + name;
-        bool mounted = std::any_of(request.mounts.begin(), request.mounts.end(), [&](const Mount& m) { return clean(m.target) == target; });
+        bool mounted = std::any_of(request.mounts.begin(), request.mounts.end(),
+                                   [&](const Mount& m) { return clean(m.target) == target; });
         std::string source = request.container_folder + "/" + name;
         struct stat info {};
         if (!mounted && ::stat(source.c_str(), &info) == 0) spec.mounts.push_back(bind_mount(source, target, 0, 0));
@@ -189,11 +201,12 @@ void add_masks(const std::vector<Mount>& mounts, LaunchSpec& spec) {
     auto untouched = [&](const std::string& path) {
         return std::none_of(mounts.begin(), mounts.end(), [&](const Mount& m) { return below(path, clean(m.target)); });
     };
-    for (const char* path : {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-                             "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
-                             "/sys/devices/virtual/powercap", "/sys/firmware"}) {
+    for (const char* path : {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+                             "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
+                             "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"}) {
         if (!untouched(path)) continue;
-        LaunchMount mask = filesystem("tmpfs", path, kReadOnly | kNoSuid | kNoExec | kNoDev, {{"size", "0"}, {"mode", "555"}});
+        LaunchMount mask =
+            filesystem("tmpfs", path, kReadOnly | kNoSuid | kNoExec | kNoDev, {{"size", "0"}, {"mode", "555"}});
         mask.kind = MountKind::mask;
         spec.mounts.push_back(std::move(mask));
     }
@@ -223,7 +236,8 @@ void plan_root(const LaunchRequest& request, LaunchSpec& spec) {
     // Names relative to the layers' common parent are short enough for 127 layers in the one page that mount(2) takes.
     std::string common = request.layers.front();
     for (const std::string& layer : request.layers) {
-        if (layer.empty() || layer[0] != '/') throw Error(Code::internal, "layer folder \"" + layer + "\" is not an absolute path");
+        if (layer.empty() || layer[0] != '/')
+            throw Error(Code::internal, "layer folder \"" + layer + "\" is not an absolute path");
         while (!layer.starts_with(common + "/")) common.resize(common.rfind('/'));
     }
     spec.layers_folder = common.empty() ? "/" : common;
@@ -232,9 +246,11 @@ void plan_root(const LaunchRequest& request, LaunchSpec& spec) {
         if (!lower.empty()) lower += ":";
         lower += escaped(layer.substr(common.size() + 1));
     }
-    spec.overlay_options = "lowerdir=" + lower + ",upperdir=" + escaped(upper) + ",workdir=" + escaped(request.container_folder + "/work");
+    spec.overlay_options =
+        "lowerdir=" + lower + ",upperdir=" + escaped(upper) + ",workdir=" + escaped(request.container_folder + "/work");
     if (spec.overlay_options.size() > 4095) {
-        throw Error(Code::invalid_argument, "the image has " + std::to_string(request.layers.size()) + " layers, more than can be mounted");
+        throw Error(Code::invalid_argument,
+                    "the image has " + std::to_string(request.layers.size()) + " layers, more than can be mounted");
     }
 }
 

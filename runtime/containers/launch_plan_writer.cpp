@@ -8,7 +8,8 @@ namespace kedge::runtime {
 
 shim::Text PlanWriter::add(std::string_view text) {
     if (text.empty()) return 0;
-    if (text.find('\0') != std::string_view::npos) throw Error(Code::invalid_argument, "a text of the container has a zero byte in it");
+    if (text.find('\0') != std::string_view::npos)
+        throw Error(Code::invalid_argument, "a text of the container has a zero byte in it");
     shim::Text at = static_cast<shim::Text>(bytes_.size());
     bytes_.append(text);
     bytes_.push_back('\0');

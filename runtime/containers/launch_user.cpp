@@ -21,7 +21,9 @@ namespace {
 
 constexpr size_t kLargestFile = 4u << 20;
 
-bool is_whiteout(const struct stat& info) { return S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0); }
+bool is_whiteout(const struct stat& info) {
+    return S_ISCHR(info.st_mode) && info.st_rdev == makedev(0, 0);
+}
 
 bool hides_below(int folder) {
     char value = 0;
@@ -109,7 +111,9 @@ LaunchUser UserDatabase::find(const std::string& user, const std::vector<std::st
         return false;
     });
     if (!found) {
-        if (!id) throw Error(Code::invalid_argument, fmt::format("unable to find user {}: no matching entries in passwd file", name));
+        if (!id)
+            throw Error(Code::invalid_argument,
+                        fmt::format("unable to find user {}: no matching entries in passwd file", name));
         result.uid = *id;
     }
 
@@ -120,7 +124,9 @@ LaunchUser UserDatabase::find(const std::string& user, const std::vector<std::st
             return !match;
         });
         if (match) return *match;
-        if (!gid) throw Error(Code::invalid_argument, fmt::format("unable to find group {}: no matching entries in group file", wanted));
+        if (!gid)
+            throw Error(Code::invalid_argument,
+                        fmt::format("unable to find group {}: no matching entries in group file", wanted));
         return *gid;
     };
     if (!group.empty()) {

@@ -7,8 +7,8 @@
 
 namespace kedge::runtime {
 
-/// A container's /etc/passwd and /etc/group, read without its help: found in the overlay's folders, topmost first, or below
-/// the root of a running container. Both are hostile.
+/// A container's /etc/passwd and /etc/group, read without its help: found in the overlay's folders, topmost first, or
+/// below the root of a running container. Both are hostile.
 class UserDatabase {
 public:
     explicit UserDatabase(const std::vector<std::string>& folders);

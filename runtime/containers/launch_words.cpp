@@ -53,12 +53,17 @@ Error launch_error(const shim::Message& message, const std::string& subject, con
     if (message.stage == shim::Stage::exec_path) {
         return Error(Code::invalid_argument, "exec: \"" + program + "\": executable file not found in $PATH");
     }
-    if (message.stage == shim::Stage::exec) return Error(Code::invalid_argument, "exec: \"" + program + "\": " + words(message.error));
+    if (message.stage == shim::Stage::exec)
+        return Error(Code::invalid_argument, "exec: \"" + program + "\": " + words(message.error));
     std::string text = stage_words(message.stage, subject) + ": " + words(message.error);
-    if (message.stage == shim::Stage::target && message.error == EPERM) text = "mount target " + subject + " lies in /proc: not allowed";
-    if (message.stage == shim::Stage::target && message.error == ELOOP) text = "mount target " + subject + " is a symbolic link in the image: not allowed";
+    if (message.stage == shim::Stage::target && message.error == EPERM)
+        text = "mount target " + subject + " lies in /proc: not allowed";
+    if (message.stage == shim::Stage::target && message.error == ELOOP)
+        text = "mount target " + subject + " is a symbolic link in the image: not allowed";
     Code code = errno_error("", message.error).code();
-    return Error(code == Code::internal || code == Code::not_found || code == Code::conflict ? Code::invalid_argument : code, text);
+    return Error(
+        code == Code::internal || code == Code::not_found || code == Code::conflict ? Code::invalid_argument : code,
+        text);
 }
 
 std::string launch_warning(const shim::Message& message, const std::string& subject) {

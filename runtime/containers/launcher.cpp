@@ -27,7 +27,9 @@ namespace kedge::runtime {
 
 struct Launcher::State {
     State(std::string shim_path, std::string instance_name)
-        : shim(std::move(shim_path)), instance(std::move(instance_name)), null(open_at(AT_FDCWD, "/dev/null", O_RDWR)) {}
+        : shim(std::move(shim_path)),
+          instance(std::move(instance_name)),
+          null(open_at(AT_FDCWD, "/dev/null", O_RDWR)) {}
 
     std::string shim;
     std::string instance;
@@ -43,7 +45,7 @@ struct Launcher::State {
     }};
 
     std::mutex mutex;
-    std::map<std::string, std::string> groups;                  ///< id: cgroup path
+    std::map<std::string, std::string> groups;                 ///< id: cgroup path
     std::map<std::string, std::vector<std::string>> warnings;  ///< id: of its last launch
     std::map<std::string, int> children;                       ///< id: shim that is this process' child, to be reaped
 
@@ -108,11 +110,15 @@ void end_start(Launched& started, int shim_pid) {
 
 }  // namespace
 
-Launcher::Launcher(std::string shim, std::string instance) : state_(std::make_unique<State>(std::move(shim), std::move(instance))) {}
+Launcher::Launcher(std::string shim, std::string instance)
+    : state_(std::make_unique<State>(std::move(shim), std::move(instance))) {}
 
-Launcher::~Launcher() { state_->cgroups.remove_parent(state_->instance); }
+Launcher::~Launcher() {
+    state_->cgroups.remove_parent(state_->instance);
+}
 
-Launched Launcher::launch(const LaunchRequest& request, const std::function<void(int netns)>& wire_network, int* exit_code) {
+Launched Launcher::launch(const LaunchRequest& request, const std::function<void(int netns)>& wire_network,
+                          int* exit_code) {
     if (exit_code) *exit_code = shim::kCannotStart;
     state_->reap(request.id);
     std::string group = state_->group_of(request);
@@ -128,7 +134,8 @@ Launched Launcher::launch(const LaunchRequest& request, const std::function<void
     try {
         state_->cgroups.make(group, request.spec.resources, spec.device_rules, spec.warnings);
         ShimDialogue dialogue(plan, spec);
-        std::vector<int> descriptors{state_->null.get(), state_->null.get(), state_->null.get(), memory.get(), dialogue.shim_end()};
+        std::vector<int> descriptors{state_->null.get(), state_->null.get(), state_->null.get(), memory.get(),
+                                     dialogue.shim_end()};
         for (const Fd& join : joins) descriptors.push_back(join.get());
         shim_pid = spawn_shim(state_->shim, "run", descriptors);
         dialogue.close_shim_end();
@@ -184,20 +191,23 @@ bool Launcher::read_exit(const std::string& run_folder, ExitRecord* record) {
     std::istringstream words(text);
     std::string code_key, oom_key, time_key, time;
     int code = 0, oom = 0;
-    if (!(words >> code_key >> code >> oom_key >> oom >> time_key >> time) || code_key != "code" || time_key != "time") return false;
+    if (!(words >> code_key >> code >> oom_key >> oom >> time_key >> time) || code_key != "code" || time_key != "time")
+        return false;
     record->exit_code = code;
     record->oom_killed = oom != 0;
     record->finished = parse_time(time);
     return true;
 }
 
-Launcher::Exec Launcher::exec(const std::string& run_folder, const ContainerSpec& container, const ExecRequest& request) {
+Launcher::Exec Launcher::exec(const std::string& run_folder, const ContainerSpec& container,
+                              const ExecRequest& request) {
     PidFile file;
     Fd init;
     if (read_pid_file(run_folder, &file)) init = open_process(file.init);
     if (!init) throw Error(Code::conflict, "the container is not running");
     LaunchSpec spec = build_exec(container, request, file.init.pid, state_->filters);
-    spec.joins.push_back({shim::kFirstExtraFd, CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP});
+    spec.joins.push_back({shim::kFirstExtraFd,
+                          CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP});
     spec.cgroup_path = file.cgroup;
     spec.cgroup_folder = state_->cgroups.v2_folder(file.cgroup);
     spec.cgroup_files = state_->cgroups.files(file.cgroup);
@@ -206,8 +216,9 @@ Launcher::Exec Launcher::exec(const std::string& run_folder, const ContainerSpec
     ShimDialogue dialogue(plan, spec);
     auto stream = [&](int fd) { return fd >= 0 ? fd : state_->null.get(); };
     Exec result;
-    result.pid = spawn_shim(state_->shim, "exec", {stream(request.in), stream(request.out), stream(request.err), memory.get(),
-                                                   dialogue.shim_end(), init.get()});
+    result.pid = spawn_shim(
+        state_->shim, "exec",
+        {stream(request.in), stream(request.out), stream(request.err), memory.get(), dialogue.shim_end(), init.get()});
     dialogue.close_shim_end();
     result.pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, result.pid, 0)));
     Launched inner;
@@ -221,7 +232,9 @@ Launcher::Exec Launcher::exec(const std::string& run_folder, const ContainerSpec
     return result;
 }
 
-void Launcher::kill_all(const std::string& id) { state_->cgroups.kill(state_->group_of(id)); }
+void Launcher::kill_all(const std::string& id) {
+    state_->cgroups.kill(state_->group_of(id));
+}
 
 void Launcher::clean_up(const std::string& id, const std::string& run_folder) {
     state_->reap(id);

@@ -13,7 +13,8 @@
 
 namespace kedge::runtime {
 
-/// Everything that starting one container needs, all references resolved: the engine's side of an OCI runtime-spec bundle.
+/// Everything that starting one container needs, all references resolved: the engine's side of an OCI runtime-spec
+/// bundle.
 struct LaunchRequest {
     std::string id;
     ContainerSpec spec;
@@ -23,15 +24,17 @@ struct LaunchRequest {
     std::string working_dir;
     std::string hostname;
     std::vector<std::string> layers;  ///< absolute folders, topmost first
-    std::string container_folder;  ///< <root>/containers/<id>: has upper/ and work/ for the overlay, hosts, hostname, resolv.conf, <id>-json.log
-    std::string run_folder;  ///< <run>/containers/<id>: config.json, pid, exit, the shim's socket
+    std::string container_folder;  ///< <root>/containers/<id>: has upper/ and work/ for the overlay, hosts, hostname,
+                                   ///< resolv.conf, <id>-json.log
+    std::string run_folder;        ///< <run>/containers/<id>: config.json, pid, exit, the shim's socket
     std::vector<Mount> mounts;  ///< volumes already turned into binds of their _data folder; sorted by depth of target
     std::string cgroup_parent;  ///< relative: `kedge`
     bool new_network_namespace = true;  ///< false: the host's, or `join_network`
-    int join_network = -1;  ///< a network namespace to join instead
+    int join_network = -1;              ///< a network namespace to join instead
 };
 
-/// A process of a container as the agent knows it. On disk by pid and start time (field 22 of /proc/<pid>/stat, clock ticks).
+/// A process of a container as the agent knows it. On disk by pid and start time (field 22 of /proc/<pid>/stat, clock
+/// ticks).
 struct ProcessId {
     int pid = 0;
     uint64_t start_time = 0;
@@ -41,7 +44,7 @@ struct ProcessId {
 struct Launched {
     ProcessId shim;
     ProcessId init;  ///< the container's first process
-    Fd shim_pidfd;  ///< readable once the shim has ended, which it does after writing the exit record
+    Fd shim_pidfd;   ///< readable once the shim has ended, which it does after writing the exit record
     Fd init_pidfd;
 };
 
@@ -59,8 +62,9 @@ public:
     Launcher(std::string shim, std::string instance);
     ~Launcher();
 
-    /// Writes the bundle, makes the cgroups, spawns the shim; `wire_network` is called with the new network namespace while the shim
-    /// mounts (not called without a new one); returns once the first process has executed. On failure nothing is left behind, and the Error is as Docker words it
+    /// Writes the bundle, makes the cgroups, spawns the shim; `wire_network` is called with the new network namespace
+    /// while the shim mounts (not called without a new one); returns once the first process has executed. On failure
+    /// nothing is left behind, and the Error is as Docker words it
     /// (`exec: "nosuch": executable file not found in $PATH` ...), `exit_code` then is 126, 127 or 128.
     Launched launch(const LaunchRequest& request, const std::function<void(int netns)>& wire_network, int* exit_code);
 
@@ -78,20 +82,23 @@ public:
         bool privileged = false;
         int in = -1, out = -1, err = -1;  ///< -1: /dev/null
     };
-    /// A further process inside a running container: same namespaces, cgroup, capabilities and seccomp filter. Its pid (a pidfd is in `pidfd`);
-    /// it is a child of an exec shim that ends with the same exit code, whose pid this is: wait for it with waitid(P_PIDFD).
-    /// When that shim is killed the process inside dies with it; at SIGTERM the shim kills and reaps it first.
+    /// A further process inside a running container: same namespaces, cgroup, capabilities and seccomp filter. Its pid
+    /// (a pidfd is in `pidfd`); it is a child of an exec shim that ends with the same exit code, whose pid this is:
+    /// wait for it with waitid(P_PIDFD). When that shim is killed the process inside dies with it; at SIGTERM the shim
+    /// kills and reaps it first.
     struct Exec {
         Fd pidfd;
         int pid = 0;
         Fd inner_pidfd;  ///< of the process inside
         int inner_pid = 0;
-        std::string error;  ///< why nothing was executed, in Docker's words; the shim then ends with exit_code (126, 127, 128)
+        std::string
+            error;  ///< why nothing was executed, in Docker's words; the shim then ends with exit_code (126, 127, 128)
         int exit_code = 0;
     };
     Exec exec(const std::string& run_folder, const ContainerSpec& spec, const ExecRequest& request);
 
-    /// Sends a signal to every process of the container's cgroup (what a killed init leaves behind in a shared pid namespace).
+    /// Sends a signal to every process of the container's cgroup (what a killed init leaves behind in a shared pid
+    /// namespace).
     void kill_all(const std::string& id);
 
     /// Removes the container's cgroups and its run folder. Nothing of it may run any more.

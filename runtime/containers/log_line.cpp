@@ -19,7 +19,10 @@ struct Rest {
         if (text.size() < 4) return false;
         *value = 0;
         for (char c : text.substr(0, 4)) {
-            unsigned digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10u : c >= 'A' && c <= 'F' ? c - 'A' + 10u : 16u;
+            unsigned digit = c >= '0' && c <= '9'   ? c - '0'
+                             : c >= 'a' && c <= 'f' ? c - 'a' + 10u
+                             : c >= 'A' && c <= 'F' ? c - 'A' + 10u
+                                                    : 16u;
             if (digit > 15) return false;
             *value = *value * 16 + digit;
         }

@@ -78,13 +78,15 @@ std::vector<Fd> LogReader::open_files() const {
         if (error == std::errc() && end == name.data() + name.size() && number > 0) names.emplace_back(number, name);
     }
     std::sort(names.begin(), names.end());
-    // The newest is opened first: a rotation meanwhile makes names older, so a file may be met twice, but none is missed.
+    // The newest is opened first: a rotation meanwhile makes names older, so a file may be met twice, but none is
+    // missed.
     std::vector<Fd> files;
     for (const auto& [number, name] : names) {
         auto file = open_if_there(folder_.get(), name);
         if (!file) continue;
         struct stat info = info_of(file->get());
-        bool known = std::any_of(files.begin(), files.end(), [&](const Fd& f) { return same_file(info_of(f.get()), info); });
+        bool known =
+            std::any_of(files.begin(), files.end(), [&](const Fd& f) { return same_file(info_of(f.get()), info); });
         if (!known) files.push_back(std::move(*file));
     }
     std::reverse(files.begin(), files.end());
@@ -127,7 +129,8 @@ bool LogReader::next_file() {
     struct stat mine = info_of(files_[current_].get());
     if (!newest || same_file(info_of(newest->get()), mine)) return false;
     std::vector<Fd> files = open_files();
-    auto self = std::find_if(files.begin(), files.end(), [&](const Fd& f) { return same_file(info_of(f.get()), mine); });
+    auto self =
+        std::find_if(files.begin(), files.end(), [&](const Fd& f) { return same_file(info_of(f.get()), mine); });
     std::vector<Fd> rest;
     rest.push_back(std::move(files_[current_]));
     auto from = self == files.end() ? files.begin() : self + 1;

@@ -20,14 +20,16 @@ namespace {
 class FolderWatch {
 public:
     explicit FolderWatch(const std::string& folder) : fd_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-        if (!fd_ || ::inotify_add_watch(fd_.get(), folder.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF) < 0) {
+        if (!fd_ ||
+            ::inotify_add_watch(fd_.get(), folder.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF) < 0) {
             throw_errno("watch " + folder);
         }
     }
     int get() const { return fd_.get(); }
     void clear() {
         char buffer[4096];
-        while (::read(fd_.get(), buffer, sizeof buffer) > 0) {}
+        while (::read(fd_.get(), buffer, sizeof buffer) > 0) {
+        }
     }
 
 private:
@@ -58,8 +60,8 @@ ContainerEngine::Snapshot ContainerEngine::with_log(const std::string& id) const
     return record;
 }
 
-void ContainerEngine::logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
-                           std::stop_token stop) {
+void ContainerEngine::logs(const std::string& id, const LogOptions& options,
+                           const std::function<bool(const LogLine&)>& sink, std::stop_token stop) {
     Snapshot record = with_log(id);
     const std::string& whole_id = record->info.id;
     std::string folder = folder_of(whole_id);
@@ -73,7 +75,8 @@ void ContainerEngine::logs(const std::string& id, const LogOptions& options, con
 
     StopFd stopped(stop);
     auto goes_on = [](const ContainerRecord& r) {
-        return r.info.status == Status::running || r.info.status == Status::paused || r.info.status == Status::restarting;
+        return r.info.status == Status::running || r.info.status == Status::paused ||
+               r.info.status == Status::restarting;
     };
     while (true) {
         // Held here, so that the run whose end is waited for can't be another one's.
@@ -97,7 +100,8 @@ void ContainerEngine::logs(const std::string& id, const LogOptions& options, con
         if (!reader.drain(options, sink, stop) || ready == 0) return;
         if (!fds[2].revents) continue;
         // The shim is gone and all of its log was read. What follows is known once its end is dealt with.
-        if (!store_.wait(now, [&](const ContainerRecord& r) { return !goes_on(r) || run_of(whole_id) != run; }, stop)) {
+        if (!store_.wait(
+                now, [&](const ContainerRecord& r) { return !goes_on(r) || run_of(whole_id) != run; }, stop)) {
             throw cancelled(*now);
         }
     }
@@ -119,7 +123,8 @@ Containers::AttachedOutput ContainerEngine::attach(const std::string& id, const 
         if (!reader.drain(options, sink, stop)) return;
         Status status = record->info.status;
         auto begun = [&](const ContainerRecord& r) { return r.info.started != record->info.started; };
-        if (status != Status::running && status != Status::paused && !store_.wait(record, begun, stop)) throw cancelled(*record);
+        if (status != Status::running && status != Status::paused && !store_.wait(record, begun, stop))
+            throw cancelled(*record);
         StopFd stopped(stop);
         for (auto run = run_of(record->info.id); run;) {
             pollfd fds[3] = {{watch.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {run->shim_pidfd.get(), POLLIN, 0}};

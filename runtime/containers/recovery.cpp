@@ -19,13 +19,14 @@ namespace kedge::runtime {
 
 namespace {
 
-constexpr int kLost = 255;  // the exit code of what ended with the machine, as Docker's
+constexpr int kLost = 255;           // the exit code of what ended with the machine, as Docker's
 constexpr int kEndPatience = 10000;  // milliseconds
 
 }  // namespace
 
 void ContainerEngine::recover() {
-    for (const std::string& damaged : store_.damaged()) log(LogLevel::error, "container dropped, its record is damaged: " + damaged);
+    for (const std::string& damaged : store_.damaged())
+        log(LogLevel::error, "container dropped, its record is damaged: " + damaged);
     auto guarded = [](const std::string& what, auto&& step) {
         try {
             step();
@@ -57,7 +58,8 @@ void ContainerEngine::recover_container(const Snapshot& record) {
     }
     bool was_up = record->info.status == Status::running || record->info.status == Status::paused;
     Launched run = launcher_.find(run_folder_of(id));
-    if (run.init_pidfd && run.shim_pidfd && was_up && !record->starting && !record->ended) return adopt(record, std::move(run));
+    if (run.init_pidfd && run.shim_pidfd && was_up && !record->starting && !record->ended)
+        return adopt(record, std::move(run));
     // A start that was interrupted: nobody was told that it runs, and its network may be half made.
     if (run.init_pidfd || run.shim_pidfd) end_process(run);
     if (was_up) {
@@ -84,7 +86,8 @@ void ContainerEngine::recover_container(const Snapshot& record) {
         bool again = r.info.status == Status::restarting || was_starting || should_restart(r.info);
         r.info.status = again && should_restart(r.info) ? Status::restarting : Status::exited;
     });
-    if (record->info.spec.auto_remove && record->info.started != WallTime{}) remove(id, {.force = true, .volumes = true});
+    if (record->info.spec.auto_remove && record->info.started != WallTime{})
+        remove(id, {.force = true, .volumes = true});
 }
 
 void ContainerEngine::adopt(const Snapshot& record, Launched run) {
@@ -94,8 +97,10 @@ void ContainerEngine::adopt(const Snapshot& record, Launched run) {
         try {
             networks_.adopt(attachment, {record->info.endpoints, record->info.ports});
         } catch (const Error& e) {
-            // It runs all the same, and its end has to be seen: names or ports that are missing come back with its next start.
-            log(LogLevel::error, fmt::format("container {}: its networks could not be taken over: {}", record->info.name, e.what()));
+            // It runs all the same, and its end has to be seen: names or ports that are missing come back with its next
+            // start.
+            log(LogLevel::error,
+                fmt::format("container {}: its networks could not be taken over: {}", record->info.name, e.what()));
         }
     }
     auto shared = std::make_shared<const Launched>(std::move(run));
@@ -120,7 +125,8 @@ void ContainerEngine::end_process(const Launched& run) const {
 
 /// What lies in the folders of containers and belongs to none: leftovers of a lost database or of a crash.
 void ContainerEngine::remove_unknown_folders() {
-    for (const std::string& id : names_in(open_at(AT_FDCWD, options_.run + "/containers", O_RDONLY | O_DIRECTORY).get())) {
+    for (const std::string& id :
+         names_in(open_at(AT_FDCWD, options_.run + "/containers", O_RDONLY | O_DIRECTORY).get())) {
         if (store_.get(id)) continue;
         Launched run = launcher_.find(run_folder_of(id));
         if (run.init_pidfd || run.shim_pidfd) {

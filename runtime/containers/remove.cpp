@@ -19,10 +19,11 @@ void ContainerEngine::remove(const std::string& id, const RemoveOptions& options
     Status status = record->info.status;
     if (status == Status::running || status == Status::paused || status == Status::restarting) {
         if (!options.force) {
-            throw Error(Code::conflict,
-                        fmt::format("You cannot remove a {} container {}. Stop the container before attempting removal or "
-                                    "force remove",
-                                    to_string(status), record->info.id));
+            throw Error(
+                Code::conflict,
+                fmt::format("You cannot remove a {} container {}. Stop the container before attempting removal or "
+                            "force remove",
+                            to_string(status), record->info.id));
         }
         supervisor_->cancel(record->info.id);
         // From here on its policy doesn't start it again.

@@ -69,8 +69,10 @@ std::string clean_path(const std::string& path) {
         std::string part = path.substr(start, end - start);
         start = end + 1;
         if (part.empty() || part == ".") continue;
-        if (part != "..") parts.push_back(part);
-        else if (!parts.empty()) parts.pop_back();
+        if (part != "..")
+            parts.push_back(part);
+        else if (!parts.empty())
+            parts.pop_back();
     }
     std::string clean;
     for (const std::string& part : parts) clean += "/" + part;
@@ -80,8 +82,10 @@ std::string clean_path(const std::string& path) {
 std::vector<std::string> overlay_environment(std::vector<std::string> base, const std::vector<std::string>& over) {
     for (const std::string& variable : over) {
         auto same = std::find_if(base.begin(), base.end(), [&](auto& v) { return name_of(v) == name_of(variable); });
-        if (same != base.end()) *same = variable;
-        else base.push_back(variable);
+        if (same != base.end())
+            *same = variable;
+        else
+            base.push_back(variable);
     }
     return base;
 }

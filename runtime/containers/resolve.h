@@ -8,13 +8,14 @@
 
 namespace kedge::runtime {
 
-/// What a spec and its image come to, as Docker merges them: an entrypoint that was asked for drops the image's command, variables and
-/// labels that were asked for win over the image's, volumes of the image become anonymous ones unless something is mounted
-/// there. Pure but for the names of anonymous volumes. Fills everything of the record that create() fixes but id and name.
-/// Throws Error (invalid_argument) if nothing is left to execute.
+/// What a spec and its image come to, as Docker merges them: an entrypoint that was asked for drops the image's
+/// command, variables and labels that were asked for win over the image's, volumes of the image become anonymous ones
+/// unless something is mounted there. Pure but for the names of anonymous volumes. Fills everything of the record that
+/// create() fixes but id and name. Throws Error (invalid_argument) if nothing is left to execute.
 ContainerRecord resolve(const ContainerSpec& spec, const ImageInfo& image);
 
-/// The whole environment of the first process: PATH, HOSTNAME and TERM, then the container's. Entries without `=` take a variable away.
+/// The whole environment of the first process: PATH, HOSTNAME and TERM, then the container's. Entries without `=` take
+/// a variable away.
 std::vector<std::string> process_environment(const ContainerInfo& info, const std::string& hostname);
 
 /// `base` with `over` on top: same names are replaced in place, new ones follow.

@@ -27,8 +27,11 @@ void add_rule(const Context& context, const SeccompPolicy& policy, const Seccomp
     if (rule.action == policy.otherwise) return;  // says nothing, and libseccomp takes it for a mistake
     for (const std::string& name : rule.names) {
         int number = seccomp_syscall_resolve_name(name.c_str());
-        if (number == __NR_SCMP_ERROR) continue;  // a call that this library has never heard of, and so can't be named in a filter
-        check(seccomp_rule_add_array(context.get(), rule.action, number, static_cast<unsigned>(rule.arguments.size()), rule.arguments.data()), name);
+        if (number == __NR_SCMP_ERROR)
+            continue;  // a call that this library has never heard of, and so can't be named in a filter
+        check(seccomp_rule_add_array(context.get(), rule.action, number, static_cast<unsigned>(rule.arguments.size()),
+                                     rule.arguments.data()),
+              name);
     }
 }
 
@@ -48,8 +51,10 @@ std::vector<sock_filter> compile(const SeccompPolicy& policy) {
     struct stat info {};
     if (::fstat(memory.get(), &info) != 0) throw_errno("seccomp filter");
     std::vector<sock_filter> filter(static_cast<size_t>(info.st_size) / sizeof(sock_filter));
-    if (filter.size() > BPF_MAXINSNS) throw Error(Code::invalid_argument, "seccomp filter: the profile is too large for the kernel");
-    if (::pread(memory.get(), filter.data(), static_cast<size_t>(info.st_size), 0) != info.st_size) throw_errno("seccomp filter");
+    if (filter.size() > BPF_MAXINSNS)
+        throw Error(Code::invalid_argument, "seccomp filter: the profile is too large for the kernel");
+    if (::pread(memory.get(), filter.data(), static_cast<size_t>(info.st_size), 0) != info.st_size)
+        throw_errno("seccomp filter");
     return filter;
 }
 

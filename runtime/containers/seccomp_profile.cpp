@@ -14,7 +14,9 @@ namespace {
 
 using Json = nlohmann::json;
 
-[[noreturn]] void refuse(const std::string& why) { throw Error(Code::invalid_argument, "seccomp profile: " + why); }
+[[noreturn]] void refuse(const std::string& why) {
+    throw Error(Code::invalid_argument, "seccomp profile: " + why);
+}
 
 uint32_t parse_action(const std::string& name, uint16_t error) {
     if (name == "SCMP_ACT_ALLOW") return SCMP_ACT_ALLOW;
@@ -28,9 +30,13 @@ uint32_t parse_action(const std::string& name, uint16_t error) {
 }
 
 scmp_compare parse_comparison(const std::string& name) {
-    const std::pair<const char*, scmp_compare> names[] = {
-        {"SCMP_CMP_NE", SCMP_CMP_NE}, {"SCMP_CMP_LT", SCMP_CMP_LT}, {"SCMP_CMP_LE", SCMP_CMP_LE}, {"SCMP_CMP_EQ", SCMP_CMP_EQ},
-        {"SCMP_CMP_GE", SCMP_CMP_GE}, {"SCMP_CMP_GT", SCMP_CMP_GT}, {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
+    const std::pair<const char*, scmp_compare> names[] = {{"SCMP_CMP_NE", SCMP_CMP_NE},
+                                                          {"SCMP_CMP_LT", SCMP_CMP_LT},
+                                                          {"SCMP_CMP_LE", SCMP_CMP_LE},
+                                                          {"SCMP_CMP_EQ", SCMP_CMP_EQ},
+                                                          {"SCMP_CMP_GE", SCMP_CMP_GE},
+                                                          {"SCMP_CMP_GT", SCMP_CMP_GT},
+                                                          {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ}};
     for (const auto& [known, value] : names)
         if (name == known) return value;
     refuse("comparison \"" + name + "\" is not known");
@@ -38,29 +44,35 @@ scmp_compare parse_comparison(const std::string& name) {
 
 uint32_t parse_architecture(const std::string& name) {
     std::string lower = name.starts_with("SCMP_ARCH_") ? name.substr(10) : name;
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+    std::transform(lower.begin(), lower.end(), lower.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
     uint32_t token = seccomp_arch_resolve_name(lower.c_str());
     if (token == 0) refuse("architecture \"" + name + "\" is not known");
     return token;
 }
 
 /// The machine as profiles call it in includes and excludes.
-const char* own_architecture() { return seccomp_arch_native() == SCMP_ARCH_X86_64 ? "amd64" : "arm64"; }
+const char* own_architecture() {
+    return seccomp_arch_native() == SCMP_ARCH_X86_64 ? "amd64" : "arm64";
+}
 
 bool kernel_is_at_least(const std::string& version) {
     utsname name{};
     int have[2] = {0, 0}, want[2] = {0, 0};
     if (::uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &have[0], &have[1]) != 2) return true;
-    if (std::sscanf(version.c_str(), "%d.%d", &want[0], &want[1]) != 2) refuse("minKernel \"" + version + "\" is not a version");
+    if (std::sscanf(version.c_str(), "%d.%d", &want[0], &want[1]) != 2)
+        refuse("minKernel \"" + version + "\" is not a version");
     return have[0] != want[0] ? have[0] > want[0] : have[1] >= want[1];
 }
 
 bool has_all(const Json& names, CapabilityMask capabilities) {
-    return std::all_of(names.begin(), names.end(), [&](const Json& n) { return capabilities >> capability_number(n.get<std::string>()) & 1; });
+    return std::all_of(names.begin(), names.end(),
+                       [&](const Json& n) { return capabilities >> capability_number(n.get<std::string>()) & 1; });
 }
 
 bool has_any(const Json& names, CapabilityMask capabilities) {
-    return std::any_of(names.begin(), names.end(), [&](const Json& n) { return capabilities >> capability_number(n.get<std::string>()) & 1; });
+    return std::any_of(names.begin(), names.end(),
+                       [&](const Json& n) { return capabilities >> capability_number(n.get<std::string>()) & 1; });
 }
 
 bool names_own(const Json& architectures) {
@@ -118,7 +130,8 @@ SeccompPolicy parse(const Json& profile, CapabilityMask capabilities) {
     if (profile.contains("archMap")) {
         for (const Json& entry : profile["archMap"]) {
             if (parse_architecture(entry.at("architecture")) != seccomp_arch_native()) continue;
-            for (const Json& name : entry.value("subArchitectures", Json::array())) policy.architectures.push_back(parse_architecture(name));
+            for (const Json& name : entry.value("subArchitectures", Json::array()))
+                policy.architectures.push_back(parse_architecture(name));
         }
     }
     for (const Json& entry : profile.value("syscalls", Json::array()))

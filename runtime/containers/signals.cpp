@@ -41,7 +41,8 @@ int signal_number(const std::string& text) {
         return number;
     }
     std::string name = text;
-    std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(name.begin(), name.end(), name.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     if (name.starts_with("SIG")) name.erase(0, 3);
     if (name == "CLD") return SIGCHLD;
     if (name == "POLL") return SIGIO;

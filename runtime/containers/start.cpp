@@ -37,7 +37,8 @@ std::vector<PortBinding> published_ports(const ContainerRecord& record) {
         PortBinding port;
         if (exposed.ends_with("/udp")) port.protocol = Protocol::udp;
         auto [end, error] = std::from_chars(exposed.data(), exposed.data() + exposed.size(), port.container_port);
-        if (error != std::errc() || port.container_port == 0) continue;  // the image's, not the user's: nothing to publish
+        if (error != std::errc() || port.container_port == 0)
+            continue;  // the image's, not the user's: nothing to publish
         bool given = std::any_of(ports.begin(), ports.end(), [&](const PortBinding& p) {
             return p.container_port == port.container_port && p.protocol == port.protocol;
         });
@@ -87,8 +88,8 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
     if (info.status == Status::running || (info.status == Status::restarting && !by_policy)) {
         throw Error(Code::not_modified, fmt::format("container {} is already running", info.name));
     }
-    // After a power cut it decides about what was stopped by hand before, and about what its policy only starts if it ran. Others don't wait
-    // for the disk.
+    // After a power cut it decides about what was stopped by hand before, and about what its policy only starts if it
+    // ran. Others don't wait for the disk.
     const bool matters = !by_policy && (info.stopped_by_hand || info.spec.restart.name != RestartPolicy::Name::no);
     int exit_code = 128;
     try {
@@ -106,8 +107,8 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
         fault_point("container.start.before_spawn");
         WallTime started = wall_now();  // before its first word and its end
         auto run = std::make_shared<const Launched>(launcher_.launch(
-            request_of(*record, prepared), [&](int space) { networks_.connect(prepared.attachment, prepared.attached, space); },
-            &exit_code));
+            request_of(*record, prepared),
+            [&](int space) { networks_.connect(prepared.attachment, prepared.attached, space); }, &exit_code));
         fault_point("container.start.after_spawn");
         set_run(id, run);
         std::vector<std::string> warnings = launcher_.warnings(id);
@@ -162,7 +163,8 @@ void ContainerEngine::start_failed(const Snapshot& record, bool by_policy, int e
         r.info.pid = 0;
         for (NetworkEndpoint& endpoint : r.info.endpoints) endpoint.ip.clear();
         r.info.ports.clear();
-        // By its policy it goes on restarting until the caller has decided; nobody who waits for its end may wake up before.
+        // By its policy it goes on restarting until the caller has decided; nobody who waits for its end may wake up
+        // before.
         if (r.info.started != WallTime{} && !by_policy) r.info.status = Status::exited;
     };
     Snapshot failed = change_at_any_rate(id, Keep::process, edit);
@@ -177,7 +179,8 @@ BridgeNetworks::Attached ContainerEngine::reserve(const BridgeNetworks::Attachme
         return networks_.reserve(attachment);
     } catch (const Error& e) {
         if (std::string_view(e.what()).find("port is already allocated") == std::string_view::npos) throw;
-        throw e.with_context("driver failed programming external connectivity on endpoint " + attachment.container_name);
+        throw e.with_context("driver failed programming external connectivity on endpoint " +
+                             attachment.container_name);
     }
 }
 
@@ -192,7 +195,8 @@ ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record
     if (!joined.empty()) {
         Snapshot other = store_.find(joined);
         if (other->info.status != Status::running) {
-            throw Error(Code::conflict, fmt::format("cannot join network of a non running container: {}", other->info.id));
+            throw Error(Code::conflict,
+                        fmt::format("cannot join network of a non running container: {}", other->info.id));
         }
         prepared.joined = network_namespace(other->info.id);
         std::string from = folder_of(other->info.id);
@@ -205,9 +209,12 @@ ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record
     prepared.attachment = attachment_of(record, options.publish_ports);
     std::string name_server;
     if (info.spec.network_mode != "host") prepared.attached = reserve(prepared.attachment);  // without networks: for lo
-    if (!prepared.attachment.networks.empty()) name_server = networks_.name_server(prepared.attachment.networks[0].network);
+    if (!prepared.attachment.networks.empty())
+        name_server = networks_.name_server(prepared.attachment.networks[0].network);
     const auto& endpoints = prepared.attached.endpoints;
-    std::string gateway = info.spec.network_mode == "host" ? "127.0.0.1" : endpoints.empty() ? "" : endpoints[0].gateway;
+    std::string gateway = info.spec.network_mode == "host" ? "127.0.0.1"
+                          : endpoints.empty()              ? ""
+                                                           : endpoints[0].gateway;
     write_etc_files(folder.get(), etc_files(info, prepared.hostname, endpoints, name_server, gateway));
     return prepared;
 }
@@ -241,7 +248,8 @@ LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const P
         if (other.empty()) continue;
         Snapshot target = store_.find(other);
         if (target->info.status != Status::running) {
-            throw Error(Code::conflict, fmt::format("cannot join namespace of a non running container: {}", target->info.id));
+            throw Error(Code::conflict,
+                        fmt::format("cannot join namespace of a non running container: {}", target->info.id));
         }
         *mode = "container:" + target->info.id;
     }

@@ -17,7 +17,7 @@ namespace kedge::runtime {
 
 namespace {
 
-constexpr int kDefaultGrace = 10;  // seconds
+constexpr int kDefaultGrace = 10;                         // seconds
 constexpr auto kKillPatience = std::chrono::seconds(10);  // for the kernel to take down what was killed
 
 bool is_up(const ContainerRecord& record) {
@@ -37,7 +37,8 @@ std::string uninterruptible(int pid) {
         size_t state = stat.rfind(')');
         if (state == std::string::npos || stat.compare(state + 2, 1, "D") != 0) return {};
         std::string where = read_file_at(AT_FDCWD, fmt::format("/proc/{}/wchan", pid));
-        return fmt::format("process {} is in uninterruptible sleep ({})", pid, where.empty() || where == "0" ? "in the kernel" : where);
+        return fmt::format("process {} is in uninterruptible sleep ({})", pid,
+                           where.empty() || where == "0" ? "in the kernel" : where);
     } catch (const Error&) {
         return {};  // it went meanwhile
     }
@@ -70,9 +71,11 @@ void ContainerEngine::stop(const std::string& id, std::optional<int> timeout_sec
         auto entry = live(record->info.id);
         std::lock_guard lock(entry->operation);  // a start in progress is waited for
         record = store_.find(record->info.id);
-        if (!is_up(*record)) throw Error(Code::not_modified, fmt::format("container {} is already stopped", record->info.name));
+        if (!is_up(*record))
+            throw Error(Code::not_modified, fmt::format("container {} is already stopped", record->info.name));
         fault_point("container.stop.before_record");
-        record = change_at_any_rate(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
+        record =
+            change_at_any_rate(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
         fault_point("container.stop.after_record");
     }
     int grace = timeout_seconds.value_or(record->info.spec.stop_timeout.value_or(kDefaultGrace));
@@ -101,8 +104,8 @@ void ContainerEngine::kill_and_wait(const Snapshot& record) {
     if (store_.wait(record, ended, {}, std::chrono::steady_clock::now() + kKillPatience)) return;
     std::string reason = run ? uninterruptible(run->init.pid) : std::string();
     if (reason.empty()) reason = "its processes have not ended";
-    throw Error(Code::unavailable, fmt::format("container {} was killed but is still there after {} s: {}", record->info.name,
-                                               kKillPatience.count(), reason));
+    throw Error(Code::unavailable, fmt::format("container {} was killed but is still there after {} s: {}",
+                                               record->info.name, kKillPatience.count(), reason));
 }
 
 void ContainerEngine::kill(const std::string& id, const std::string& signal) {
@@ -115,13 +118,16 @@ void ContainerEngine::kill(const std::string& id, const std::string& signal) {
     record = store_.find(record->info.id);
     auto run = run_of(record->info.id);
     if (!is_up(*record) || !run) {
-        throw Error(Code::conflict, fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
+        throw Error(Code::conflict,
+                    fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
     }
     if (ends) {
-        record = change_at_any_rate(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
+        record =
+            change_at_any_rate(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
     }
     if (!send(*run, number)) {
-        throw Error(Code::conflict, fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
+        throw Error(Code::conflict,
+                    fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
     }
     publish(*record, "kill", {{"signal", std::to_string(number)}});
 }

@@ -69,7 +69,8 @@ void Supervisor::cancel(const std::string& id) {
 void Supervisor::set_timer() {
     itimerspec spec{};
     if (!times_.empty()) {
-        auto earliest = std::min_element(times_.begin(), times_.end(), [](auto& a, auto& b) { return a.second < b.second; });
+        auto earliest =
+            std::min_element(times_.begin(), times_.end(), [](auto& a, auto& b) { return a.second < b.second; });
         auto since_boot = std::chrono::nanoseconds(earliest->second.time_since_epoch());
         since_boot = std::max(since_boot, std::chrono::nanoseconds(1));  // zero would disarm it
         spec.it_value.tv_sec = since_boot.count() / 1000000000;
@@ -87,8 +88,10 @@ void Supervisor::run() {
         for (int i = 0; i < count; ++i) {
             try {
                 if (events[i].data.u64 == kWakeKey) return;
-                if (events[i].data.u64 == kTimerKey) handle_times();
-                else handle_exits(events[i].data.u64);
+                if (events[i].data.u64 == kTimerKey)
+                    handle_times();
+                else
+                    handle_exits(events[i].data.u64);
             } catch (const std::exception& e) {
                 log(LogLevel::error, std::string("supervisor: ") + e.what());
             }

@@ -11,8 +11,8 @@
 
 namespace kedge::runtime {
 
-/// The one thread that waits for shims to end and for restart times to come. It sleeps in epoll(7) and wakes up for nothing else.
-/// Both callbacks run on it and must not wait for long.
+/// The one thread that waits for shims to end and for restart times to come. It sleeps in epoll(7) and wakes up for
+/// nothing else. Both callbacks run on it and must not wait for long.
 class Supervisor {
 public:
     using Callback = std::function<void(const std::string& id)>;

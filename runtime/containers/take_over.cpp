@@ -28,8 +28,8 @@ void ContainerEngine::take_over_ports(const std::string& from, const std::string
     next = running(next->info.id);
     for (const PortBinding& port : old->info.ports) {
         if (!next->info.spec.publish_all && !publishes(next->info.spec, port)) {
-            throw Error(Code::conflict, fmt::format("container {} does not publish port {}, which {} has", next->info.name,
-                                                    port.container_port, old->info.name));
+            throw Error(Code::conflict, fmt::format("container {} does not publish port {}, which {} has",
+                                                    next->info.name, port.container_port, old->info.name));
         }
     }
     // An agent that dies in between finds the ports where the records say they were.

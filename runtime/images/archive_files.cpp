@@ -38,7 +38,8 @@ ArchiveFiles::ArchiveFiles(BlobStore& blobs, int fd, std::stop_token stop) : blo
 }
 
 void ArchiveFiles::add(const TarEntry& entry, TarReader& reader, std::stop_token stop) {
-    if (files_.size() >= kMaxFiles) throw Error(Code::invalid_argument, "the archive has more than " + std::to_string(kMaxFiles) + " files");
+    if (files_.size() >= kMaxFiles)
+        throw Error(Code::invalid_argument, "the archive has more than " + std::to_string(kMaxFiles) + " files");
     const std::string path = normal(entry.path);
     switch (entry.type) {
         case TarEntry::Type::file: files_[path] = read_file(entry, reader, stop); return;
@@ -72,7 +73,9 @@ ArchiveFiles::File ArchiveFiles::read_file(const TarEntry& entry, TarReader& rea
     BlobStore::Writer writer(blobs_, {});
     while (reader.data(piece, offset)) {
         if (stop.stop_requested()) throw Error(Code::cancelled, "loading was cancelled");
-        if (offset != writer.offset()) throw Error(Code::invalid_argument, "entry \"" + entry.path + "\": sparse files are not supported in image archives");
+        if (offset != writer.offset())
+            throw Error(Code::invalid_argument,
+                        "entry \"" + entry.path + "\": sparse files are not supported in image archives");
         writer.write(piece);
     }
     file.blob = writer.commit();

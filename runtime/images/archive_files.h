@@ -12,7 +12,8 @@ namespace kedge::runtime {
 class TarReader;
 struct TarEntry;
 
-/// The files of an image archive, which may come through a pipe and in any order: small ones in memory, others as blobs.
+/// The files of an image archive, which may come through a pipe and in any order: small ones in memory, others as
+/// blobs.
 class ArchiveFiles {
 public:
     /// Reads the archive to its end.

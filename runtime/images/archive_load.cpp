@@ -82,7 +82,8 @@ private:
 
     static std::string name_of(const json& descriptor) {
         const json annotations = descriptor.value("annotations", json::object());
-        std::string name = annotations.value("io.containerd.image.name", annotations.value("org.opencontainers.image.ref.name", std::string()));
+        std::string name = annotations.value("io.containerd.image.name",
+                                             annotations.value("org.opencontainers.image.ref.name", std::string()));
         return name.empty() ? name : Reference::parse(name).full();
     }
 
@@ -100,7 +101,8 @@ private:
         for (const json& descriptor : root.at("manifests")) {
             if (!files_.has(path_of(Digest::parse(descriptor.at("digest").get<std::string>())))) continue;
             const json platform = descriptor.value("platform", json::object());
-            std::string text = platform.value("os", std::string("linux")) + "/" + platform.value("architecture", std::string("unknown"));
+            std::string text = platform.value("os", std::string("linux")) + "/" +
+                               platform.value("architecture", std::string("unknown"));
             if (std::string variant = platform.value("variant", std::string()); !variant.empty()) text += "/" + variant;
             if (Platform::parse(text) == Platform::host()) return fetch(descriptor);
             if (!first && text != "unknown/unknown") first = fetch(descriptor);  // those are attestations, not images
@@ -133,8 +135,8 @@ private:
 
 }  // namespace
 
-std::vector<LoadedImage> load_archive(BlobStore& blobs, LayerStore& layers, int archive_fd, const ProgressSink& progress,
-                                      std::stop_token stop) {
+std::vector<LoadedImage> load_archive(BlobStore& blobs, LayerStore& layers, int archive_fd,
+                                      const ProgressSink& progress, std::stop_token stop) {
     try {
         ArchiveFiles files(blobs, archive_fd, stop);
         return Load(blobs, layers, files, progress, stop).run();

@@ -16,9 +16,9 @@ struct LoadedImage {
     std::vector<std::string> names;
 };
 
-/// Stores every image of a docker-archive (manifest.json) or an OCI archive (index.json), compressed or not, from a file or a
-/// pipe, and unpacks the layers. Digests are checked where the archive has them. Throws Error.
-std::vector<LoadedImage> load_archive(BlobStore& blobs, LayerStore& layers, int archive_fd, const ProgressSink& progress,
-                                      std::stop_token stop);
+/// Stores every image of a docker-archive (manifest.json) or an OCI archive (index.json), compressed or not, from a
+/// file or a pipe, and unpacks the layers. Digests are checked where the archive has them. Throws Error.
+std::vector<LoadedImage> load_archive(BlobStore& blobs, LayerStore& layers, int archive_fd,
+                                      const ProgressSink& progress, std::stop_token stop);
 
 }  // namespace kedge::runtime

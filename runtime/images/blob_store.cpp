@@ -134,7 +134,8 @@ std::vector<Digest> BlobStore::list(WallTime before) const {
     for (const std::string& name : file_names(blobs_.get())) {
         struct stat info {};
         if (name.size() != 64 || name.find_first_not_of("0123456789abcdef") != std::string::npos) continue;
-        if (::fstatat(blobs_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || modified(info) >= before) continue;
+        if (::fstatat(blobs_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || modified(info) >= before)
+            continue;
         digests.push_back(Digest::from_hex(name));
     }
     return digests;
@@ -260,7 +261,8 @@ Digest BlobStore::Writer::commit() {
     Digest digest = hasher_.finish();
     if (!expected_.empty() && digest != expected_) {
         (void)::unlinkat(store_.blobs_.get(), name_.c_str(), 0);
-        throw Error(Code::invalid_argument, "blob " + expected_.str() + " has the wrong content: its digest is " + digest.str())
+        throw Error(Code::invalid_argument,
+                    "blob " + expected_.str() + " has the wrong content: its digest is " + digest.str())
             .set_transient(true);
     }
     {

@@ -27,12 +27,14 @@ public:
     bool has(const Digest& digest) const;
     int64_t size(const Digest& digest) const;
     Fd open(const Digest& digest) const;  ///< Error not_found
-    /// A manifest or config, checked against its digest again; one that no longer matches is removed, to be fetched anew.
+    /// A manifest or config, checked against its digest again; one that no longer matches is removed, to be fetched
+    /// anew.
     std::string read(const Digest& digest, size_t limit = 16u << 20) const;
 
     /// Stores bytes that are already in memory.
     Digest put(std::string_view data);
-    /// Returns the bytes freed: none if it isn't there, or stays because an operation in progress (Lease) came across it.
+    /// Returns the bytes freed: none if it isn't there, or stays because an operation in progress (Lease) came across
+    /// it.
     int64_t remove(const Digest& digest);
     /// All, or those stored before a point in time.
     std::vector<Digest> list(WallTime before = WallTime::max()) const;
@@ -53,8 +55,8 @@ public:
         BlobStore& store_;
     };
 
-    /// A blob that arrives in pieces. Its file, blobs/sha256/<hex>.partial, survives the process, so that a download goes on where it broke off.
-    /// A second writer of the same digest waits for the first to end: ask has() afterwards.
+    /// A blob that arrives in pieces. Its file, blobs/sha256/<hex>.partial, survives the process, so that a download
+    /// goes on where it broke off. A second writer of the same digest waits for the first to end: ask has() afterwards.
     class Writer {
     public:
         /// `expected` empty: unknown before commit (imports), never resumed.
@@ -66,8 +68,8 @@ public:
         int64_t offset() const { return offset_; }  ///< bytes already there from an earlier try
         void write(std::string_view data);
         void restart();  ///< throws away what is there
-        /// Checks the digest, syncs, renames. A wrong digest removes the partial file and is an Error (invalid_argument,
-        /// transient: another try may bring the right bytes).
+        /// Checks the digest, syncs, renames. A wrong digest removes the partial file and is an Error
+        /// (invalid_argument, transient: another try may bring the right bytes).
         Digest commit();
 
     private:
@@ -84,11 +86,12 @@ public:
 
     /// index.json: the names. Whole-file replacement, durable.
     struct Named {
-        std::string name;  ///< Reference::full(); empty for an image without a name, of which there is one entry per manifest
+        std::string
+            name;  ///< Reference::full(); empty for an image without a name, of which there is one entry per manifest
         std::string media_type;
         Digest digest;  ///< of the manifest, or of the index it came from
         int64_t size = 0;
-        Digest manifest;  ///< the one that is unpacked here: `digest`, or one of the index's
+        Digest manifest;         ///< the one that is unpacked here: `digest`, or one of the index's
         std::string repository;  ///< registry/path that it was pulled from; empty if it was not
         bool operator==(const Named&) const = default;
     };

@@ -14,7 +14,9 @@ namespace {
 
 using nlohmann::json;
 
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+bool is_space(char c) {
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
 
 std::string trim(std::string_view text) {
     while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
@@ -26,7 +28,8 @@ std::string trim(std::string_view text) {
 bool parse_exec_form(const std::string& text, std::vector<std::string>& words) {
     if (!text.starts_with('[')) return false;
     json list = json::parse(text, nullptr, false);
-    if (!list.is_array() || !std::all_of(list.begin(), list.end(), [](const json& word) { return word.is_string(); })) return false;
+    if (!list.is_array() || !std::all_of(list.begin(), list.end(), [](const json& word) { return word.is_string(); }))
+        return false;
     words = list.get<std::vector<std::string>>();
     return true;
 }
@@ -80,7 +83,8 @@ std::vector<std::pair<std::string, std::string>> parse_pairs(const std::string& 
     }
     for (const std::string& word : split_words(text)) {
         size_t equals = word.find('=');
-        if (equals == std::string::npos) throw Error(Code::invalid_argument, "\"" + word + "\" must be of the form: name=value");
+        if (equals == std::string::npos)
+            throw Error(Code::invalid_argument, "\"" + word + "\" must be of the form: name=value");
         if (equals == 0) throw Error(Code::invalid_argument, "names can not be blank");
         pairs.emplace_back(word.substr(0, equals), word.substr(equals + 1));
     }
@@ -89,7 +93,8 @@ std::vector<std::pair<std::string, std::string>> parse_pairs(const std::string& 
 
 void set_environment(ImageConfig& config, const std::string& text) {
     for (const auto& [name, value] : parse_pairs(text)) {
-        std::erase_if(config.environment, [&, start = name + "="](const std::string& old) { return old.starts_with(start); });
+        std::erase_if(config.environment,
+                      [&, start = name + "="](const std::string& old) { return old.starts_with(start); });
         config.environment.push_back(name + "=" + value);
     }
 }
@@ -99,7 +104,8 @@ void add_once(std::vector<std::string>& names, const std::string& name) {
 }
 
 uint32_t parse_port(const std::string& text) {
-    if (text.empty() || text.size() > 5 || !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
+    if (text.empty() || text.size() > 5 ||
+        !std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; })) {
         throw Error(Code::invalid_argument, "invalid containerPort: " + text);
     }
     auto port = static_cast<uint32_t>(std::stoul(text));
@@ -111,14 +117,17 @@ void expose(ImageConfig& config, const std::string& text) {
     for (const std::string& word : split_words(text)) {
         size_t slash = word.find('/');
         std::string protocol = slash == std::string::npos ? "tcp" : word.substr(slash + 1);
-        std::transform(protocol.begin(), protocol.end(), protocol.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-        if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") throw Error(Code::invalid_argument, "invalid proto: " + protocol);
+        std::transform(protocol.begin(), protocol.end(), protocol.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+        if (protocol != "tcp" && protocol != "udp" && protocol != "sctp")
+            throw Error(Code::invalid_argument, "invalid proto: " + protocol);
         std::string range = word.substr(0, slash);
         size_t dash = range.find('-');
         uint32_t first = parse_port(range.substr(0, dash));
         uint32_t last = dash == std::string::npos ? first : parse_port(range.substr(dash + 1));
         if (last < first) throw Error(Code::invalid_argument, "invalid range of ports: " + range);
-        for (uint32_t port = first; port <= last; ++port) add_once(config.exposed_ports, std::to_string(port) + "/" + protocol);
+        for (uint32_t port = first; port <= last; ++port)
+            add_once(config.exposed_ports, std::to_string(port) + "/" + protocol);
     }
 }
 
@@ -149,17 +158,24 @@ void set_healthcheck(ImageConfig& config, std::string text) {
         std::string name = flag.substr(0, equals);
         if (equals == std::string::npos) throw Error(Code::invalid_argument, "missing a value on flag: " + name);
         std::string value = flag.substr(equals + 1);
-        if (name == "--interval") check.interval = flag_duration(name, value);
-        else if (name == "--timeout") check.timeout = flag_duration(name, value);
-        else if (name == "--start-period") check.start_period = flag_duration(name, value);
-        else if (name == "--start-interval") check.start_interval = flag_duration(name, value);
-        else if (name == "--retries") check.retries = static_cast<int>(parse_port(value));
-        else throw Error(Code::invalid_argument, "unknown flag: " + name.substr(2));
+        if (name == "--interval")
+            check.interval = flag_duration(name, value);
+        else if (name == "--timeout")
+            check.timeout = flag_duration(name, value);
+        else if (name == "--start-period")
+            check.start_period = flag_duration(name, value);
+        else if (name == "--start-interval")
+            check.start_interval = flag_duration(name, value);
+        else if (name == "--retries")
+            check.retries = static_cast<int>(parse_port(value));
+        else
+            throw Error(Code::invalid_argument, "unknown flag: " + name.substr(2));
     }
     size_t blank = std::min(text.find_first_of(" \t"), text.size());
     std::string type = text.substr(0, blank);
     std::string rest = trim(std::string_view(text).substr(blank));
-    std::transform(type.begin(), type.end(), type.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(type.begin(), type.end(), type.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     if (type == "NONE" && rest.empty()) {
         check.test = {"NONE"};
     } else if (type == "CMD" && !rest.empty()) {
@@ -177,14 +193,22 @@ void set_healthcheck(ImageConfig& config, std::string text) {
 }
 
 void apply(ImageConfig& config, const std::string& keyword, const std::string& text) {
-    if (keyword == "CMD") config.command = parse_command(text, config);
-    else if (keyword == "ENTRYPOINT") config.entrypoint = parse_command(text, config);
-    else if (keyword == "ENV") set_environment(config, text);
-    else if (keyword == "EXPOSE") expose(config, text);
-    else if (keyword == "HEALTHCHECK") set_healthcheck(config, text);
-    else if (keyword == "STOPSIGNAL") config.stop_signal = text;
-    else if (keyword == "USER") config.user = text;
-    else if (keyword == "WORKDIR") set_working_dir(config, text);
+    if (keyword == "CMD")
+        config.command = parse_command(text, config);
+    else if (keyword == "ENTRYPOINT")
+        config.entrypoint = parse_command(text, config);
+    else if (keyword == "ENV")
+        set_environment(config, text);
+    else if (keyword == "EXPOSE")
+        expose(config, text);
+    else if (keyword == "HEALTHCHECK")
+        set_healthcheck(config, text);
+    else if (keyword == "STOPSIGNAL")
+        config.stop_signal = text;
+    else if (keyword == "USER")
+        config.user = text;
+    else if (keyword == "WORKDIR")
+        set_working_dir(config, text);
     else if (keyword == "LABEL") {
         for (const auto& [name, value] : parse_pairs(text)) config.labels[name] = value;
     } else if (keyword == "VOLUME") {
@@ -202,10 +226,12 @@ void apply_change(ImageConfig& config, const std::string& instruction) {
     std::string text = trim(instruction);
     size_t blank = std::min(text.find_first_of(" \t"), text.size());
     std::string keyword = text.substr(0, blank);
-    std::transform(keyword.begin(), keyword.end(), keyword.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    std::transform(keyword.begin(), keyword.end(), keyword.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
     try {
         std::string arguments = trim(std::string_view(text).substr(blank));
-        if (arguments.empty() && !keyword.empty()) throw Error(Code::invalid_argument, keyword + " requires an argument");
+        if (arguments.empty() && !keyword.empty())
+            throw Error(Code::invalid_argument, keyword + " requires an argument");
         apply(config, keyword, arguments);
     } catch (const Error& e) {
         throw e.with_context("change \"" + instruction + "\"");

@@ -65,7 +65,8 @@ public:
             if (result != ISAL_DECOMP_OK && result != ISAL_END_INPUT) {
                 throw damaged("damaged gzip data (" + std::to_string(result) + ")");
             }
-            // Without further input there may still be output inside the decoder; once there is none, the end is missing.
+            // Without further input there may still be output inside the decoder; once there is none, the end is
+            // missing.
             if (dry && state_->avail_out == asked && state_->block_state != ISAL_BLOCK_FINISH) {
                 throw damaged("truncated gzip data");
             }

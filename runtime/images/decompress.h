@@ -25,7 +25,7 @@ public:
 /// A file, pipe or socket from where it stands; its first bytes can be looked at without taking them.
 class FdStream : public ByteStream {
 public:
-    explicit FdStream(int fd);  ///< not owned
+    explicit FdStream(int fd);                       ///< not owned
     std::string_view head() const { return head_; }  ///< the first 8 bytes, fewer if there are fewer
     size_t read(char* buffer, size_t size) override;
 

@@ -99,7 +99,8 @@ ImageInfo parse_image_config(const std::string& text) {
         if (info.platform.os.empty()) info.platform.os = "linux";
         info.platform.architecture = value<std::string>(root, "architecture");
         info.platform.variant = value<std::string>(root, "variant");
-        info.config = read_config(root.contains("config") && !root["config"].is_null() ? root["config"] : json::object());
+        info.config =
+            read_config(root.contains("config") && !root["config"].is_null() ? root["config"] : json::object());
         for (const std::string& diff_id : value<std::vector<std::string>>(root.at("rootfs"), "diff_ids")) {
             info.diff_ids.push_back(Digest::parse(diff_id));
         }
@@ -111,8 +112,8 @@ ImageInfo parse_image_config(const std::string& text) {
     }
 }
 
-std::string make_image_config(const ImageConfig& config, const Platform& platform, const Digest& diff_id, WallTime created,
-                              const std::string& message) {
+std::string make_image_config(const ImageConfig& config, const Platform& platform, const Digest& diff_id,
+                              WallTime created, const std::string& message) {
     const std::string time = format_time(created);
     json history{{"created", time}};
     if (!message.empty()) history["comment"] = message;

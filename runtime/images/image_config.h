@@ -6,16 +6,16 @@
 
 namespace kedge::runtime {
 
-/// An image's config (OCI image-spec, config.md, and Docker's older form of the same): fills everything of ImageInfo that
-/// stands in it, and the id, which is its digest. Throws Error (invalid_argument).
+/// An image's config (OCI image-spec, config.md, and Docker's older form of the same): fills everything of ImageInfo
+/// that stands in it, and the id, which is its digest. Throws Error (invalid_argument).
 ImageInfo parse_image_config(const std::string& text);
 
-/// The instructions of `docker import --change`: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER, VOLUME
-/// and WORKDIR, as a Dockerfile writes them. Throws Error (invalid_argument) that quotes the instruction.
+/// The instructions of `docker import --change`: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER,
+/// VOLUME and WORKDIR, as a Dockerfile writes them. Throws Error (invalid_argument) that quotes the instruction.
 void apply_change(ImageConfig& config, const std::string& instruction);
 
 /// The config of an image of one layer.
-std::string make_image_config(const ImageConfig& config, const Platform& platform, const Digest& diff_id, WallTime created,
-                              const std::string& message);
+std::string make_image_config(const ImageConfig& config, const Platform& platform, const Digest& diff_id,
+                              WallTime created, const std::string& message);
 
 }  // namespace kedge::runtime

@@ -36,11 +36,12 @@ std::set<Digest> ImageStore::used_ids() const {
     return used;
 }
 
-/// An image that a container or a kept release uses and whose manifest or configuration is damaged or gone: which content is its
-/// own is not known.
+/// An image that a container or a kept release uses and whose manifest or configuration is damaged or gone: which
+/// content is its own is not known.
 std::optional<Digest> ImageStore::unreadable(const std::vector<Entry>& all) const {
     for (const Digest& id : used_ids()) {
-        if (std::none_of(all.begin(), all.end(), [&](const Entry& entry) { return entry.image->info.id == id; })) return id;
+        if (std::none_of(all.begin(), all.end(), [&](const Entry& entry) { return entry.image->info.id == id; }))
+            return id;
     }
     return std::nullopt;
 }
@@ -56,17 +57,20 @@ std::vector<RemovedImage> ImageStore::remove(const std::string& reference, bool 
     return by_id ? remove_image(all, id, force) : remove_name(all, entry, reference, force);
 }
 
-std::vector<RemovedImage> ImageStore::remove_name(const std::vector<Entry>& all, const Entry& entry, const std::string& reference, bool force) {
+std::vector<RemovedImage> ImageStore::remove_name(const std::vector<Entry>& all, const Entry& entry,
+                                                  const std::string& reference, bool force) {
     const Digest id = entry.image->info.id;
     std::vector<RemovedImage> removed;
     std::vector<Named> left;
     for (const Entry& other : all) {
-        if (other.image->info.id == id && !other.named.name.empty() && other.named.name != entry.named.name) left.push_back(other.named);
+        if (other.image->info.id == id && !other.named.name.empty() && other.named.name != entry.named.name)
+            left.push_back(other.named);
     }
     // With its last tag, a repository's digest names go too.
     const std::string repository = repository_of(entry.named.name);
     auto same_repository = [&](const Named& named) { return repository_of(named.name) == repository; };
-    bool tagged = std::any_of(left.begin(), left.end(), [&](const Named& named) { return same_repository(named) && has_tag(named.name); });
+    bool tagged = std::any_of(left.begin(), left.end(),
+                              [&](const Named& named) { return same_repository(named) && has_tag(named.name); });
     std::set<std::string> names{entry.named.name};
     if (has_tag(entry.named.name) && !tagged) {
         for (const Named& named : left) {
@@ -77,8 +81,9 @@ std::vector<RemovedImage> ImageStore::remove_name(const std::vector<Entry>& all,
     const bool used = left.empty() && used_ids().contains(id);
     if (used && !force) {
         const bool by_container = used_by_containers_().contains(id);
-        throw Error(Code::conflict, "conflict: unable to remove repository reference \"" + reference + "\" (must force) - a " +
-                                        (by_container ? "container" : "kept release") + " is using its referenced image " + short_id(id));
+        throw Error(Code::conflict, "conflict: unable to remove repository reference \"" + reference +
+                                        "\" (must force) - a " + (by_container ? "container" : "kept release") +
+                                        " is using its referenced image " + short_id(id));
     }
     std::vector<Named> kept = blobs_.names();
     std::erase_if(kept, [&](const Named& named) { return names.contains(named.name); });
@@ -115,7 +120,8 @@ std::vector<RemovedImage> ImageStore::remove_image(const std::vector<Entry>& all
     }
     if (used_by_containers_().contains(id)) refuse("cannot be forced", "image is being used by a container");
     if (used_ids().contains(id)) refuse("cannot be forced", "image is needed by a kept release");
-    if (!force && (repositories.size() > 1 || tags > 1)) refuse("must be forced", "image is referenced in multiple repositories");
+    if (!force && (repositories.size() > 1 || tags > 1))
+        refuse("must be forced", "image is referenced in multiple repositories");
     for (size_t i = 0; i < removed.size(); ++i) publish("untag", id.str(), id.str(), image->info.config);
     (void)drop(id);
     removed.push_back({"", id});
@@ -136,8 +142,10 @@ void ImageStore::pin(const std::string& owner, const std::set<Digest>& image_ids
             insert.reset();
         }
     });
-    if (image_ids.empty()) pins_.erase(owner);
-    else pins_[owner] = image_ids;
+    if (image_ids.empty())
+        pins_.erase(owner);
+    else
+        pins_[owner] = image_ids;
 }
 
 /// Takes an image away: its entries first, then what only it needed.
@@ -173,7 +181,8 @@ int64_t ImageStore::release(const std::set<Digest>& blobs, const std::set<Digest
     for (const Named& named : blobs_.names()) needed.insert({named.digest, named.manifest});
     const std::vector<Entry> all = entries();
     if (std::optional<Digest> lost = unreadable(all)) {
-        log(LogLevel::warning, "no image content is removed: image " + short_id(*lost) + " is in use and can't be read, pull it again");
+        log(LogLevel::warning,
+            "no image content is removed: image " + short_id(*lost) + " is in use and can't be read, pull it again");
         return 0;
     }
     for (const Entry& entry : all) {
@@ -203,8 +212,10 @@ int64_t ImageStore::collect() {
     std::set<Digest> unnamed;
     std::set<Digest> superseded;  // the same image came again, with another manifest
     for (const Entry& entry : all) {
-        if (entry.named.name.empty() && named.contains(entry.image->info.id)) superseded.insert(entry.named.manifest);
-        else if (entry.named.name.empty()) unnamed.insert(entry.image->info.id);
+        if (entry.named.name.empty() && named.contains(entry.image->info.id))
+            superseded.insert(entry.named.manifest);
+        else if (entry.named.name.empty())
+            unnamed.insert(entry.image->info.id);
     }
     std::vector<Named> names = blobs_.names();
     std::erase_if(names, [&](const Named& entry) { return entry.name.empty() && superseded.contains(entry.manifest); });

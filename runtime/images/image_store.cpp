@@ -39,8 +39,9 @@ bool answers_to(const BlobStore::Named& named, const Reference& wanted) {
 
 }  // namespace
 
-ImageStore::ImageStore(const std::string& root, RegistrySettings registries, int pull_connections, int64_t layer_size_limit,
-                       Database& database, Events& events, std::function<std::set<Digest>()> used_by_containers)
+ImageStore::ImageStore(const std::string& root, RegistrySettings registries, int pull_connections,
+                       int64_t layer_size_limit, Database& database, Events& events,
+                       std::function<std::set<Digest>()> used_by_containers)
     : blobs_(root + "/images"),
       layers_(root + "/layers", layer_size_limit),
       registries_(std::move(registries)),
@@ -48,7 +49,9 @@ ImageStore::ImageStore(const std::string& root, RegistrySettings registries, int
       database_(database),
       events_(events),
       used_by_containers_(std::move(used_by_containers)) {
-    database_.migrate("images", {"CREATE TABLE image_pins(owner TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY(owner, image)) WITHOUT ROWID"});
+    database_.migrate(
+        "images",
+        {"CREATE TABLE image_pins(owner TEXT NOT NULL, image TEXT NOT NULL, PRIMARY KEY(owner, image)) WITHOUT ROWID"});
     database_.read([&](SQLite::Database& db) {
         SQLite::Statement query(db, "SELECT owner, image FROM image_pins");
         while (query.executeStep()) {
@@ -161,11 +164,13 @@ std::vector<ImageInfo> ImageStore::list() const {
     for (const Entry& entry : all) ids.insert(entry.image->info.id);
     std::vector<ImageInfo> images;
     for (const Digest& id : ids) images.push_back(describe(all, id));
-    std::stable_sort(images.begin(), images.end(), [](const ImageInfo& a, const ImageInfo& b) { return a.created > b.created; });
+    std::stable_sort(images.begin(), images.end(),
+                     [](const ImageInfo& a, const ImageInfo& b) { return a.created > b.created; });
     return images;
 }
 
-void ImageStore::publish(const std::string& action, const std::string& id, const std::string& name, const ImageConfig& config) const {
+void ImageStore::publish(const std::string& action, const std::string& id, const std::string& name,
+                         const ImageConfig& config) const {
     Event event;
     event.type = "image";
     event.action = action;
@@ -181,7 +186,8 @@ void ImageStore::assign(const Named& named) {
     auto has_entry = [&](const Digest& manifest) {
         return std::any_of(names.begin(), names.end(), [&](const Named& other) { return other.manifest == manifest; });
     };
-    auto old = std::find_if(names.begin(), names.end(), [&](const Named& other) { return !named.name.empty() && other.name == named.name; });
+    auto old = std::find_if(names.begin(), names.end(),
+                            [&](const Named& other) { return !named.name.empty() && other.name == named.name; });
     if (old != names.end()) {
         Named displaced = *old;
         names.erase(old);
@@ -189,7 +195,8 @@ void ImageStore::assign(const Named& named) {
         if (displaced.manifest != named.manifest && !has_entry(displaced.manifest)) names.push_back(displaced);
     }
     if (!named.name.empty()) {
-        std::erase_if(names, [&](const Named& other) { return other.name.empty() && other.manifest == named.manifest; });
+        std::erase_if(names,
+                      [&](const Named& other) { return other.name.empty() && other.manifest == named.manifest; });
     }
     if (!named.name.empty() || !has_entry(named.manifest)) names.push_back(named);
     blobs_.set_names(std::move(names));
@@ -200,7 +207,8 @@ ImageInfo ImageStore::pull(const std::string& reference, const PullOptions& opti
     const Reference wanted = Reference::parse(reference);
     BlobStore::Lease blobs_lease(blobs_);
     LayerStore::Lease layers_lease(layers_);
-    Pulled pulled = pull_image(blobs_, layers_, registries_, pull_connections_, wanted, options, progress, std::move(stop));
+    Pulled pulled =
+        pull_image(blobs_, layers_, registries_, pull_connections_, wanted, options, progress, std::move(stop));
     Named named;
     Reference name = wanted;
     if (!name.digest.empty()) name.tag.clear();  // as Docker: with a digest the tag says nothing
@@ -220,7 +228,8 @@ ImageInfo ImageStore::pull(const std::string& reference, const PullOptions& opti
     return describe(entries(), image->info.id);
 }
 
-/// A tar as a blob: as it came if it is compressed in a way that a manifest has a type for, else compressed with gzip, which every tool reads.
+/// A tar as a blob: as it came if it is compressed in a way that a manifest has a type for, else compressed with gzip,
+/// which every tool reads.
 Digest ImageStore::store_tar(int tar_fd, std::stop_token stop) {
     auto source = std::make_unique<FdStream>(tar_fd);
     const Compression compression = detect_compression(source->head());
@@ -238,7 +247,8 @@ Digest ImageStore::store_tar(int tar_fd, std::stop_token stop) {
     return writer.commit();
 }
 
-ImageInfo ImageStore::import(int tar_fd, const ImportOptions& options, const ProgressSink& progress, std::stop_token stop) {
+ImageInfo ImageStore::import(int tar_fd, const ImportOptions& options, const ProgressSink& progress,
+                             std::stop_token stop) {
     std::optional<Reference> name;
     if (!options.reference.empty()) name = Reference::parse(options.reference);
     if (name && !name->digest.empty()) throw Error(Code::invalid_argument, "cannot import digest reference");
@@ -251,7 +261,8 @@ ImageInfo ImageStore::import(int tar_fd, const ImportOptions& options, const Pro
         if (progress) progress({"", "Importing", 0, 0});
         const Digest blob = store_tar(tar_fd, stop);
         const Digest diff_id = layers_.unpack(blobs_.open(blob).get(), {}, stop).diff_id;
-        const Digest id = blobs_.put(make_image_config(config, options.platform.value_or(Platform::host()), diff_id, wall_now(), options.message));
+        const Digest id = blobs_.put(make_image_config(config, options.platform.value_or(Platform::host()), diff_id,
+                                                       wall_now(), options.message));
         Named named = put_manifest(blobs_, id, {describe_layer(blobs_, blob)});
         if (name) named.name = name->full();
         std::lock_guard lock(change_);

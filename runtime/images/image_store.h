@@ -17,15 +17,17 @@
 
 namespace kedge::runtime {
 
-/// Images in <root>/images and <root>/layers. index.json is the truth of what there is: an entry per name, and one without a name
-/// for an image that lost its last one but is still used or not yet collected. Pins are in the database.
+/// Images in <root>/images and <root>/layers. index.json is the truth of what there is: an entry per name, and one
+/// without a name for an image that lost its last one but is still used or not yet collected. Pins are in the database.
 class ImageStore : public Images {
 public:
-    /// `used_by_containers` gives the image ids of all containers; called without any lock but the one that orders changes.
+    /// `used_by_containers` gives the image ids of all containers; called without any lock but the one that orders
+    /// changes.
     ImageStore(const std::string& root, RegistrySettings registries, int pull_connections, int64_t layer_size_limit,
                Database& database, Events& events, std::function<std::set<Digest>()> used_by_containers);
 
-    ImageInfo import(int tar_fd, const ImportOptions& options, const ProgressSink& progress, std::stop_token stop) override;
+    ImageInfo import(int tar_fd, const ImportOptions& options, const ProgressSink& progress,
+                     std::stop_token stop) override;
     std::vector<ImageInfo> load(int archive_fd, const ProgressSink& progress, std::stop_token stop) override;
     ImageInfo pull(const std::string& reference, const PullOptions& options, const ProgressSink& progress,
                    std::stop_token stop) override;
@@ -52,7 +54,8 @@ private:
     Entry find(const std::string& reference) const;
     Entry find(const std::vector<Entry>& all, const std::string& reference) const;
     ImageInfo describe(const std::vector<Entry>& all, const Digest& id) const;
-    void publish(const std::string& action, const std::string& id, const std::string& name, const ImageConfig& config) const;
+    void publish(const std::string& action, const std::string& id, const std::string& name,
+                 const ImageConfig& config) const;
 
     Digest store_tar(int tar_fd, std::stop_token stop);
 
@@ -60,7 +63,8 @@ private:
     void assign(const Named& named);
     std::set<Digest> used_ids() const;
     std::optional<Digest> unreadable(const std::vector<Entry>& all) const;
-    std::vector<RemovedImage> remove_name(const std::vector<Entry>& all, const Entry& entry, const std::string& reference, bool force);
+    std::vector<RemovedImage> remove_name(const std::vector<Entry>& all, const Entry& entry,
+                                          const std::string& reference, bool force);
     std::vector<RemovedImage> remove_image(const std::vector<Entry>& all, const Digest& id, bool force);
     int64_t drop(const Digest& id);
     int64_t release(const std::set<Digest>& blobs, const std::set<Digest>& layers);

@@ -8,9 +8,9 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <cerrno>
 #include <filesystem>
@@ -116,7 +116,8 @@ std::vector<Digest> LayerStore::list(WallTime before) const {
     std::vector<Digest> digests;
     for (const auto& [digest, size] : sizes_) {
         struct stat info {};
-        if (::fstatat(root_.get(), (short_name(digest) + "/meta.json").c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
+        if (::fstatat(root_.get(), (short_name(digest) + "/meta.json").c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+            continue;
         if (WallTime(std::chrono::seconds(info.st_mtim.tv_sec)) < before) digests.push_back(digest);
     }
     return digests;

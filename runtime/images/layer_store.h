@@ -17,11 +17,12 @@
 namespace kedge::runtime {
 
 /// Unpacked layers in <root>/layers, ready to be overlayfs lower folders. A layer's folder is there
-/// under its name only once it was unpacked whole, its diff id was checked, and it was synced (syncfs). Thread-safe: two callers of the
-/// same layer unpack it once.
+/// under its name only once it was unpacked whole, its diff id was checked, and it was synced (syncfs). Thread-safe:
+/// two callers of the same layer unpack it once.
 ///
-/// On disk: layers/<26 hex digits of the diff id>/fs is the content, .../meta.json the whole diff id and the size. The short name is
-/// for mount options, which have one page: with the layers folder as working directory, 127 times `<26 digits>/fs:` fits.
+/// On disk: layers/<26 hex digits of the diff id>/fs is the content, .../meta.json the whole diff id and the size. The
+/// short name is for mount options, which have one page: with the layers folder as working directory, 127 times `<26
+/// digits>/fs:` fits.
 class LayerStore {
 public:
     LayerStore(const std::string& folder, int64_t size_limit);
@@ -32,14 +33,17 @@ public:
         Digest diff_id;
         int64_t size = 0;  ///< bytes of its files
     };
-    /// Unpacks a layer blob (tar; gzip, zstd, xz, bzip2 or none; told by its first bytes). `expected` may be empty (an import). Hostile entries
+    /// Unpacks a layer blob (tar; gzip, zstd, xz, bzip2 or none; told by its first bytes). `expected` may be empty (an
+    /// import). Hostile entries
     /// (`..`, links out of the layer, parents that are links) never touch
-    /// anything outside; whiteouts become overlayfs'. Errors: invalid_argument (names the entry, truncated, wrong diff id), resource_exhausted (over the limit, disk full).
+    /// anything outside; whiteouts become overlayfs'. Errors: invalid_argument (names the entry, truncated, wrong diff
+    /// id), resource_exhausted (over the limit, disk full).
     Unpacked unpack(int blob_fd, const Digest& expected, std::stop_token stop = {});
 
     std::string folder(const Digest& diff_id) const;  ///< absolute
     int64_t size(const Digest& diff_id) const;
-    /// Returns the bytes freed: none if it isn't there, or stays because an operation in progress (Lease) came across it.
+    /// Returns the bytes freed: none if it isn't there, or stays because an operation in progress (Lease) came across
+    /// it.
     int64_t remove(const Digest& diff_id);
     /// All, or those unpacked before a point in time.
     std::vector<Digest> list(WallTime before = WallTime::max()) const;

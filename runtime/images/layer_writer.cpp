@@ -46,10 +46,11 @@ void set_xattrs(int fd, const std::string& name, const TarEntry& entry) {
     for (const auto& [key, value] : entry.xattrs) {
         if (key.starts_with("trusted.overlay.")) throw refused("the attribute " + key + " is overlayfs' own");
         int result = name.empty() ? ::fsetxattr(fd, key.c_str(), value.data(), value.size(), 0)
-                                  : ::lsetxattr(("/proc/self/fd/" + std::to_string(fd) + "/" + name).c_str(), key.c_str(),
-                                                value.data(), value.size(), 0);
+                                  : ::lsetxattr(("/proc/self/fd/" + std::to_string(fd) + "/" + name).c_str(),
+                                                key.c_str(), value.data(), value.size(), 0);
         if (result == 0) continue;
-        // What the file system has no place for is left out, as Docker does, except for what changes what the file may do.
+        // What the file system has no place for is left out, as Docker does, except for what changes what the file may
+        // do.
         if (errno == EOPNOTSUPP && key != "security.capability") continue;
         if (errno == EPERM && key.starts_with("user.")) continue;  // not on links and devices
         throw_errno("attribute " + key);
@@ -98,7 +99,8 @@ LayerWriter::LayerWriter(int folder, int64_t size_limit)
 void LayerWriter::add(const TarEntry& entry, TarReader& data) {
     try {
         if (++entries_ > kMaxEntries) {
-            throw Error(Code::resource_exhausted, "the layer has more than " + std::to_string(kMaxEntries) + " entries").set_transient(false);
+            throw Error(Code::resource_exhausted, "the layer has more than " + std::to_string(kMaxEntries) + " entries")
+                .set_transient(false);
         }
         write(entry, data);
     } catch (const Error& e) {
@@ -174,7 +176,8 @@ void LayerWriter::remove_existing(const Place& place) {
 void LayerWriter::write_file(const TarEntry& entry, const Place& place, TarReader& data) {
     if (entry.size < 0) throw refused("its size is negative");
     if (entry.size > size_limit_ - size_) {
-        throw Error(Code::resource_exhausted, "the layer is larger than " + std::to_string(size_limit_) + " bytes").set_transient(false);
+        throw Error(Code::resource_exhausted, "the layer is larger than " + std::to_string(size_limit_) + " bytes")
+            .set_transient(false);
     }
     constexpr int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
     Fd file(::openat(place.parent, place.name.c_str(), flags, 0600));
@@ -231,7 +234,8 @@ void LayerWriter::write_folder(const TarEntry& entry, const Place& place) {
 
 void LayerWriter::write_special(const TarEntry& entry, const Place& place) {
     auto make = [&] {
-        if (entry.type == TarEntry::Type::symlink) return ::symlinkat(entry.link.c_str(), place.parent, place.name.c_str());
+        if (entry.type == TarEntry::Type::symlink)
+            return ::symlinkat(entry.link.c_str(), place.parent, place.name.c_str());
         return ::mknodat(place.parent, place.name.c_str(), file_type(entry.type) | 0600, entry.device);
     };
     if (make() != 0) {
@@ -241,7 +245,8 @@ void LayerWriter::write_special(const TarEntry& entry, const Place& place) {
     }
     const char* name = place.name.c_str();
     if (::fchownat(place.parent, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("chown");
-    if (entry.type != TarEntry::Type::symlink && ::fchmodat(place.parent, name, entry.mode, 0) != 0) throw_errno("chmod");
+    if (entry.type != TarEntry::Type::symlink && ::fchmodat(place.parent, name, entry.mode, 0) != 0)
+        throw_errno("chmod");
     if (!entry.xattrs.empty()) set_xattrs(place.parent, place.name, entry);
     timespec times[2] = {entry.mtime, entry.mtime};
     if (::utimensat(place.parent, name, times, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("set the time");
@@ -254,7 +259,8 @@ void LayerWriter::write_hardlink(const TarEntry& entry, const Place& place) {
     Fd target_parent;
     size_t slash = target.rfind('/');
     try {
-        target_parent = root_.open_strictly(slash == std::string::npos ? std::string() : target.substr(0, slash), kOpenFolder);
+        target_parent =
+            root_.open_strictly(slash == std::string::npos ? std::string() : target.substr(0, slash), kOpenFolder);
     } catch (const Error& e) {
         throw refused("a hard link to " + entry.link + ", which is not in the layer: " + e.what());
     }

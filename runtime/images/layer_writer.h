@@ -11,9 +11,10 @@
 
 namespace kedge::runtime {
 
-/// Writes the entries of a layer's tar into an empty folder that nobody else uses yet, whiteouts turned into overlayfs' form.
-/// Entries are hostile: names are taken relative to the folder, `..` is refused, no symbolic link is ever walked or
-/// written through. Errors name the entry: invalid_argument for what it is, resource_exhausted for limits and a full disk.
+/// Writes the entries of a layer's tar into an empty folder that nobody else uses yet, whiteouts turned into overlayfs'
+/// form. Entries are hostile: names are taken relative to the folder, `..` is refused, no symbolic link is ever walked
+/// or written through. Errors name the entry: invalid_argument for what it is, resource_exhausted for limits and a full
+/// disk.
 class LayerWriter {
 public:
     LayerWriter(int folder, int64_t size_limit);
@@ -29,7 +30,7 @@ public:
 private:
     struct Place {
         std::string path;  ///< clean, relative
-        int parent;  ///< owned by the writer, valid until the next locate()
+        int parent;        ///< owned by the writer, valid until the next locate()
         std::string name;  ///< one component; empty for the folder itself
     };
     Place locate(const std::string& raw);
@@ -49,7 +50,7 @@ private:
     const int64_t size_limit_;
     int64_t size_ = 0;
     int64_t entries_ = 0;
-    Fd root_folder_;  ///< the same folder, readable: for its attributes
+    Fd root_folder_;           ///< the same folder, readable: for its attributes
     std::string parent_path_;  ///< the parent of the last entry, which most often is the next one's too
     Fd parent_;
     std::unordered_map<std::string, timespec> folder_times_;

@@ -14,6 +14,8 @@ inline constexpr std::string_view kOciLayerZstd = "application/vnd.oci.image.lay
 inline constexpr std::string_view kDockerIndex = "application/vnd.docker.distribution.manifest.list.v2+json";
 inline constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
 
-inline bool is_index(std::string_view media_type) { return media_type == kOciIndex || media_type == kDockerIndex; }
+inline bool is_index(std::string_view media_type) {
+    return media_type == kOciIndex || media_type == kDockerIndex;
+}
 
 }  // namespace kedge::runtime

@@ -17,8 +17,8 @@
 
 namespace kedge::runtime {
 
-/// Reads (and so decompresses) and hashes a stream on a thread of its own, a few buffers ahead of the one who uses the bytes:
-/// writing files and decompressing take about the same time.
+/// Reads (and so decompresses) and hashes a stream on a thread of its own, a few buffers ahead of the one who uses the
+/// bytes: writing files and decompressing take about the same time.
 class Pipeline {
 public:
     /// More than `limit` bytes are Error resource_exhausted.

@@ -15,10 +15,18 @@ constexpr size_t kMaxName = 255;
 constexpr size_t kMaxTag = 128;
 constexpr std::string_view kOfficial = "library/";
 
-bool is_lower(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
-bool is_alphanumeric(char c) { return is_lower(c) || is_upper(c); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_lower(char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+bool is_upper(char c) {
+    return c >= 'A' && c <= 'Z';
+}
+bool is_alphanumeric(char c) {
+    return is_lower(c) || is_upper(c);
+}
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 Error invalid(std::string_view detail = {}) {
     return Error(Code::invalid_argument, "invalid reference format" + std::string(detail));
@@ -44,7 +52,8 @@ bool is_registry(std::string_view text) {
         size_t dot = host.find('.');
         std::string_view label = host.substr(0, dot);
         if (label.empty() || label.front() == '-' || label.back() == '-') return false;
-        if (!std::all_of(label.begin(), label.end(), [](char c) { return is_alphanumeric(c) || c == '-'; })) return false;
+        if (!std::all_of(label.begin(), label.end(), [](char c) { return is_alphanumeric(c) || c == '-'; }))
+            return false;
         if (dot == std::string_view::npos) return true;
         host.remove_prefix(dot + 1);
     }
@@ -61,7 +70,8 @@ bool is_path_component(std::string_view text) {
         size_t end = i;
         while (end < text.size() && text[end] == text[i]) ++end;
         size_t most = text[i] == '.' ? 1 : text[i] == '_' ? 2 : text[i] == '-' ? end - i : 0;
-        if (end - i > most || !is_lower(text[end])) return false;  // the last character is none of these, so end is inside
+        if (end - i > most || !is_lower(text[end]))
+            return false;  // the last character is none of these, so end is inside
         i = end;
     }
     return true;
@@ -97,7 +107,8 @@ std::string take_registry(std::string_view& rest) {
 }
 
 bool is_image_id(std::string_view text) {
-    return text.size() == 64 && std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
+    return text.size() == 64 &&
+           std::all_of(text.begin(), text.end(), [](char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); });
 }
 
 }  // namespace
@@ -148,7 +159,8 @@ std::string Reference::familiar() const {
     std::string text = full();
     if (registry != kDefaultRegistry) return text;
     text.erase(0, registry.size() + 1);
-    if (path.starts_with(kOfficial) && path.find('/', kOfficial.size()) == std::string::npos) text.erase(0, kOfficial.size());
+    if (path.starts_with(kOfficial) && path.find('/', kOfficial.size()) == std::string::npos)
+        text.erase(0, kOfficial.size());
     return text;
 }
 
@@ -173,15 +185,17 @@ void normalise(Platform& platform) {
         if (platform.variant.empty()) platform.variant = variant;
         break;
     }
-    if (platform.architecture == "arm64" && (platform.variant == "v8" || platform.variant == "8")) platform.variant.clear();
+    if (platform.architecture == "arm64" && (platform.variant == "v8" || platform.variant == "8"))
+        platform.variant.clear();
     if (platform.architecture == "amd64" && platform.variant == "v1") platform.variant.clear();
     if (platform.architecture == "arm" && platform.variant.size() == 1) platform.variant.insert(0, "v");
     if (platform.architecture == "arm" && platform.variant.empty()) platform.variant = "v7";
 }
 
 bool is_platform_word(std::string_view text) {
-    return !text.empty() && text.size() <= 64 &&
-           std::all_of(text.begin(), text.end(), [](char c) { return is_alphanumeric(c) || c == '_' || c == '-' || c == '.'; });
+    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+        return is_alphanumeric(c) || c == '_' || c == '-' || c == '.';
+    });
 }
 
 }  // namespace

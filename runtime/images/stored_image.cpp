@@ -46,8 +46,9 @@ StoredImage read_stored_image(const BlobStore& blobs, const Digest& manifest) {
         throw e.with_context("manifest " + manifest.str());
     }
     if (image.layers.size() != image.info.diff_ids.size()) {
-        throw Error(Code::invalid_argument, "manifest " + manifest.str() + " has " + std::to_string(image.layers.size()) +
-                                                " layers, its config " + std::to_string(image.info.diff_ids.size()));
+        throw Error(Code::invalid_argument, "manifest " + manifest.str() + " has " +
+                                                std::to_string(image.layers.size()) + " layers, its config " +
+                                                std::to_string(image.info.diff_ids.size()));
     }
     image.info.manifest = manifest;
     image.manifest_size = static_cast<int64_t>(text.size());

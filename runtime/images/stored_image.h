@@ -10,7 +10,7 @@ namespace kedge::runtime {
 
 /// An image as the blob store holds it.
 struct StoredImage {
-    ImageInfo info;  ///< without names and size
+    ImageInfo info;          ///< without names and size
     std::string media_type;  ///< of the manifest
     int64_t manifest_size = 0;
     std::vector<Digest> layers;  ///< blobs, in the order of info.diff_ids

@@ -30,7 +30,8 @@ TarEntry::Type type_of(archive_entry* entry, const std::string& path) {
 /// An owner's number; the highest means "leave it" to chown and is none.
 uint32_t owner(int64_t id, const std::string& path) {
     if (id < 0 || id >= std::numeric_limits<uint32_t>::max()) {
-        throw Error(Code::invalid_argument, "entry \"" + path + "\": " + std::to_string(id) + " is not a user or group id");
+        throw Error(Code::invalid_argument,
+                    "entry \"" + path + "\": " + std::to_string(id) + " is not a user or group id");
     }
     return static_cast<uint32_t>(id);
 }
@@ -69,7 +70,9 @@ private:
 };
 
 TarReader::TarReader(std::function<std::string_view()> next)
-    : next_(std::move(next)), locale_(std::make_unique<PlainLocale>()), archive_(archive_read_new(), archive_read_free) {
+    : next_(std::move(next)),
+      locale_(std::make_unique<PlainLocale>()),
+      archive_(archive_read_new(), archive_read_free) {
     if (!archive_) throw Error(Code::resource_exhausted, "no memory for libarchive");
     archive_read_support_format_tar(archive_.get());
     if (archive_read_open(archive_.get(), this, nullptr, on_read, nullptr) != ARCHIVE_OK) fail("tar archive");
@@ -114,7 +117,8 @@ bool TarReader::next(TarEntry& entry) {
     entry.gid = owner(archive_entry_gid(from), entry.path);
     entry.mtime = {archive_entry_mtime(from), archive_entry_mtime_nsec(from)};
     entry.size = archive_entry_size(from);
-    entry.device = makedev(static_cast<unsigned>(archive_entry_rdevmajor(from)), static_cast<unsigned>(archive_entry_rdevminor(from)));
+    entry.device = makedev(static_cast<unsigned>(archive_entry_rdevmajor(from)),
+                           static_cast<unsigned>(archive_entry_rdevminor(from)));
     read_xattrs(from, entry);
     return true;
 }

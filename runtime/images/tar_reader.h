@@ -21,7 +21,7 @@ struct TarEntry {
     Type type = Type::file;
     std::string path;  ///< as the archive says it: hostile
     std::string link;  ///< what a link points to: hostile
-    mode_t mode = 0;  ///< permissions, set-id and sticky bits
+    mode_t mode = 0;   ///< permissions, set-id and sticky bits
     uid_t uid = 0;
     gid_t gid = 0;
     timespec mtime{};
@@ -34,8 +34,8 @@ struct TarEntry {
 /// Whatever is wrong with the archive is Error invalid_argument.
 class TarReader {
 public:
-    /// `next` gives the uncompressed bytes piece by piece, each valid until the next call; empty at the end. What it throws
-    /// comes out of next() and data(). To be used and destroyed on the thread that made it.
+    /// `next` gives the uncompressed bytes piece by piece, each valid until the next call; empty at the end. What it
+    /// throws comes out of next() and data(). To be used and destroyed on the thread that made it.
     explicit TarReader(std::function<std::string_view()> next);
     ~TarReader();
     TarReader(const TarReader&) = delete;
@@ -44,7 +44,8 @@ public:
     /// False at the end of the archive.
     bool next(TarEntry& entry);
 
-    /// The next piece of the entry's content and its offset, which leaves gaps where the file is sparse. False at the end of the entry.
+    /// The next piece of the entry's content and its offset, which leaves gaps where the file is sparse. False at the
+    /// end of the entry.
     bool data(std::string_view& piece, int64_t& offset);
 
 private:

@@ -8,7 +8,7 @@
 namespace kedge::runtime {
 
 struct UnpackedTar {
-    Digest diff_id;  ///< of the whole uncompressed stream
+    Digest diff_id;    ///< of the whole uncompressed stream
     int64_t size = 0;  ///< bytes of the files
 };
 

@@ -18,7 +18,8 @@ Ipv4 AddressPool::take() {
             return candidate;
         }
     }
-    throw Error(Code::resource_exhausted, "no available IPv4 addresses on this network's address pools: " + subnet_.str());
+    throw Error(Code::resource_exhausted,
+                "no available IPv4 addresses on this network's address pools: " + subnet_.str());
 }
 
 void AddressPool::take(Ipv4 address) {
@@ -43,8 +44,9 @@ Subnet free_subnet(const std::vector<Subnet>& pools, const std::vector<Subnet>& 
             if (std::none_of(taken.begin(), taken.end(), overlaps)) return candidate;
         }
     }
-    throw Error(Code::resource_exhausted,
-                "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network")
+    throw Error(
+        Code::resource_exhausted,
+        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network")
         .set_transient(false);
 }
 

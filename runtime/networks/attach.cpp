@@ -11,8 +11,8 @@ namespace kedge::runtime {
 
 namespace {
 
-// Whether `old` is what this binding of a spec came to, or goes on with. A port that the kernel chose is recognised by where it
-// leads to.
+// Whether `old` is what this binding of a spec came to, or goes on with. A port that the kernel chose is recognised by
+// where it leads to.
 bool is_same(const PortBinding& binding, const PortBinding& old) {
     return binding.protocol == old.protocol && host_port_of(binding).address == host_port_of(old).address &&
            (binding.host_port == 0 ? binding.container_port == old.container_port : binding.host_port == old.host_port);
@@ -20,10 +20,11 @@ bool is_same(const PortBinding& binding, const PortBinding& old) {
 
 // The binding of `wanted` (taken out of it) that goes on with what `old` publishes.
 PortBinding successor_of(const PortBinding& old, std::vector<PortBinding>& wanted, const std::string& name) {
-    auto found = std::find_if(wanted.begin(), wanted.end(), [&](const PortBinding& binding) { return is_same(binding, old); });
+    auto found =
+        std::find_if(wanted.begin(), wanted.end(), [&](const PortBinding& binding) { return is_same(binding, old); });
     if (found == wanted.end()) {
-        throw Error(Code::invalid_argument, "container " + name + " does not publish port " + std::to_string(old.host_port) +
-                                                " of the one that it should succeed");
+        throw Error(Code::invalid_argument, "container " + name + " does not publish port " +
+                                                std::to_string(old.host_port) + " of the one that it should succeed");
     }
     PortBinding binding = *found;
     binding.host_port = old.host_port;
@@ -47,8 +48,10 @@ BridgeNetworks::Attached BridgeNetworks::reserve(const Attachment& attachment) {
                                                         network.info.spec.name);
             }
             Ipv4 address;
-            if (wanted.ip.empty()) address = network.addresses.take();
-            else network.addresses.take(address = Ipv4::parse(wanted.ip));
+            if (wanted.ip.empty())
+                address = network.addresses.take();
+            else
+                network.addresses.take(address = Ipv4::parse(wanted.ip));
             attached.endpoints.push_back({network.info.spec.name, network.info.id, address.str(), network.subnet.prefix,
                                           network.gateway.str(), mac_of(address), wanted.aliases});
         }
@@ -77,8 +80,9 @@ void BridgeNetworks::connect(const Attachment& attachment, const Attached& attac
             const State::Network& network = state_->find(endpoint.network_id);
             const bool way_out = !has_default && !network.info.spec.internal;
             has_default |= way_out;
-            endpoints.push_back({state_->link_name(attachment.container_id), network.info.bridge, "eth" + std::to_string(endpoints.size()), Ipv4::parse(endpoint.ip),
-                                 network.subnet, way_out ? network.gateway : Ipv4{}, network.mtu,
+            endpoints.push_back({state_->link_name(attachment.container_id), network.info.bridge,
+                                 "eth" + std::to_string(endpoints.size()), Ipv4::parse(endpoint.ip), network.subnet,
+                                 way_out ? network.gateway : Ipv4{}, network.mtu,
                                  way_out && !attachment.ports.empty()});
         }
     }
@@ -139,7 +143,8 @@ void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attache
         }
     }
     // Known first: what fails below leaves it its addresses, and its ports are no left-overs.
-    State::Container& kept = state_->containers.insert_or_assign(attachment.container_id, std::move(container)).first->second;
+    State::Container& kept =
+        state_->containers.insert_or_assign(attachment.container_id, std::move(container)).first->second;
     state_->add_names(kept);
     state_->firewall.publish(state_->port_changes(kept, true));
 }
@@ -156,7 +161,8 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to, 
     State::Container next{target->second.attachment, target->second.attached, {}};
     std::vector<PortBinding> missing = next.attachment.ports;
     for (const PortBinding& own : next.attached.ports) {
-        auto found = std::find_if(missing.begin(), missing.end(), [&](const PortBinding& b) { return is_same(b, own); });
+        auto found =
+            std::find_if(missing.begin(), missing.end(), [&](const PortBinding& b) { return is_same(b, own); });
         if (found != missing.end()) missing.erase(found);
     }
     if (has_source) {

@@ -14,8 +14,9 @@ namespace {
 
 void check_name(const std::string& name) {
     auto letter = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
-    const bool fine = !name.empty() && name.size() <= 255 && letter(name[0]) && name != "host" && name != "none" &&
-                      std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || c == '_' || c == '.' || c == '-'; });
+    const bool fine =
+        !name.empty() && name.size() <= 255 && letter(name[0]) && name != "host" && name != "none" &&
+        std::all_of(name.begin(), name.end(), [&](char c) { return letter(c) || c == '_' || c == '.' || c == '-'; });
     if (!fine) throw Error(Code::invalid_argument, "invalid network name: \"" + name + "\"");
 }
 
@@ -23,9 +24,11 @@ Subnet check_subnet(const std::string& text) {
     Subnet subnet = Subnet::parse(text);
     const Subnet unusable[] = {Subnet::parse("0.0.0.0/8"), Subnet::parse("127.0.0.0/8"), Subnet::parse("224.0.0.0/3")};
     for (const Subnet& bad : unusable) {
-        if (subnet.overlaps(bad)) throw Error(Code::invalid_argument, "invalid subnet " + text + ": it overlaps " + bad.str());
+        if (subnet.overlaps(bad))
+            throw Error(Code::invalid_argument, "invalid subnet " + text + ": it overlaps " + bad.str());
     }
-    if (subnet.prefix > 30) throw Error(Code::invalid_argument, "invalid subnet " + text + ": it has no room for containers");
+    if (subnet.prefix > 30)
+        throw Error(Code::invalid_argument, "invalid subnet " + text + ": it has no room for containers");
     return subnet;
 }
 
@@ -44,7 +47,8 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
     std::vector<std::string> bridges;
     std::vector<Subnet> taken;
     for (const auto& [id, network] : state_->networks) {
-        if (network.info.spec.name == spec.name) throw Error(Code::conflict, "network with name " + spec.name + " already exists");
+        if (network.info.spec.name == spec.name)
+            throw Error(Code::conflict, "network with name " + spec.name + " already exists");
         bridges.push_back(network.info.bridge);
         taken.push_back(network.subnet);
     }
@@ -63,7 +67,8 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
     info.spec.subnet = subnet.str();
     if (spec.gateway.empty()) info.spec.gateway = subnet.first().str();
     if (!subnet.usable(Ipv4::parse(info.spec.gateway))) {
-        throw Error(Code::invalid_argument, "invalid gateway " + spec.gateway + ": it is not in the subnet " + subnet.str());
+        throw Error(Code::invalid_argument,
+                    "invalid gateway " + spec.gateway + ": it is not in the subnet " + subnet.str());
     }
 
     if (!options.bridge.empty()) state_->refuse_existing_link(options.bridge);

@@ -27,8 +27,9 @@ public:
     NetworkInfo inspect(const std::string& name_or_id) const override;
     std::vector<NetworkInfo> list() const override;
 
-    /// What one container gets on its networks. `names` are what the name server answers to on that network: container name,
-    /// the id's first 12 digits, service name and aliases (several containers may share one: all addresses are answered).
+    /// What one container gets on its networks. `names` are what the name server answers to on that network: container
+    /// name, the id's first 12 digits, service name and aliases (several containers may share one: all addresses are
+    /// answered).
     struct Attachment {
         std::string container_id;
         std::string container_name;
@@ -44,14 +45,16 @@ public:
     /// Chooses addresses and host ports and holds them, before the container starts; a port in use is Error conflict
     /// (`port is already allocated`). Durable for the life of the agent's process only; adopt() brings it back.
     Attached reserve(const Attachment& attachment);
-    /// Makes the links, addresses and routes inside `netns`, then publishes the ports (unless told not to) and the names.
+    /// Makes the links, addresses and routes inside `netns`, then publishes the ports (unless told not to) and the
+    /// names.
     void connect(const Attachment& attachment, const Attached& attached, int netns);
-    /// Takes ports and names away, gives addresses back. The links die with the network namespace. Also undoes a mere reserve. Idempotent.
+    /// Takes ports and names away, gives addresses back. The links die with the network namespace. Also undoes a mere
+    /// reserve. Idempotent.
     void disconnect(const std::string& container_id);
     /// A running container that a former agent connected.
     void adopt(const Attachment& attachment, const Attached& attached);
-    /// Every published port of `from` now leads to `to`, in one nftables transaction. `record` is then called with all ports of `to`. When
-    /// anything fails, `record` too, they lead where they led before.
+    /// Every published port of `from` now leads to `to`, in one nftables transaction. `record` is then called with all
+    /// ports of `to`. When anything fails, `record` too, they lead where they led before.
     using RecordPorts = std::function<void(const std::vector<PortBinding>&)>;
     void move_ports(const std::string& from, const std::string& to, const RecordPorts& record = {});
     /// A connected container is found by its new name from now on; another one is left alone.

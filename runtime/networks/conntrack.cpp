@@ -40,7 +40,8 @@ std::optional<Side> parse_side(nlattr* tuple) {
     nlattr* destination = child(addresses, CTA_IP_V4_DST);
     nlattr* source_port = child(protocol, CTA_PROTO_SRC_PORT);
     nlattr* destination_port = child(protocol, CTA_PROTO_DST_PORT);
-    if (!number || nla_get_u8(number) != IPPROTO_UDP || !source || !destination || !source_port || !destination_port) return {};
+    if (!number || nla_get_u8(number) != IPPROTO_UDP || !source || !destination || !source_port || !destination_port)
+        return {};
     return Side{{ntohl(nla_get_u32(source))},
                 {ntohl(nla_get_u32(destination))},
                 ntohs(nla_get_u16(source_port)),
@@ -73,17 +74,19 @@ void forget_stale_flows(const Firewall::Changes& changes) {
         const std::vector<Ipv4> own = host_addresses();
         std::vector<NetlinkMessage> removals;
         NetlinkSocket socket(NETLINK_NETFILTER);
-        socket.ask("list flows", {message_type(IPCTNL_MSG_CT_GET), NLM_F_DUMP, family_header()}, [&](const nlmsghdr* answer) {
-            auto find = [&](int attribute) {
-                return nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof(nfgenmsg), attribute);
-            };
-            nlattr* original = find(CTA_TUPLE_ORIG);
-            auto there = parse_side(original);
-            auto back = parse_side(find(CTA_TUPLE_REPLY));
-            if (!there || !back || !stale(*there, *back, changes, own)) return;
-            removals.emplace_back(message_type(IPCTNL_MSG_CT_DELETE), 0, family_header());
-            removals.back().put(NLA_F_NESTED | CTA_TUPLE_ORIG, nla_data(original), static_cast<size_t>(nla_len(original)));
-        });
+        socket.ask("list flows", {message_type(IPCTNL_MSG_CT_GET), NLM_F_DUMP, family_header()},
+                   [&](const nlmsghdr* answer) {
+                       auto find = [&](int attribute) {
+                           return nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof(nfgenmsg), attribute);
+                       };
+                       nlattr* original = find(CTA_TUPLE_ORIG);
+                       auto there = parse_side(original);
+                       auto back = parse_side(find(CTA_TUPLE_REPLY));
+                       if (!there || !back || !stale(*there, *back, changes, own)) return;
+                       removals.emplace_back(message_type(IPCTNL_MSG_CT_DELETE), 0, family_header());
+                       removals.back().put(NLA_F_NESTED | CTA_TUPLE_ORIG, nla_data(original),
+                                           static_cast<size_t>(nla_len(original)));
+                   });
         for (NetlinkMessage& removal : removals) {
             try {
                 socket.send("forget flow", std::move(removal));

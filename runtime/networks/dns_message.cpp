@@ -89,7 +89,8 @@ std::optional<DnsQuery> DnsQuery::parse(std::string_view wire) {
     query.name_ = name.get();
     const ldns_rr* question = ldns_rr_list_rr(ldns_pkt_question(parsed), 0);
     const ldns_rr_type type = ldns_rr_get_type(question);
-    query.standard_ = ldns_pkt_get_opcode(parsed) == LDNS_PACKET_QUERY && ldns_rr_get_class(question) == LDNS_RR_CLASS_IN;
+    query.standard_ =
+        ldns_pkt_get_opcode(parsed) == LDNS_PACKET_QUERY && ldns_rr_get_class(question) == LDNS_RR_CLASS_IN;
     query.address_ = type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_ANY;
     if (type == LDNS_RR_TYPE_PTR) query.reversed_ = reversed_address(query.name_);
     return query;
@@ -105,7 +106,8 @@ DnsQuery::Packet DnsQuery::begin_answer(Result result) const {
     ldns_pkt_set_ra(answer.get(), true);
     ldns_pkt_set_rcode(answer.get(), static_cast<uint8_t>(to_rcode(result)));
     if (ldns_pkt_edns(packet_.get())) ldns_pkt_set_edns_udp_size(answer.get(), 1232);
-    ldns_pkt_push_rr(answer.get(), LDNS_SECTION_QUESTION, ldns_rr_clone(ldns_rr_list_rr(ldns_pkt_question(packet_.get()), 0)));
+    ldns_pkt_push_rr(answer.get(), LDNS_SECTION_QUESTION,
+                     ldns_rr_clone(ldns_rr_list_rr(ldns_pkt_question(packet_.get()), 0)));
     return answer;
 }
 

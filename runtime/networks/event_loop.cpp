@@ -66,7 +66,8 @@ void EventLoop::change(int fd, uint32_t events) {
 }
 
 void EventLoop::forget(int fd) {
-    if (watched_.erase(fd) != 0) (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);  // closing does it as well
+    if (watched_.erase(fd) != 0)
+        (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);  // closing does it as well
 }
 
 EventLoop::Timer EventLoop::at(Clock::time_point when, std::function<void()> work) {

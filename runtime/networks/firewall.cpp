@@ -16,7 +16,8 @@ namespace {
 // Sets and maps carry everything that changes; the rules stay as they are.
 // - raw: with route_localnet on, a container could otherwise speak to what listens on the host's loopback.
 // - publish: an exact address goes before any address. Loopback and own addresses come by way of the output hook.
-// - postrouting: a container that reaches another one through a published port must get the answer back through here, not
+// - postrouting: a container that reaches another one through a published port must get the answer back through here,
+// not
 //   directly; and an address of 127/8 means nothing outside the host.
 // - forward: within a bridge everything passes; from one bridge to another, and from outside, only published ports.
 constexpr std::string_view kChains = R"(
@@ -63,7 +64,8 @@ int number_of(Protocol protocol) {
 std::string element(std::string_view verb, const std::string& table, const HostPort& port, const Backend* backend) {
     std::string to = backend ? fmt::format(" : {} . {}", backend->address.str(), backend->port) : std::string();
     if (port.address.any()) {
-        return fmt::format("{} element ip {} any_ports {{ {} . {}{} }}\n", verb, table, number_of(port.protocol), port.port, to);
+        return fmt::format("{} element ip {} any_ports {{ {} . {}{} }}\n", verb, table, number_of(port.protocol),
+                           port.port, to);
     }
     return fmt::format("{} element ip {} ports {{ {} . {} . {}{} }}\n", verb, table, number_of(port.protocol),
                        port.address.str(), port.port, to);
@@ -71,8 +73,9 @@ std::string element(std::string_view verb, const std::string& table, const HostP
 
 std::string network_elements(std::string_view verb, const std::string& table, const std::string& bridge,
                              const Firewall::Network& network) {
-    std::string text = fmt::format("{0} element ip {1} bridges {{ \"{2}\" }}\n{0} element ip {1} same {{ \"{2}\" . \"{2}\" }}\n",
-                                   verb, table, bridge);
+    std::string text =
+        fmt::format("{0} element ip {1} bridges {{ \"{2}\" }}\n{0} element ip {1} same {{ \"{2}\" . \"{2}\" }}\n", verb,
+                    table, bridge);
     if (network.internal) return text + fmt::format("{} element ip {} internal {{ \"{}\" }}\n", verb, table, bridge);
     return text + fmt::format("{} element ip {} subnets {{ {} }}\n", verb, table, network.subnet.str());
 }
@@ -120,7 +123,8 @@ std::map<HostPort, Backend> Firewall::read_published() {
                 for (const auto& item : object["map"]["elem"]) result.insert(parse_element(item));
             }
         } catch (const std::exception&) {
-            // No table, or one that isn't as we make it: what should be in it is published again as containers are adopted.
+            // No table, or one that isn't as we make it: what should be in it is published again as containers are
+            // adopted.
         }
     }
     nft_ctx_output_set_flags(context_.get(), 0);
@@ -132,7 +136,8 @@ void Firewall::rebuild() {
     if (!networks_.empty()) {
         text += fmt::format(
             "table ip {} {{\n"
-            "  set bridges {{ type ifname; }}\n  set internal {{ type ifname; }}\n  set same {{ type ifname . ifname; }}\n"
+            "  set bridges {{ type ifname; }}\n  set internal {{ type ifname; }}\n  set same {{ type ifname . ifname; "
+            "}}\n"
             "  set subnets {{ type ipv4_addr; flags interval; }}\n"
             "  map ports {{ type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service; }}\n"
             "  map any_ports {{ type inet_proto . inet_service : ipv4_addr . inet_service; }}\n{}}}\n",

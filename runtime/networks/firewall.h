@@ -39,8 +39,8 @@ public:
         Subnet subnet;
         bool internal = false;
     };
-    /// The whole table anew, in one transaction, so that no packet misses it. Published ports that were there stay. Without
-    /// networks there is no table.
+    /// The whole table anew, in one transaction, so that no packet misses it. Published ports that were there stay.
+    /// Without networks there is no table.
     void begin(const std::map<std::string, Network>& networks_by_bridge);
 
     void add_network(const std::string& bridge, const Network& network);

@@ -15,7 +15,8 @@ namespace {
 
 constexpr size_t kHeader = 12;  // RFC 1035, 4.1.1
 
-// A random id: together with a port that the kernel picks at random and a connected socket it is what keeps answers from being forged.
+// A random id: together with a port that the kernel picks at random and a connected socket it is what keeps answers
+// from being forged.
 void put_random_id(std::string& message) {
     (void)!::getrandom(message.data(), 2, 0);
 }
@@ -33,8 +34,9 @@ bool answers(const std::string& answer, const std::string& query) {
     if (answer.size() < kHeader || answer.compare(0, 2, query, 0, 2) != 0 || !(answer[2] & 0x80)) return false;
     if (answer[4] == 0 && answer[5] == 0) return true;  // refusals may leave the question out
     auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
-    return answer.size() >= end && std::equal(query.begin() + kHeader, query.begin() + static_cast<long>(end), answer.begin() + kHeader,
-                                              [&](char a, char b) { return lower(a) == lower(b); });
+    return answer.size() >= end &&
+           std::equal(query.begin() + kHeader, query.begin() + static_cast<long>(end), answer.begin() + kHeader,
+                      [&](char a, char b) { return lower(a) == lower(b); });
 }
 
 }  // namespace
@@ -65,7 +67,8 @@ void Forwarder::ask(const std::string& query, Ipv4 asker, bool stream, Reply rep
     put_random_id(pending.query);
     pending.servers = resolv_conf_.servers();
     if (first_server_ < pending.servers.size()) pending.first = first_server_;
-    std::rotate(pending.servers.begin(), pending.servers.begin() + static_cast<long>(pending.first), pending.servers.end());
+    std::rotate(pending.servers.begin(), pending.servers.begin() + static_cast<long>(pending.first),
+                pending.servers.end());
     try_next(id);
 }
 
@@ -114,7 +117,8 @@ bool Forwarder::exchange_stream(Pending& pending, std::string& answer) {
     if (n <= 0) return n < 0 && errno == EAGAIN;
     pending.in.append(data, static_cast<size_t>(n));
     if (pending.in.size() < 2) return true;
-    const size_t size = static_cast<size_t>(static_cast<unsigned char>(pending.in[0])) << 8 | static_cast<unsigned char>(pending.in[1]);
+    const size_t size =
+        static_cast<size_t>(static_cast<unsigned char>(pending.in[0])) << 8 | static_cast<unsigned char>(pending.in[1]);
     if (pending.in.size() >= size + 2) answer = pending.in.substr(2, size);
     return true;
 }

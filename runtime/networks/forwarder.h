@@ -20,8 +20,8 @@ public:
     Forwarder(EventLoop& loop, std::string resolv_conf);
     ~Forwarder();
 
-    /// `query` is a well-formed question. Over `stream` the servers are asked by TCP. Past the bounds (kPending altogether,
-    /// kPerAsker for one address) nobody is asked.
+    /// `query` is a well-formed question. Over `stream` the servers are asked by TCP. Past the bounds (kPending
+    /// altogether, kPerAsker for one address) nobody is asked.
     void ask(const std::string& query, Ipv4 asker, bool stream, Reply reply);
 
 private:

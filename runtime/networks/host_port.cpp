@@ -25,7 +25,8 @@ HeldPort::HeldPort(const HostPort& port) : port_(port) {
     socket_ = Fd(::socket(AF_INET, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0));
     if (!socket_) throw_errno("open socket");
     const int on = 1;
-    // Connections of the host's that happen to use the port as their own don't matter (TCP; with UDP it would allow sharing).
+    // Connections of the host's that happen to use the port as their own don't matter (TCP; with UDP it would allow
+    // sharing).
     if (tcp) (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     // A datagram that comes in nevertheless must not use up memory.
     sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
@@ -53,8 +54,8 @@ HostPort host_port_of(const PortBinding& binding) {
     try {
         if (!binding.host_ip.empty()) port.address = Ipv4::parse(binding.host_ip);
     } catch (const Error&) {
-        throw Error(Code::invalid_argument,
-                    "cannot publish a port on \"" + binding.host_ip + "\": only IPv4 addresses of the host are supported");
+        throw Error(Code::invalid_argument, "cannot publish a port on \"" + binding.host_ip +
+                                                "\": only IPv4 addresses of the host are supported");
     }
     return port;
 }

@@ -10,13 +10,14 @@ namespace kedge::runtime {
 /// are redirected before they reach a socket.
 class HeldPort {
 public:
-    /// Port 0: a free one of the ephemeral range. Error conflict, `Bind for 0.0.0.0:80 failed: port is already allocated`.
+    /// Port 0: a free one of the ephemeral range. Error conflict, `Bind for 0.0.0.0:80 failed: port is already
+    /// allocated`.
     explicit HeldPort(const HostPort& port);
 
     const HostPort& port() const { return port_; }
 
-    /// Completes the hold of a TCP port. Only once the port leads somewhere: before, a client must be refused, not kept waiting.
-    /// Error conflict as above: a program that also allows the reuse of addresses was faster.
+    /// Completes the hold of a TCP port. Only once the port leads somewhere: before, a client must be refused, not kept
+    /// waiting. Error conflict as above: a program that also allows the reuse of addresses was faster.
     void listen();
 
 private:

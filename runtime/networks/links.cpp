@@ -5,11 +5,11 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
-#include <linux/if.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
 
@@ -58,7 +58,9 @@ std::string text_of(const nlattr* attribute) {
 Link parse_link(const nlmsghdr* message) {
     Link link;
     link.index = static_cast<const ifinfomsg*>(nlmsg_data(message))->ifi_index;
-    auto find = [&](int attribute) { return nlmsg_find_attr(const_cast<nlmsghdr*>(message), sizeof(ifinfomsg), attribute); };
+    auto find = [&](int attribute) {
+        return nlmsg_find_attr(const_cast<nlmsghdr*>(message), sizeof(ifinfomsg), attribute);
+    };
     link.name = text_of(find(IFLA_IFNAME));
     link.alias = text_of(find(IFLA_IFALIAS));
     if (const nlattr* info = find(IFLA_LINKINFO)) {
@@ -81,9 +83,9 @@ int index_of(NetlinkSocket& socket, const std::string& name) {
     return look_up(socket, name).index;
 }
 
-// A link passes packets only once a kernel thread has seen its carrier, which may take long on a busy machine; what the container sends
-// before is lost, and sent again a second later. Newer kernels (6.8) catch up when they are asked for the link, on older
-// ones the notice has to be waited for.
+// A link passes packets only once a kernel thread has seen its carrier, which may take long on a busy machine; what the
+// container sends before is lost, and sent again a second later. Newer kernels (6.8) catch up when they are asked for
+// the link, on older ones the notice has to be waited for.
 int wait_until_operational(NetlinkSocket& socket, const std::string& name) {
     Link link = look_up(socket, name);
     if (link.operational) return link.index;
@@ -129,21 +131,20 @@ NetlinkMessage add_veth(const Endpoint& endpoint, int bridge, int netns) {
         message.put(IFLA_INFO_KIND, std::string("veth"));
         message.nest(IFLA_INFO_DATA, [&] {
             const ifinfomsg peer = link_header();  // it can't be up before the pair exists
-            message.nest(
-                VETH_INFO_PEER,
-                [&] {
-                    message.put(IFLA_IFNAME, endpoint.name).put(IFLA_NET_NS_FD, static_cast<uint32_t>(netns));
-                    put_mac(message, IFLA_ADDRESS, endpoint.address);
-                    if (endpoint.mtu != 0) message.put(IFLA_MTU, endpoint.mtu);
-                },
-                {reinterpret_cast<const char*>(&peer), sizeof peer});
+            message.nest(VETH_INFO_PEER,
+                         [&] {
+                             message.put(IFLA_IFNAME, endpoint.name).put(IFLA_NET_NS_FD, static_cast<uint32_t>(netns));
+                             put_mac(message, IFLA_ADDRESS, endpoint.address);
+                             if (endpoint.mtu != 0) message.put(IFLA_MTU, endpoint.mtu);
+                         },
+                         {reinterpret_cast<const char*>(&peer), sizeof peer});
         });
     });
     return message;
 }
 
-// The bridge may still have the same Ethernet address behind the link of a container that is being taken down. Static (NOARP), as
-// a link whose carrier isn't seen can't have another entry; it goes with the link.
+// The bridge may still have the same Ethernet address behind the link of a container that is being taken down. Static
+// (NOARP), as a link whose carrier isn't seen can't have another entry; it goes with the link.
 NetlinkMessage learn(int port, Ipv4 address) {
     ndmsg header{};
     header.ndm_family = AF_BRIDGE;
@@ -155,7 +156,8 @@ NetlinkMessage learn(int port, Ipv4 address) {
     return message;
 }
 
-// Lets a container reach itself through a published port: the bridge sends a packet back through the link that it came by.
+// Lets a container reach itself through a published port: the bridge sends a packet back through the link that it came
+// by.
 NetlinkMessage reflect(int port) {
     ifinfomsg header = link_header(port);
     header.ifi_family = AF_BRIDGE;
@@ -177,8 +179,9 @@ void write_sysctl(const std::string& name, std::string_view value) {
 
 std::vector<Link> list_links() {
     std::vector<Link> links;
-    NetlinkSocket(NETLINK_ROUTE).ask("list links", {RTM_GETLINK, NLM_F_DUMP, link_header()},
-                                     [&](const nlmsghdr* answer) { links.push_back(parse_link(answer)); });
+    NetlinkSocket(NETLINK_ROUTE)
+        .ask("list links", {RTM_GETLINK, NLM_F_DUMP, link_header()},
+             [&](const nlmsghdr* answer) { links.push_back(parse_link(answer)); });
     return links;
 }
 
@@ -204,7 +207,9 @@ std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links) {
     header.rtm_family = AF_INET;
     NetlinkSocket(NETLINK_ROUTE).ask("list routes", {RTM_GETROUTE, NLM_F_DUMP, header}, [&](const nlmsghdr* answer) {
         auto* info = static_cast<const rtmsg*>(nlmsg_data(answer));
-        auto find = [&](int attribute) { return nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof *info, attribute); };
+        auto find = [&](int attribute) {
+            return nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof *info, attribute);
+        };
         const nlattr* destination = find(RTA_DST);
         if (!destination || info->rtm_dst_len == 0 || info->rtm_type == RTN_MULTICAST) return;
         const nlattr* out = find(RTA_OIF);
@@ -256,7 +261,8 @@ void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
     NetlinkSocket host(NETLINK_ROUTE);
     NetlinkSocket inside(NETLINK_ROUTE, netns);
     std::vector<NetlinkMessage> links, ports, addresses;
-    for (const Endpoint& endpoint : endpoints) links.push_back(add_veth(endpoint, index_of(host, endpoint.bridge), netns));
+    for (const Endpoint& endpoint : endpoints)
+        links.push_back(add_veth(endpoint, index_of(host, endpoint.bridge), netns));
     host.send("create links", links);
     addresses.emplace_back(RTM_SETLINK, 0, link_header(1, IFF_UP));  // loopback is always the first
     for (const Endpoint& endpoint : endpoints) {

@@ -26,7 +26,8 @@ std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links);
 std::vector<Ipv4> host_addresses();
 
 /// Makes what is missing of a bridge: the link with `alias`, its address, up. A container on it reaches no IPv6 of the
-/// host's, and published ports can be reached by way of 127.0.0.1. An `mtu` of 0 is the kernel's own choice, here and below.
+/// host's, and published ports can be reached by way of 127.0.0.1. An `mtu` of 0 is the kernel's own choice, here and
+/// below.
 void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet, uint32_t mtu = 0);
 /// Waits for the kernel's grace periods (tens of milliseconds): never while a container starts or stops.
 /// A link that is gone is fine.

@@ -15,7 +15,7 @@ namespace kedge::runtime {
 namespace {
 
 constexpr size_t kPlainUdp = 512;  // RFC 1035, 4.2.1
-constexpr int kBurst = 64;  // datagrams read before others get their turn
+constexpr int kBurst = 64;         // datagrams read before others get their turn
 
 Fd bind_socket(Ipv4 gateway, int type, uint16_t* port) {
     Fd socket(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -27,7 +27,8 @@ Fd bind_socket(Ipv4 gateway, int type, uint16_t* port) {
     address.sin_family = AF_INET;
     address.sin_addr.s_addr = htonl(gateway.bits);
     socklen_t size = sizeof address;
-    if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) != 0) throw_errno("bind name server to " + gateway.str());
+    if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) != 0)
+        throw_errno("bind name server to " + gateway.str());
     if (type == SOCK_STREAM && ::listen(socket.get(), 16) != 0) throw_errno("listen on " + gateway.str());
     if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) throw_errno("getsockname");
     *port = ntohs(address.sin_port);
@@ -81,7 +82,8 @@ void NameServer::close(const std::string& network_id) {
     });
 }
 
-void NameServer::handle(const std::string& network_id, Ipv4 asker, std::string_view wire, bool stream, const Reply& reply) {
+void NameServer::handle(const std::string& network_id, Ipv4 asker, std::string_view wire, bool stream,
+                        const Reply& reply) {
     auto query = DnsQuery::parse(wire);
     if (!query) return;  // malformed: no answer that could be turned against anybody
     if (!query->standard()) return reply(query->answer(DnsQuery::Result::not_implemented));
@@ -99,9 +101,8 @@ void NameServer::handle(const std::string& network_id, Ipv4 asker, std::string_v
         return reply(query->answer(query->reversed() ? DnsQuery::Result::no_such_name : DnsQuery::Result::refused));
     }
     const std::string failure = query->answer(DnsQuery::Result::server_failure);
-    forwarder_->ask(std::string(wire), asker, stream, [reply, failure](std::string answer) {
-        reply(answer.empty() ? failure : std::move(answer));
-    });
+    forwarder_->ask(std::string(wire), asker, stream,
+                    [reply, failure](std::string answer) { reply(answer.empty() ? failure : std::move(answer)); });
 }
 
 void NameServer::read_datagrams(const std::string& network_id, int socket) {
@@ -112,12 +113,13 @@ void NameServer::read_datagrams(const std::string& network_id, int socket) {
         ssize_t n = ::recvfrom(socket, data, sizeof data, MSG_TRUNC, reinterpret_cast<sockaddr*>(&peer), &size);
         if (n < 0) return;  // nothing left, or an ICMP error that an answer of ours caused
         if (static_cast<size_t>(n) > sizeof data) continue;
-        handle(network_id, to_ipv4(peer), {data, static_cast<size_t>(n)}, false, [this, network_id, peer](const std::string& answer) {
-            auto listener = listeners_.find(network_id);  // it may be gone by the time of the answer
-            if (listener == listeners_.end()) return;
-            (void)::sendto(listener->second.udp.get(), answer.data(), answer.size(), MSG_DONTWAIT,
-                           reinterpret_cast<const sockaddr*>(&peer), sizeof peer);  // lost is lost: it is UDP
-        });
+        handle(network_id, to_ipv4(peer), {data, static_cast<size_t>(n)}, false,
+               [this, network_id, peer](const std::string& answer) {
+                   auto listener = listeners_.find(network_id);  // it may be gone by the time of the answer
+                   if (listener == listeners_.end()) return;
+                   (void)::sendto(listener->second.udp.get(), answer.data(), answer.size(), MSG_DONTWAIT,
+                                  reinterpret_cast<const sockaddr*>(&peer), sizeof peer);  // lost is lost: it is UDP
+               });
     }
 }
 
@@ -154,12 +156,14 @@ bool NameServer::read_client(uint64_t id, Client& client) {
     if (n <= 0) return n < 0 && errno == EAGAIN;
     client.in.append(data, static_cast<size_t>(n));
     while (client.in.size() >= 2) {
-        const size_t size = static_cast<size_t>(static_cast<unsigned char>(client.in[0])) << 8 | static_cast<unsigned char>(client.in[1]);
+        const size_t size = static_cast<size_t>(static_cast<unsigned char>(client.in[0])) << 8 |
+                            static_cast<unsigned char>(client.in[1]);
         if (size > kLongestQuery || client.out.size() > size_t{1} << 18) return false;
         if (client.in.size() < size + 2) return true;
         const std::string query = client.in.substr(2, size);
         client.in.erase(0, size + 2);
-        handle(client.network_id, client.address, query, true, [this, id](const std::string& answer) { send_to_client(id, answer); });
+        handle(client.network_id, client.address, query, true,
+               [this, id](const std::string& answer) { send_to_client(id, answer); });
     }
     return true;
 }

@@ -11,8 +11,8 @@
 
 namespace kedge::runtime {
 
-/// Answers the questions of containers, over UDP and TCP, on the gateway of each network: names of containers itself, others by asking the host's
-/// name servers. One thread for all networks. Thread-safe.
+/// Answers the questions of containers, over UDP and TCP, on the gateway of each network: names of containers itself,
+/// others by asking the host's name servers. One thread for all networks. Thread-safe.
 class NameServer {
 public:
     NameServer(NameTable& names, std::string resolv_conf);

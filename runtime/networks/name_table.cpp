@@ -49,8 +49,8 @@ std::optional<NameTable::View> NameTable::view_of(const std::string& network_id,
         }
         return view;
     }
-    // The host itself, or what somebody put on the bridge by hand. The host's own questions aren't forwarded: its resolver may
-    // be the one that asks.
+    // The host itself, or what somebody put on the bridge by hand. The host's own questions aren't forwarded: its
+    // resolver may be the one that asks.
     return View{{network_id}, asker != network->second.gateway && !network->second.internal};
 }
 
@@ -76,7 +76,8 @@ NameTable::Found NameTable::find(const std::string& network_id, Ipv4 asker, cons
         if (network == networks_.end()) continue;
         std::vector<Ipv4> found = addresses(id, plain);
         const std::string suffix = "." + plain_name(network->second.name);
-        if (found.empty() && plain.ends_with(suffix)) found = addresses(id, plain.substr(0, plain.size() - suffix.size()));
+        if (found.empty() && plain.ends_with(suffix))
+            found = addresses(id, plain.substr(0, plain.size() - suffix.size()));
         if (found.empty()) continue;
         std::rotate(found.begin(), found.begin() + static_cast<long>(turn_++ % found.size()), found.end());
         return {Found::Outcome::known, false, std::move(found), {}};

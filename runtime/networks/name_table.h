@@ -37,8 +37,9 @@ public:
         std::vector<Ipv4> addresses;
         std::string name;  ///< of a reverse look-up
     };
-    /// `asker` asks at the gateway of the network. A container sees the names of all its networks, first network first; an
-    /// address that isn't the network's is refused. Several addresses come in an order that changes from time to time.
+    /// `asker` asks at the gateway of the network. A container sees the names of all its networks, first network first;
+    /// an address that isn't the network's is refused. Several addresses come in an order that changes from time to
+    /// time.
     Found find(const std::string& network_id, Ipv4 asker, const std::string& name);
     Found find_address(const std::string& network_id, Ipv4 asker, Ipv4 address);
 

@@ -21,7 +21,8 @@ void NetlinkMessage::Free::operator()(nl_msg* message) const {
 
 NetlinkMessage::NetlinkMessage(int type, int flags, const void* header, size_t size)
     : message_(nlmsg_alloc_simple(type, NLM_F_REQUEST | flags)) {
-    if (!message_ || nlmsg_append(message_.get(), const_cast<void*>(header), size, NLMSG_ALIGNTO) != 0) throw std::bad_alloc();
+    if (!message_ || nlmsg_append(message_.get(), const_cast<void*>(header), size, NLMSG_ALIGNTO) != 0)
+        throw std::bad_alloc();
 }
 
 NetlinkMessage& NetlinkMessage::put(int attribute, const void* data, size_t size) {
@@ -65,8 +66,10 @@ void NetlinkSocket::subscribe(int group) {
     self.nl_family = AF_NETLINK;
     socklen_t size = sizeof self;
     if (::getsockname(socket_.get(), reinterpret_cast<sockaddr*>(&self), &size) != 0) throw_errno("netlink");
-    if (self.nl_pid == 0 && ::bind(socket_.get(), reinterpret_cast<sockaddr*>(&self), sizeof self) != 0) throw_errno("bind netlink");
-    if (::setsockopt(socket_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0) throw_errno("subscribe to netlink");
+    if (self.nl_pid == 0 && ::bind(socket_.get(), reinterpret_cast<sockaddr*>(&self), sizeof self) != 0)
+        throw_errno("bind netlink");
+    if (::setsockopt(socket_.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) != 0)
+        throw_errno("subscribe to netlink");
 }
 
 bool NetlinkSocket::wait_until(std::chrono::steady_clock::time_point deadline) {
@@ -119,7 +122,8 @@ void NetlinkSocket::send(std::string_view what, NetlinkMessage message) {
     send(what, messages);
 }
 
-void NetlinkSocket::ask(std::string_view what, NetlinkMessage message, const std::function<void(const nlmsghdr*)>& sink) {
+void NetlinkSocket::ask(std::string_view what, NetlinkMessage message,
+                        const std::function<void(const nlmsghdr*)>& sink) {
     std::vector<NetlinkMessage> messages;
     messages.push_back(std::move(message));
     // A dump ends with its own NLMSG_DONE; a single answer is followed by the acknowledgement.

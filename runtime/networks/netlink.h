@@ -24,7 +24,9 @@ public:
     nl_msg* get() const { return message_.get(); }
     NetlinkMessage& put(int attribute, const void* data, size_t size);
     NetlinkMessage& put(int attribute, uint32_t value) { return put(attribute, &value, sizeof value); }
-    NetlinkMessage& put(int attribute, const std::string& text) { return put(attribute, text.c_str(), text.size() + 1); }
+    NetlinkMessage& put(int attribute, const std::string& text) {
+        return put(attribute, text.c_str(), text.size() + 1);
+    }
     /// Attributes that `fill` puts, inside of one; `header` bytes go before them.
     NetlinkMessage& nest(int attribute, const std::function<void()>& fill, std::string_view header = {});
 

@@ -17,12 +17,16 @@ NetworkOptions parse_network_options(const std::map<std::string, std::string>& o
         const Error invalid(Code::invalid_argument, "invalid value for network option " + name + ": \"" + value + "\"");
         if (name == "com.docker.network.bridge.name") {
             auto odd = [](char c) { return c <= ' ' || c > '~' || c == '/' || c == ':' || c == '"' || c == '%'; };
-            if (value.empty() || value.size() > 15 || value == "." || value == ".." || std::any_of(value.begin(), value.end(), odd)) throw invalid;
+            if (value.empty() || value.size() > 15 || value == "." || value == ".." ||
+                std::any_of(value.begin(), value.end(), odd))
+                throw invalid;
             parsed.bridge = value;
         } else if (name == "com.docker.network.driver.mtu") {
             auto [rest, code] = std::from_chars(value.data(), value.data() + value.size(), parsed.mtu);
-            if (code != std::errc() || rest != value.data() + value.size() || parsed.mtu < 68 || parsed.mtu > 65535) throw invalid;
-        } else if (name == "com.docker.network.bridge.enable_icc" || name == "com.docker.network.bridge.enable_ip_masquerade") {
+            if (code != std::errc() || rest != value.data() + value.size() || parsed.mtu < 68 || parsed.mtu > 65535)
+                throw invalid;
+        } else if (name == "com.docker.network.bridge.enable_icc" ||
+                   name == "com.docker.network.bridge.enable_ip_masquerade") {
             if (value != "true") throw invalid;  // as it always is here
         } else {
             throw Error(Code::invalid_argument, "network option " + name + " is not supported");
@@ -48,7 +52,8 @@ BridgeNetworks::State::State(Options chosen, Database& database)
     for (const std::string& pool : options.address_pools) pools.push_back(Subnet::parse(pool));
     std::map<std::string, Firewall::Network> walls;
     for (NetworkInfo& info : table.all()) {
-        const std::string id = info.id, what = info.spec.name + " (" + info.spec.subnet + ", bridge " + info.bridge + ")";
+        const std::string id = info.id,
+                          what = info.spec.name + " (" + info.spec.subnet + ", bridge " + info.bridge + ")";
         try {
             Network network(std::move(info));
             walls[network.info.bridge] = {network.subnet, network.info.spec.internal};
@@ -69,7 +74,8 @@ BridgeNetworks::State::State(Options chosen, Database& database)
         try {
             serve_names(network);
         } catch (const Error& e) {
-            log(LogLevel::error, "network " + network.info.spec.name + ": its name server does not answer: " + e.what());
+            log(LogLevel::error,
+                "network " + network.info.spec.name + ": its name server does not answer: " + e.what());
             without_names.insert(id);  // tried again when a container connects
         }
     }
@@ -94,7 +100,8 @@ void BridgeNetworks::State::make_link(const Network& network) const {
 
 void BridgeNetworks::State::serve_names(const Network& network) {
     const NameServer::Ports ports = name_server.listen(network.info.id, network.gateway);
-    names.add_network(network.info.id, {network.info.spec.name, network.subnet, network.gateway, network.info.spec.internal});
+    names.add_network(network.info.id,
+                      {network.info.spec.name, network.subnet, network.gateway, network.info.spec.internal});
     Firewall::Changes changes;
     changes[{Protocol::udp, network.gateway, 53}] = Backend{network.gateway, ports.udp};
     changes[{Protocol::tcp, network.gateway, 53}] = Backend{network.gateway, ports.tcp};
@@ -147,7 +154,8 @@ std::vector<std::string> BridgeNetworks::State::unknown_links() const {
     for (const Link& link : links) {
         const bool ours = link.name.starts_with(link_prefix);
         const bool named = link.kind == "bridge" && link.alias == link_alias;  // by the user
-        const bool bridge = (named || (ours && link.kind == "bridge" && own_bridges.contains(link.index))) && !known.contains(link.name);
+        const bool bridge = (named || (ours && link.kind == "bridge" && own_bridges.contains(link.index))) &&
+                            !known.contains(link.name);
         const bool end = ours && link.kind == "veth" && own_bridges.contains(link.master) && !of_container(link.name);
         if (bridge || end) unknown.push_back(link.name);
     }

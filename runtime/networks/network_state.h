@@ -70,16 +70,16 @@ struct BridgeNetworks::State {
 
     const Options options;
     const std::string link_prefix;  // `kdg` and four digits of the instance
-    const std::string link_alias;  // tells this agent's bridges from another's with the same digits
+    const std::string link_alias;   // tells this agent's bridges from another's with the same digits
     mutable std::mutex mutex;
     NetworkTable table;
     Firewall firewall;
     std::vector<Subnet> pools;
-    std::map<std::string, Network> networks;  // by id
+    std::map<std::string, Network> networks;      // by id
     std::map<std::string, Container> containers;  // by id
-    Firewall::Changes name_ports;  // port 53 of every gateway
-    std::set<std::string> without_names;  // ids of networks whose name server could not begin
-    NameTable names;  // has its own mutex
+    Firewall::Changes name_ports;                 // port 53 of every gateway
+    std::set<std::string> without_names;          // ids of networks whose name server could not begin
+    NameTable names;                              // has its own mutex
     NameServer name_server;
 };
 

@@ -20,7 +20,8 @@ std::map<std::string, std::string> to_map(const std::string& network, const std:
     try {
         return nlohmann::json::parse(text).get<std::map<std::string, std::string>>();
     } catch (const nlohmann::json::exception&) {
-        log(LogLevel::error, "kedge.db: network " + network + ": its labels or options are damaged and ignored: " + text);
+        log(LogLevel::error,
+            "kedge.db: network " + network + ": its labels or options are damaged and ignored: " + text);
         return {};
     }
 }
@@ -36,11 +37,14 @@ WallTime to_time(const std::string& text) {
 }  // namespace
 
 NetworkTable::NetworkTable(Database& database) : database_(database) {
-    database_.migrate("networks", {
-        "CREATE TABLE networks(id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL, subnet TEXT NOT NULL,"
-        " gateway TEXT NOT NULL, internal INTEGER NOT NULL, labels TEXT NOT NULL, options TEXT NOT NULL,"
-        " bridge TEXT NOT NULL, created TEXT NOT NULL)",
-    });
+    database_.migrate(
+        "networks",
+        {
+            "CREATE TABLE networks(id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL, subnet TEXT "
+            "NOT NULL,"
+            " gateway TEXT NOT NULL, internal INTEGER NOT NULL, labels TEXT NOT NULL, options TEXT NOT NULL,"
+            " bridge TEXT NOT NULL, created TEXT NOT NULL)",
+        });
 }
 
 std::vector<NetworkInfo> NetworkTable::all() const {

@@ -21,7 +21,8 @@ void add(std::vector<Upstream>& servers, const std::string& text) {
     hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
     hints.ai_socktype = SOCK_DGRAM;
     addrinfo* found = nullptr;
-    if (::getaddrinfo(text.c_str(), "53", &hints, &found) != 0) return;  // not an address: the line is ignored, as everywhere
+    if (::getaddrinfo(text.c_str(), "53", &hints, &found) != 0)
+        return;  // not an address: the line is ignored, as everywhere
     Upstream upstream;
     std::memcpy(&upstream.address, found->ai_addr, found->ai_addrlen);
     upstream.size = found->ai_addrlen;
@@ -38,7 +39,8 @@ const std::vector<Upstream>& ResolvConf::servers() {
         inode_ = 0;
         return servers_;
     }
-    if (now.st_ino == inode_ && now.st_mtim.tv_sec == changed_.tv_sec && now.st_mtim.tv_nsec == changed_.tv_nsec) return servers_;
+    if (now.st_ino == inode_ && now.st_mtim.tv_sec == changed_.tv_sec && now.st_mtim.tv_nsec == changed_.tv_nsec)
+        return servers_;
     inode_ = now.st_ino;
     changed_ = now.st_mtim;
     servers_.clear();

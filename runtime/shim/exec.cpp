@@ -26,8 +26,9 @@ namespace {
     execute(start);
 }
 
-/// Until the process ends. SIGTERM means that it is to be ended: it has to be reaped here, as one that is left to the host's init
-/// keeps its container's process namespace alive until that finds the time. (When this process is killed, so is it.)
+/// Until the process ends. SIGTERM means that it is to be ended: it has to be reaped here, as one that is left to the
+/// host's init keeps its container's process namespace alive until that finds the time. (When this process is killed,
+/// so is it.)
 int wait_for(int pidfd) {
     const uint64_t terminate = uint64_t{1} << (SIGTERM - 1);
     (void)sys(__NR_rt_sigprocmask, SIG_BLOCK, &terminate, nullptr, 8);

@@ -2,16 +2,16 @@
 
 #include <cstdint>
 
-/// What the agent hands to kedge-shim: one memfd with everything worked out in advance, so that nothing is parsed, looked up or
-/// allocated between clone and exec. Positions are offsets from the plan's first byte; 0 means none. Texts end in a zero byte.
-/// Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
+/// What the agent hands to kedge-shim: one memfd with everything worked out in advance, so that nothing is parsed,
+/// looked up or allocated between clone and exec. Positions are offsets from the plan's first byte; 0 means none. Texts
+/// end in a zero byte. Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
 namespace kedge::shim {
 
 constexpr uint64_t kPlanMagic = 0x6b65646765303032;  // "kedge002"
 
 /// Descriptors that the agent puts in place before the shim executes.
 constexpr int kPlanFd = 3;
-constexpr int kAgentFd = 4;  ///< SOCK_SEQPACKET: Message to the agent; one byte from it lets the container execute
+constexpr int kAgentFd = 4;       ///< SOCK_SEQPACKET: Message to the agent; one byte from it lets the container execute
 constexpr int kFirstExtraFd = 5;  ///< namespaces to join, and for exec the pidfd of the container's first process
 
 using Text = uint32_t;
@@ -44,14 +44,15 @@ struct MountStep {
     Text target = 0;
     Text source = 0;
     Text type = 0;
-    Text confined_to = 0;     ///< a folder above `source`, which is opened below it without following links; 0: from the host's root
-    List options;             ///< of Text pairs: key, value (0: a flag)
-    uint64_t attributes = 0;  ///< MOUNT_ATTR_* to set
-    uint64_t propagation = 0; ///< MS_PRIVATE, MS_SLAVE, MS_SHARED; 0: left as it is
+    Text confined_to =
+        0;  ///< a folder above `source`, which is opened below it without following links; 0: from the host's root
+    List options;              ///< of Text pairs: key, value (0: a flag)
+    uint64_t attributes = 0;   ///< MOUNT_ATTR_* to set
+    uint64_t propagation = 0;  ///< MS_PRIVATE, MS_SLAVE, MS_SHARED; 0: left as it is
     uint32_t mode = 0;
     uint32_t uid = 0;
     uint32_t gid = 0;
-    int32_t fd = -1;          ///< the shim's own: the opened source
+    int32_t fd = -1;  ///< the shim's own: the opened source
     uint64_t device = 0;
 };
 
@@ -96,7 +97,7 @@ struct Plan {
     Text oom_file = 0;       ///< memory.events or memory.oom_control of the container
     List joins;              ///< Join
     // the root file system
-    Text layers_folder = 0;   ///< lowerdir names in overlay_options are relative to it
+    Text layers_folder = 0;    ///< lowerdir names in overlay_options are relative to it
     Text overlay_options = 0;  ///< 0: the root is a bind of `root_source`
     Text root_source = 0;
     Text root_folder = 0;  ///< where it is mounted, in the container's mount namespace only
@@ -105,14 +106,15 @@ struct Plan {
     Text hostname = 0;
     Text domainname = 0;
     // the process
-    List arguments;    ///< of 8-byte slots, one more than count, that hold offsets until the shim turns them into pointers
-    List environment;  ///< the same
+    List
+        arguments;  ///< of 8-byte slots, one more than count, that hold offsets until the shim turns them into pointers
+    List environment;      ///< the same
     Text search_path = 0;  ///< PATH of the container
     Text working_dir = 0;
     uint32_t uid = 0;
     uint32_t gid = 0;
-    List groups;  ///< uint32_t
-    List limits;  ///< Limit
+    List groups;                ///< uint32_t
+    List limits;                ///< Limit
     uint64_t capabilities = 0;  ///< the bounding set; what root has
     List seccomp;               ///< struct sock_filter; count 0: none
     int32_t oom_score_adj = 0;
@@ -126,8 +128,31 @@ struct Plan {
 };
 
 enum class Stage : uint32_t {
-    none, plan, log, pipe, clone, cgroup, join, hostname, root, source, target, mount, device, sysctl, pivot, limit, oom_score,
-    terminal, working_dir, user, capabilities, seccomp, network, exec, exec_path,
+    none,
+    plan,
+    log,
+    pipe,
+    clone,
+    cgroup,
+    join,
+    hostname,
+    root,
+    source,
+    target,
+    mount,
+    device,
+    sysctl,
+    pivot,
+    limit,
+    oom_score,
+    terminal,
+    working_dir,
+    user,
+    capabilities,
+    seccomp,
+    network,
+    exec,
+    exec_path,
 };
 
 enum class MessageKind : uint32_t {

@@ -104,20 +104,29 @@ void LogWriter::put_escaped(const char* text, size_t size) {
             size_t count = sequence(text + i, size - i);
             bool separator = count == 3 && memcmp(text + i, "\xe2\x80", 2) == 0 &&
                              (static_cast<unsigned char>(text[i + 2]) & 0xfe) == 0xa8;  // U+2028 and U+2029
-            if (count == 0) replace("\\ufffd", 6, 1);
-            else if (separator) replace(text[i + 2] & 1 ? "\\u2029" : "\\u2028", 6, 3);
-            else i += count;
+            if (count == 0)
+                replace("\\ufffd", 6, 1);
+            else if (separator)
+                replace(text[i + 2] & 1 ? "\\u2029" : "\\u2028", 6, 3);
+            else
+                i += count;
             continue;
         }
-        if (c == '"') replace("\\\"", 2, 1);
-        else if (c == '\\') replace("\\\\", 2, 1);
-        else if (c == '\n') replace("\\n", 2, 1);
-        else if (c == '\r') replace("\\r", 2, 1);
-        else if (c == '\t') replace("\\t", 2, 1);
+        if (c == '"')
+            replace("\\\"", 2, 1);
+        else if (c == '\\')
+            replace("\\\\", 2, 1);
+        else if (c == '\n')
+            replace("\\n", 2, 1);
+        else if (c == '\r')
+            replace("\\r", 2, 1);
+        else if (c == '\t')
+            replace("\\t", 2, 1);
         else if (c < 0x20 || c == '<' || c == '>' || c == '&') {
             char code[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
             replace(code, 6, 1);
-        } else i++;
+        } else
+            i++;
     }
     replace("", 0, 0);
 }

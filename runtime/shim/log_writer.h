@@ -30,11 +30,11 @@ private:
     char name_[160];
     uint64_t max_size_ = 0;
     uint32_t max_files_ = 1;
-    uint64_t size_ = 0;        ///< of the file, with what is buffered
-    uint64_t whole_ = 0;       ///< size of the file at the last line end that was written
+    uint64_t size_ = 0;   ///< of the file, with what is buffered
+    uint64_t whole_ = 0;  ///< size of the file at the last line end that was written
     size_t used_ = 0;
-    size_t line_ends_ = 0;     ///< bytes of the buffer up to its last line end
-    bool broken_ = false;      ///< the rest of the present line is dropped: no space for it
+    size_t line_ends_ = 0;  ///< bytes of the buffer up to its last line end
+    bool broken_ = false;   ///< the rest of the present line is dropped: no space for it
     char buffer_[kBuffer];
 };
 

@@ -42,7 +42,8 @@ int clone_tree(int folder, const char* path, bool recursive) {
     return static_cast<int>(sys(__NR_open_tree, folder, path, flags));
 }
 
-/// Where a step's mount goes. Strict targets are the container's own /proc, /sys and /dev: an image that has a link there is refused.
+/// Where a step's mount goes. Strict targets are the container's own /proc, /sys and /dev: an image that has a link
+/// there is refused.
 int target_of(const Start& start, const MountStep& step, bool folder) {
     const char* path = start.text(step.target);
     if (!(step.flags & kStrict)) {
@@ -113,8 +114,10 @@ long mask(const Start& start, const MountStep& step, int* empty) {
     if (target < 0) return target == -ENOENT ? 0 : target;
     int cover;
     bool first = false;
-    if (!is_folder(target)) cover = clone_tree(start.root, "dev/null", false);
-    else if (*empty >= 0) cover = clone_tree(*empty, "", false);
+    if (!is_folder(target))
+        cover = clone_tree(start.root, "dev/null", false);
+    else if (*empty >= 0)
+        cover = clone_tree(*empty, "", false);
     else {
         MountStep step_for_empty;
         step_for_empty.type = step.type;
@@ -125,8 +128,10 @@ long mask(const Start& start, const MountStep& step, int* empty) {
     }
     long result = cover < 0 ? cover : attach(cover, target);
     close_fd(target);
-    if (first && result >= 0) *empty = cover;
-    else if (cover >= 0) close_fd(cover);
+    if (first && result >= 0)
+        *empty = cover;
+    else if (cover >= 0)
+        close_fd(cover);
     return result;
 }
 
@@ -149,8 +154,8 @@ long change_attributes(const Start& start, const MountStep& step) {
     return result;
 }
 
-/// Links and nodes are only made in the container's own /dev and /sys/fs/cgroup, which no image can have prepared; user's devices
-/// may name folders below.
+/// Links and nodes are only made in the container's own /dev and /sys/fs/cgroup, which no image can have prepared;
+/// user's devices may name folders below.
 long make_entry(const Start& start, const MountStep& step) {
     const char* path = start.text(step.target);
     char parent[4096];
@@ -163,7 +168,8 @@ long make_entry(const Start& start, const MountStep& step) {
     if (folder < 0) return folder;
     const char* name = path + slash;
     long result;
-    if (step.kind == MountKind::link) result = sys(__NR_symlinkat, start.text(step.source), folder, name);
+    if (step.kind == MountKind::link)
+        result = sys(__NR_symlinkat, start.text(step.source), folder, name);
     else {
         result = sys(__NR_mknodat, folder, name, step.mode, step.device);
         if (result == -EEXIST && (sys(__NR_unlinkat, folder, name, 0), true))
@@ -177,14 +183,15 @@ long make_entry(const Start& start, const MountStep& step) {
     return result == -EEXIST ? 0 : result;
 }
 
-/// Containers write into the folder that a source is confined to: it is looked up here, by the kernel, in one go, and what was
-/// found is what is mounted.
+/// Containers write into the folder that a source is confined to: it is looked up here, by the kernel, in one go, and
+/// what was found is what is mounted.
 int clone_confined(const char* folder, const char* source, bool recursive) {
     int root = open_file(AT_FDCWD, folder, O_PATH | O_DIRECTORY);
     if (root < 0) return root;
     const char* inner = source + length(folder);
     while (*inner == '/') inner++;
-    int fd = open_resolved(root, *inner ? inner : ".", O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    int fd = open_resolved(root, *inner ? inner : ".", O_PATH,
+                           RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
     int tree = fd < 0 ? fd : clone_tree(fd, "", recursive);
     if (fd >= 0) close_fd(fd);
     close_fd(root);
@@ -200,12 +207,15 @@ void open_sources(Start& start) {
         steps[i].fd = steps[i].confined_to ? clone_confined(start.text(steps[i].confined_to), source, recursive)
                                            : clone_tree(AT_FDCWD, source, recursive);
         if (steps[i].fd >= 0) continue;
-        if (steps[i].flags & kOptional) warn(Stage::source, steps[i].fd, steps[i].source);
-        else fail(Stage::source, steps[i].fd, steps[i].source);
+        if (steps[i].flags & kOptional)
+            warn(Stage::source, steps[i].fd, steps[i].source);
+        else
+            fail(Stage::source, steps[i].fd, steps[i].source);
     }
 }
 
-constexpr unsigned long kRecursiveMount = 16384, kPrivateMount = 1 << 18, kBindMount = 4096;  // MS_REC, MS_PRIVATE, MS_BIND
+constexpr unsigned long kRecursiveMount = 16384, kPrivateMount = 1 << 18,
+                        kBindMount = 4096;  // MS_REC, MS_PRIVATE, MS_BIND
 
 long mount_root(const Start& start) {
     const char* root = start.text(start.plan->root_folder);
@@ -235,7 +245,8 @@ void enter_root(Start& start) {
 
 void seal_root(const Start& start) {
     if (!start.has(kReadOnlyRoot)) return;
-    if (long result = set_attributes(start.root, MOUNT_ATTR_RDONLY, 0, false); result < 0) fail(Stage::root, result, start.plan->root_folder);
+    if (long result = set_attributes(start.root, MOUNT_ATTR_RDONLY, 0, false); result < 0)
+        fail(Stage::root, result, start.plan->root_folder);
 }
 
 void show_console(const Start& start, unsigned number) {
@@ -273,16 +284,22 @@ void do_steps(const Start& start, bool covers) {
         if ((step.kind == MountKind::mask || step.kind == MountKind::read_only) != covers) continue;
         long result = do_step(start, step, &empty);
         if (result >= 0) continue;
-        if (step.flags & kOptional) warn(Stage::mount, result, step.target);
-        else fail(step.kind == MountKind::node ? Stage::device : Stage::mount, result, step.target);
+        if (step.flags & kOptional)
+            warn(Stage::mount, result, step.target);
+        else
+            fail(step.kind == MountKind::node ? Stage::device : Stage::mount, result, step.target);
     }
     if (empty >= 0) close_fd(empty);
 }
 
 }  // namespace
 
-void mount_all(const Start& start) { do_steps(start, false); }
+void mount_all(const Start& start) {
+    do_steps(start, false);
+}
 
-void cover_all(const Start& start) { do_steps(start, true); }
+void cover_all(const Start& start) {
+    do_steps(start, true);
+}
 
 }  // namespace kedge::shim

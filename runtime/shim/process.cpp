@@ -51,7 +51,8 @@ void name_host(const Start& start) {
 void write_sysctls(const Start& start) {
     const Setting* settings = start.list<Setting>(start.plan->sysctls);
     for (uint32_t i = 0; i < start.plan->sysctls.count; i++) {
-        int fd = open_resolved(start.root, start.text(settings[i].path), O_WRONLY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+        int fd =
+            open_resolved(start.root, start.text(settings[i].path), O_WRONLY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
         const char* value = start.text(settings[i].value);
         long result = fd < 0 ? fd : write_whole(fd, value, length(value));
         if (fd >= 0) close_fd(fd);
@@ -87,14 +88,15 @@ void set_limits(const Start& start) {
     int fd = open_file(AT_FDCWD, "/proc/self/oom_score_adj", O_WRONLY);
     long result = fd < 0 ? fd : write_whole(fd, text, line.size());
     if (fd >= 0) close_fd(fd);
-    if (result < 0 && score != 0) warn(Stage::oom_score, result);  // 0 was not asked for: the agent's own is higher then
+    if (result < 0 && score != 0)
+        warn(Stage::oom_score, result);  // 0 was not asked for: the agent's own is higher then
 }
 
 void enter_working_dir(const Start& start) {
     const char* path = start.text(start.plan->working_dir);
     int root = start.root >= 0 ? start.root : open_file(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
-    int folder = start.has(kMakeWorkingDir) ? make_target(root, path, true)
-                                            : open_resolved(root, path, O_PATH, RESOLVE_IN_ROOT);
+    int folder =
+        start.has(kMakeWorkingDir) ? make_target(root, path, true) : open_resolved(root, path, O_PATH, RESOLVE_IN_ROOT);
     // By descriptor that was opened without magic links: a path such as /proc/self/fd/7 leads nowhere else.
     long result = folder < 0 ? folder : sys(__NR_fchdir, folder);
     if (result < 0) fail(Stage::working_dir, result, start.plan->working_dir);
@@ -191,7 +193,8 @@ void execute_from_path(const Start& start, const char* name, char** arguments, c
         line.add(name);
         if (!line.overflowed()) {
             long result = sys(__NR_execve, path, arguments, environment);
-            // It is there but can't be run: that is the answer. Folders and files that aren't executable are passed over.
+            // It is there but can't be run: that is the answer. Folders and files that aren't executable are passed
+            // over.
             if (result != -ENOENT && result != -EACCES && result != -ENOTDIR) fail(Stage::exec, result);
         }
         if (search[size] == 0) break;

@@ -18,7 +18,7 @@ namespace kedge::shim {
 namespace {
 
 constexpr size_t kLongestLine = 16384;  // longer ones are logged in parts, as Docker does
-constexpr size_t kTurn = 262144;        // bytes read from one stream before the other and the container's end are looked at
+constexpr size_t kTurn = 262144;  // bytes read from one stream before the other and the container's end are looked at
 
 /// One stream of the container on its way into the log.
 struct Stream {
@@ -74,8 +74,10 @@ void drain(Stream& stream, size_t most) {
             stream.used += static_cast<size_t>(n);
             taken += static_cast<size_t>(n);
         }
-        if (stream.discard) stream.used = 0;
-        else log_lines(stream, ended);
+        if (stream.discard)
+            stream.used = 0;
+        else
+            log_lines(stream, ended);
         if (!ended) continue;
         close_fd(stream.fd);
         stream.fd = -1;
@@ -135,8 +137,10 @@ void watch(const Kept& kept) {
         // The streams come first, so that what was written before the end is in the log before the end is known.
         bool ended = watched[0].revents != 0;
         for (int i = 0; i < 2; i++) {
-            if (ended) drain_rest(streams[i]);
-            else if (watched[i + 1].revents) drain(streams[i], kTurn);
+            if (ended)
+                drain_rest(streams[i]);
+            else if (watched[i + 1].revents)
+                drain(streams[i], kTurn);
             watched[i + 1].fd = streams[i].fd;
         }
         if (!ended) continue;
@@ -181,7 +185,8 @@ void open_streams(Start& start) {
     const Plan& plan = *start.plan;
     streams[1].error_stream = true;
     if (start.has(kKeepLog)) {
-        int result = log_file.open(start.text(plan.log_folder), start.text(plan.log_name), plan.log_max_size, plan.log_max_files);
+        int result = log_file.open(start.text(plan.log_folder), start.text(plan.log_name), plan.log_max_size,
+                                   plan.log_max_files);
         if (result < 0) fail(Stage::log, result, plan.log_folder);
     }
     if (start.has(kTerminal)) {

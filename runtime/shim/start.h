@@ -5,7 +5,8 @@
 
 namespace kedge::shim {
 
-/// A plan mapped into memory (private and writable: some fields are filled in), and what a start passes from step to step.
+/// A plan mapped into memory (private and writable: some fields are filled in), and what a start passes from step to
+/// step.
 struct Start {
     char* base = nullptr;
     Plan* plan = nullptr;
@@ -13,13 +14,15 @@ struct Start {
     int out_write = -1;  ///< pipes of the container's streams; -1: what the shim has is inherited
     int err_write = -1;
     int in_read = -1;
-    int terminal = -1;   ///< where the child sends its terminal's master
-    int parent = -1;     ///< a pipe whose writer is the waiting shim: exec only
-    int root = -1;       ///< the container's root folder, once entered
+    int terminal = -1;  ///< where the child sends its terminal's master
+    int parent = -1;    ///< a pipe whose writer is the waiting shim: exec only
+    int root = -1;      ///< the container's root folder, once entered
 
     const char* text(Text at) const { return base + at; }
     template <typename T>
-    T* list(List l) const { return reinterpret_cast<T*>(base + l.at); }
+    T* list(List l) const {
+        return reinterpret_cast<T*>(base + l.at);
+    }
     bool has(PlanFlag flag) const { return (plan->flags & flag) != 0; }
 };
 
@@ -59,13 +62,15 @@ void connect_terminal(const Start& start);
 void show_console(const Start& start, unsigned number);
 void set_limits(const Start& start);
 void enter_working_dir(const Start& start);
-/// Makes the root read-only if asked for: the last change of the mounts, as targets and the working folder are made before.
+/// Makes the root read-only if asked for: the last change of the mounts, as targets and the working folder are made
+/// before.
 void seal_root(const Start& start);
 void become_user(const Start& start);
 [[noreturn]] void execute(const Start& start);
 
-/// Finds `path` below `root` as the container would, never leaving it, and makes what is missing: folders, and at the end a folder or
-/// an empty file. Symbolic links, also dangling ones, are followed inside the root. Returns an O_PATH descriptor or a negative errno.
+/// Finds `path` below `root` as the container would, never leaving it, and makes what is missing: folders, and at the
+/// end a folder or an empty file. Symbolic links, also dangling ones, are followed inside the root. Returns an O_PATH
+/// descriptor or a negative errno.
 int make_target(int root, const char* path, bool folder);
 
 }  // namespace kedge::shim

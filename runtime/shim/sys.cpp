@@ -79,22 +79,26 @@ uint64_t start_time(int pid) {
     char name[40];
     Line path(name, sizeof name);
     path.add("/proc/");
-    if (pid > 0) path.number(static_cast<uint64_t>(pid));
-    else path.add("self");
+    if (pid > 0)
+        path.number(static_cast<uint64_t>(pid));
+    else
+        path.add("self");
     path.add("/stat");
     int fd = open_file(AT_FDCWD, name, O_RDONLY);
     if (fd < 0) return 0;
     char text[1024];
     long size = sys(__NR_read, fd, text, sizeof text);
     close_fd(fd);
-    // The name in parentheses may contain anything, also parentheses: fields are counted from the last one, which ends field 2.
+    // The name in parentheses may contain anything, also parentheses: fields are counted from the last one, which ends
+    // field 2.
     long at = size - 1;
     while (at > 0 && text[at] != ')') at--;
     if (at <= 0) return 0;
     for (int field = 2; at < size && field < 22; at++)
         if (text[at] == ' ') field++;
     uint64_t value = 0;
-    for (; at < size && text[at] >= '0' && text[at] <= '9'; at++) value = value * 10 + static_cast<uint64_t>(text[at] - '0');
+    for (; at < size && text[at] >= '0' && text[at] <= '9'; at++)
+        value = value * 10 + static_cast<uint64_t>(text[at] - '0');
     return value;
 }
 

@@ -15,7 +15,9 @@ inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, lo
     register long r10 __asm__("r10") = d;
     register long r8 __asm__("r8") = e;
     register long r9 __asm__("r9") = f;
-    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
                      : "rcx", "r11", "memory");
     return result;
 #elif defined(__aarch64__)
@@ -35,9 +37,12 @@ inline long call(long number, long a = 0, long b = 0, long c = 0, long d = 0, lo
 
 template <typename T>
 long word(T value) {
-    if constexpr (std::is_null_pointer_v<T>) return 0;
-    else if constexpr (std::is_pointer_v<T>) return reinterpret_cast<long>(value);
-    else return static_cast<long>(value);
+    if constexpr (std::is_null_pointer_v<T>)
+        return 0;
+    else if constexpr (std::is_pointer_v<T>)
+        return reinterpret_cast<long>(value);
+    else
+        return static_cast<long>(value);
 }
 
 template <typename... Args>
@@ -49,7 +54,9 @@ long sys(long number, Args... args) {
     while (true) (void)sys(__NR_exit_group, code);
 }
 
-inline int close_fd(int fd) { return static_cast<int>(sys(__NR_close, fd)); }
+inline int close_fd(int fd) {
+    return static_cast<int>(sys(__NR_close, fd));
+}
 
 /// openat with O_CLOEXEC.
 int open_file(int folder, const char* path, int flags, unsigned mode = 0);

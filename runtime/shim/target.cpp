@@ -42,7 +42,8 @@ void step_up(Walk& walk) {
 }
 
 int make_one(const Walk& walk, const char* name, bool folder) {
-    int parent = open_resolved(walk.root, walk.done_size ? walk.done : ".", O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    int parent = open_resolved(walk.root, walk.done_size ? walk.done : ".", O_PATH | O_DIRECTORY,
+                               RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
     if (parent < 0) return parent;
     long result = folder ? sys(__NR_mkdirat, parent, name, 0755) : sys(__NR_mknodat, parent, name, 0100644, 0);
     close_fd(parent);
@@ -106,7 +107,8 @@ int make_target(int root, const char* path, bool folder) {
         size_t next = end;
         while (walk.rest[next] == '/') next++;
         bool last = walk.rest[next] == 0;
-        if (equal(name, "..")) step_up(walk);
+        if (equal(name, ".."))
+            step_up(walk);
         else if (!equal(name, ".")) {
             int result = walk_step(walk, name, end, folder || !last);
             if (result < 0) return result;

@@ -48,7 +48,8 @@ void connect_terminal(const Start& start) {
     int master = open_resolved(start.root, "dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
     int unlock = 0;
     long result = master < 0 ? master : sys(__NR_ioctl, master, TIOCSPTLCK, &unlock);
-    int terminal = result < 0 ? -1 : static_cast<int>(sys(__NR_ioctl, master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
+    int terminal =
+        result < 0 ? -1 : static_cast<int>(sys(__NR_ioctl, master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC));
     if (result >= 0 && terminal < 0) result = terminal;
     if (result >= 0) result = sys(__NR_ioctl, terminal, TIOCSCTTY, 0);
     if (result >= 0) result = sys(__NR_fchown, terminal, start.plan->uid, -1);

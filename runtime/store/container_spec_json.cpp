@@ -32,20 +32,25 @@ void take(const json& j, const char* key, Nanoseconds& value) {
 }  // namespace
 
 NLOHMANN_JSON_SERIALIZE_ENUM(Protocol, {{Protocol::tcp, "tcp"}, {Protocol::udp, "udp"}})
-NLOHMANN_JSON_SERIALIZE_ENUM(Mount::Type, {{Mount::Type::bind, "bind"}, {Mount::Type::volume, "volume"}, {Mount::Type::tmpfs, "tmpfs"}})
+NLOHMANN_JSON_SERIALIZE_ENUM(Mount::Type, {{Mount::Type::bind, "bind"},
+                                           {Mount::Type::volume, "volume"},
+                                           {Mount::Type::tmpfs, "tmpfs"}})
 NLOHMANN_JSON_SERIALIZE_ENUM(RestartPolicy::Name, {{RestartPolicy::Name::no, "no"},
                                                    {RestartPolicy::Name::always, "always"},
                                                    {RestartPolicy::Name::on_failure, "on-failure"},
                                                    {RestartPolicy::Name::unless_stopped, "unless-stopped"}})
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RestartPolicy, name, maximum_retries)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Resources, memory, memory_swap, memory_reservation, nano_cpus, cpu_shares,
-                                                cpuset_cpus, pids_limit)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Resources, memory, memory_swap, memory_reservation, nano_cpus,
+                                                cpu_shares, cpuset_cpus, pids_limit)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Device, host_path, container_path, permissions)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Ulimit, name, soft, hard)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LogConfig, driver, options)
 
 void to_json(json& j, const PortBinding& v) {
-    j = {{"host_ip", v.host_ip}, {"host_port", v.host_port}, {"container_port", v.container_port}, {"protocol", v.protocol}};
+    j = {{"host_ip", v.host_ip},
+         {"host_port", v.host_port},
+         {"container_port", v.container_port},
+         {"protocol", v.protocol}};
 }
 
 void from_json(const json& j, PortBinding& v) {
@@ -56,10 +61,15 @@ void from_json(const json& j, PortBinding& v) {
 }
 
 void to_json(json& j, const Mount& v) {
-    j = {{"type", v.type},           {"source", v.source},
-         {"target", v.target},       {"read_only", v.read_only},
-         {"no_copy", v.no_copy},     {"create_host_path", v.create_host_path},
-         {"confined_to", v.confined_to}, {"propagation", v.propagation}, {"tmpfs_size", v.tmpfs_size},
+    j = {{"type", v.type},
+         {"source", v.source},
+         {"target", v.target},
+         {"read_only", v.read_only},
+         {"no_copy", v.no_copy},
+         {"create_host_path", v.create_host_path},
+         {"confined_to", v.confined_to},
+         {"propagation", v.propagation},
+         {"tmpfs_size", v.tmpfs_size},
          {"tmpfs_mode", v.tmpfs_mode}};
 }
 

@@ -81,8 +81,10 @@ private:
         } else if (::mknodat(to, name.c_str(), info.st_mode, info.st_rdev) != 0) {
             throw_errno("mknod " + path);
         }
-        if (::fchownat(to, name.c_str(), info.st_uid, info.st_gid, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("chown " + path);
-        if (!S_ISLNK(info.st_mode) && ::fchmodat(to, name.c_str(), info.st_mode & 07777, 0) != 0) throw_errno("chmod " + path);
+        if (::fchownat(to, name.c_str(), info.st_uid, info.st_gid, AT_SYMLINK_NOFOLLOW) != 0)
+            throw_errno("chown " + path);
+        if (!S_ISLNK(info.st_mode) && ::fchmodat(to, name.c_str(), info.st_mode & 07777, 0) != 0)
+            throw_errno("chmod " + path);
         timespec times[2] = {info.st_atim, info.st_mtim};
         if (::utimensat(to, name.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("set times of " + path);
     }
@@ -98,7 +100,8 @@ private:
             ssize_t n = ::copy_file_range(from, nullptr, to, nullptr, 1u << 30, 0);
             if (n == 0) return;
             if (n > 0 || errno == EINTR) continue;
-            if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS) throw_errno("copy " + path);
+            if (errno != EXDEV && errno != EINVAL && errno != EOPNOTSUPP && errno != ENOSYS)
+                throw_errno("copy " + path);
             break;  // another kind of file system: by hand, from where it got to
         }
         char buffer[65536];
@@ -124,7 +127,8 @@ private:
             if (key.starts_with("trusted.overlay.") || key.starts_with("user.overlay.")) continue;
             ssize_t n = ::getxattr(self(from).c_str(), name, value.data(), value.size());
             if (n < 0) throw_errno("attribute " + std::string(key) + " of " + path);
-            if (::setxattr(self(to).c_str(), name, value.data(), static_cast<size_t>(n), 0) != 0 && errno != EOPNOTSUPP) {
+            if (::setxattr(self(to).c_str(), name, value.data(), static_cast<size_t>(n), 0) != 0 &&
+                errno != EOPNOTSUPP) {
                 throw_errno("attribute " + std::string(key) + " of " + path);
             }
         }

@@ -26,12 +26,14 @@ using Durability = Database::Durability;
 namespace {
 
 constexpr const char* kData = "_data";
-constexpr const char* kFilling = "_filling";  // a fill in progress: thrown away by the next start
-constexpr const char* kFilled = "_filled";  // a whole fill that is being moved to _data
+constexpr const char* kFilling = "_filling";         // a fill in progress: thrown away by the next start
+constexpr const char* kFilled = "_filled";           // a whole fill that is being moved to _data
 constexpr const char* kRemovedPrefix = ".removed-";  // no volume's name begins with a dot
 
 bool is_name(const std::string& name) {
-    auto alphanumeric = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
+    auto alphanumeric = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+    };
     if (name.size() < 2 || name.size() > 255 || !alphanumeric(name[0])) return false;
     return std::all_of(name.begin(), name.end(),
                        [&](char c) { return alphanumeric(c) || c == '_' || c == '.' || c == '-'; });
@@ -55,11 +57,12 @@ std::string labels_text(const VolumeSpec& spec) {
 
 void VolumeStore::check_name(const std::string& name) {
     if (is_name(name)) return;
-    throw Error(Code::invalid_argument,
-                fmt::format("\"{}\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" "
-                            "are allowed",
-                            name),
-                "If you intended to pass a host directory, use absolute path");
+    throw Error(
+        Code::invalid_argument,
+        fmt::format("\"{}\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" "
+                    "are allowed",
+                    name),
+        "If you intended to pass a host directory, use absolute path");
 }
 
 VolumeStore::VolumeStore(const std::string& folder, Database& database, Events& events, UsedBy used_by)
@@ -83,7 +86,8 @@ void VolumeStore::load() {
             info.spec.name = query.getColumn(0).getString();
             auto labels = nlohmann::json::parse(query.getColumn(1).getString(), nullptr, false);
             if (labels.is_object()) {
-                for (auto& [key, value] : labels.items()) info.spec.labels[key] = value.is_string() ? value.get<std::string>() : "";
+                for (auto& [key, value] : labels.items())
+                    info.spec.labels[key] = value.is_string() ? value.get<std::string>() : "";
             }
             info.created = WallTime(Nanoseconds(query.getColumn(2).getInt64()));
             info.anonymous = query.getColumn(3).getInt() != 0;
@@ -103,8 +107,10 @@ void VolumeStore::adopt_folders() {
         }
     };
     for (const std::string& name : names_in(folder_.get())) {
-        if (name.starts_with(kRemovedPrefix)) guarded(name, [&] { finish_removal(name); });
-        else if (is_name(name) && is_folder(folder_.get(), name)) guarded(name, [&] { adopt_folder(name); });
+        if (name.starts_with(kRemovedPrefix))
+            guarded(name, [&] { finish_removal(name); });
+        else if (is_name(name) && is_folder(folder_.get(), name))
+            guarded(name, [&] { adopt_folder(name); });
     }
     for (const auto& [name, info] : volumes_) {
         guarded(name, [&, &volume = name] {
@@ -118,7 +124,8 @@ void VolumeStore::adopt_folders() {
 void VolumeStore::finish_removal(const std::string& name) {
     std::string volume = name.substr(std::string_view(kRemovedPrefix).size());
     const size_t end = volume.rfind('-');
-    if (end == std::string::npos) throw Error(Code::invalid_argument, "not a name that a removal gives, it is left alone");
+    if (end == std::string::npos)
+        throw Error(Code::invalid_argument, "not a name that a removal gives, it is left alone");
     volume.resize(end);
     if (volumes_.erase(volume) > 0) {
         database_.transaction(Durability::power, [&](SQLite::Database& db) {
@@ -141,7 +148,8 @@ void VolumeStore::adopt_folder(const std::string& name) {
 }
 
 void VolumeStore::make_folder(const std::string& name) {
-    if (::mkdirat(folder_.get(), name.c_str(), 0711) != 0 && errno != EEXIST) throw_errno("mkdir " + path_ + "/" + name);
+    if (::mkdirat(folder_.get(), name.c_str(), 0711) != 0 && errno != EEXIST)
+        throw_errno("mkdir " + path_ + "/" + name);
     Fd volume = open_at(folder_.get(), name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (::mkdirat(volume.get(), kData, 0755) != 0) {
         if (errno == EEXIST) return;
@@ -171,11 +179,12 @@ VolumeInfo VolumeStore::create(const VolumeSpec& spec) {
     check_name(info.spec.name);
     if (spec.driver.empty()) info.spec.driver = "local";
     if (info.spec.driver != "local") {
-        throw Error(Code::not_found, fmt::format("volume driver \"{}\" is not supported, only \"local\" is", spec.driver));
+        throw Error(Code::not_found,
+                    fmt::format("volume driver \"{}\" is not supported, only \"local\" is", spec.driver));
     }
     if (!spec.options.empty()) {
-        throw Error(Code::invalid_argument,
-                    fmt::format("volume {}: driver option \"{}\" is not supported", info.spec.name, spec.options.begin()->first));
+        throw Error(Code::invalid_argument, fmt::format("volume {}: driver option \"{}\" is not supported",
+                                                        info.spec.name, spec.options.begin()->first));
     }
     return add(info);
 }
@@ -247,8 +256,10 @@ void VolumeStore::fill(const std::string& name, const std::function<bool(int)>& 
     try {
         if (!copy(filled.get())) return remove_tree(volume.get(), kFilling);
         // Only content needs all of the file system's data on disk; an empty folder is its own.
-        if (names_in(filled.get()).empty()) sync_fd(filled.get());
-        else if (::syncfs(filled.get()) != 0) throw_errno("sync volume " + name);
+        if (names_in(filled.get()).empty())
+            sync_fd(filled.get());
+        else if (::syncfs(filled.get()) != 0)
+            throw_errno("sync volume " + name);
     } catch (...) {
         remove_tree(volume.get(), kFilling);
         throw;
@@ -269,7 +280,8 @@ void VolumeStore::finish_fill(const std::string& name) {
     if (::fstat(filled.get(), &attributes) != 0) throw_errno("stat " + path_ + "/" + name);
     for (const std::string& entry : names_in(filled.get())) {
         // What a container wrote there meanwhile stays.
-        if (::renameat2(filled.get(), entry.c_str(), data.get(), entry.c_str(), RENAME_NOREPLACE) != 0 && errno != EEXIST) {
+        if (::renameat2(filled.get(), entry.c_str(), data.get(), entry.c_str(), RENAME_NOREPLACE) != 0 &&
+            errno != EEXIST) {
             throw_errno("rename " + entry);
         }
     }

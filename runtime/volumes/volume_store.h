@@ -14,8 +14,9 @@
 
 namespace kedge::runtime {
 
-/// Volumes in <root>/volumes/<name>/_data. Every volume has a row in the database; a volume whose row was lost (a damaged
-/// database) comes back from its folder, as data of users is never thrown away for bookkeeping's sake. Thread-safe.
+/// Volumes in <root>/volumes/<name>/_data. Every volume has a row in the database; a volume whose row was lost (a
+/// damaged database) comes back from its folder, as data of users is never thrown away for bookkeeping's sake.
+/// Thread-safe.
 class VolumeStore : public Volumes {
 public:
     /// The ids of the containers, running or not, that use a volume.
@@ -31,9 +32,10 @@ public:
     VolumeInfo inspect(const std::string& name) const override;
     std::vector<VolumeInfo> list() const override;
 
-    /// Gives an empty volume its first content: `copy` writes into a new folder and tells whether it did; what it wrote gets into
-    /// _data whole or not at all, also when the power goes. _data itself stays the same folder, as it may be mounted somewhere.
-    /// Does nothing when there is something in the volume. Two fills of one volume come one after the other.
+    /// Gives an empty volume its first content: `copy` writes into a new folder and tells whether it did; what it wrote
+    /// gets into _data whole or not at all, also when the power goes. _data itself stays the same folder, as it may be
+    /// mounted somewhere. Does nothing when there is something in the volume. Two fills of one volume come one after
+    /// the other.
     void fill(const std::string& name, const std::function<bool(int folder)>& copy);
 
     /// Docker's rule for names: `[a-zA-Z0-9][a-zA-Z0-9_.-]`, at least two characters. Throws Error.

@@ -22,7 +22,7 @@ struct Session {
     const GitSettings& settings;
     const std::function<void()>& alive;
     std::string url;
-    bool asked = false;  ///< for credentials, once: libgit2 would ask again for ever
+    bool asked = false;          ///< for credentials, once: libgit2 would ask again for ever
     std::optional<Error> error;  ///< thrown once libgit2, which is C, has returned
 };
 
@@ -62,7 +62,8 @@ void check_url(const GitSettings& settings) {
     Parts parts = split_url(settings.url);
     if (parts.scheme == "http") {
         if (!is_loopback(parts.host) && !settings.allow_http) {
-            throw Error(Code::invalid_argument, settings.url + ": http is not encrypted", "use https, or set allow_http");
+            throw Error(Code::invalid_argument, settings.url + ": http is not encrypted",
+                        "use https, or set allow_http");
         }
     } else if (parts.scheme != "https" && parts.scheme != "ssh" && parts.scheme != "file") {
         throw Error(Code::invalid_argument, settings.url + ": the scheme \"" + parts.scheme + "\" is not supported",
@@ -75,7 +76,8 @@ void check_url(const GitSettings& settings) {
 void check_private(const std::string& path) {
     struct stat info {};
     if (::stat(path.c_str(), &info) != 0) throw_errno(path);
-    if (info.st_mode & S_IRWXO) throw Error(Code::permission_denied, path + ": others may read this secret", "chmod 600 " + path);
+    if (info.st_mode & S_IRWXO)
+        throw Error(Code::permission_denied, path + ": others may read this secret", "chmod 600 " + path);
 }
 
 std::string read_secret(const std::string& path) {
@@ -101,7 +103,8 @@ int give_credentials(git_credential** out, const char*, const char* user_from_ur
             std::string secret = read_secret(auth.password_file);
             return git_credential_userpass_plaintext_new(out, user.c_str(), secret.c_str());
         }
-        throw Error(Code::unauthenticated, session.url + ": the repository asks for credentials and none are configured");
+        throw Error(Code::unauthenticated,
+                    session.url + ": the repository asks for credentials and none are configured");
     } catch (const Error& e) {
         session.error = e;
         return GIT_EUSER;
@@ -210,8 +213,7 @@ Commit describe(git_repository* repository, const git_oid& id, const std::string
     auto* commit = reinterpret_cast<git_commit*>(peeled);
     const char* summary = git_commit_summary(commit);
     Commit described{git_oid_tostr_s(git_commit_id(commit)), ref, git_commit_author(commit)->name,
-                     beginning(summary ? summary : "", 200),
-                     from_unix(git_commit_time(commit))};
+                     beginning(summary ? summary : "", 200), from_unix(git_commit_time(commit))};
     git_commit_free(commit);
     return described;
 }

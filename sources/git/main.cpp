@@ -28,8 +28,8 @@ std::string carry_out(const GitRequest& request) {
     return request.commit;
 }
 
-/// Whether the clone is damaged or what the other side sends shows in a clone that is begun anew: it takes the old one's place only
-/// if it can be had.
+/// Whether the clone is damaged or what the other side sends shows in a clone that is begun anew: it takes the old
+/// one's place only if it can be had.
 std::string fetch_anew(const GitRequest& request) {
     const std::string name = "repository.git.new";
     remove_tree(AT_FDCWD, request.folder + "/" + name);
@@ -37,7 +37,8 @@ std::string fetch_anew(const GitRequest& request) {
     std::string result;
     try {
         Repository repository = open_repository(request.folder, name);
-        result = to_json_text(fetch_commit(repository.get(), request.settings, [&] { write_all(STDOUT_FILENO, alive_line(++count)); }));
+        result = to_json_text(
+            fetch_commit(repository.get(), request.settings, [&] { write_all(STDOUT_FILENO, alive_line(++count)); }));
     } catch (...) {
         remove_tree(AT_FDCWD, request.folder + "/" + name);
         throw;
@@ -47,11 +48,12 @@ std::string fetch_anew(const GitRequest& request) {
     return result;
 }
 
-/// An internal error is libgit2's word for objects that can't be read: the clone is fetched again, at once for a fetch, at the next
-/// poll for a checkout.
+/// An internal error is libgit2's word for objects that can't be read: the clone is fetched again, at once for a fetch,
+/// at the next poll for a checkout.
 std::string answer(const GitRequest& request) {
     Fd folder = open_at(AT_FDCWD, request.folder, O_RDONLY | O_DIRECTORY);
-    if (::flock(folder.get(), LOCK_EX) != 0) throw_errno("lock " + request.folder);  // one that a former agent began may be ending still
+    if (::flock(folder.get(), LOCK_EX) != 0)
+        throw_errno("lock " + request.folder);  // one that a former agent began may be ending still
     remove_leftovers(request.folder);
     set_up_libgit2(request.settings, request.folder);
     try {

@@ -68,7 +68,8 @@ Repository open_repository(const std::string& folder, const std::string& name) {
     if (result == GIT_ENOTFOUND) {
         check_git(git_repository_init(&repository, path.c_str(), 1), path);
     } else if (result < 0) {
-        if (code_of(result, git_error_last()) != Code::internal) check_git(result, path);  // no memory, no descriptors: it may be good
+        if (code_of(result, git_error_last()) != Code::internal)
+            check_git(result, path);  // no memory, no descriptors: it may be good
         set_repository_aside(folder);
         check_git(git_repository_init(&repository, path.c_str(), 1), path);
     }
@@ -79,9 +80,11 @@ void remove_leftovers(const std::string& folder) {
     std::string path = folder + "/repository.git";
     std::error_code error;
     std::vector<std::filesystem::path> leftovers;
-    for (std::filesystem::recursive_directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    for (std::filesystem::recursive_directory_iterator entry(path, error), end; !error && entry != end;
+         entry.increment(error)) {
         bool is_pack_folder = entry->path().parent_path() == path + "/objects/pack";
-        bool left = entry->path().extension() == ".lock" || (is_pack_folder && !entry->path().filename().string().starts_with("pack-"));
+        bool left = entry->path().extension() == ".lock" ||
+                    (is_pack_folder && !entry->path().filename().string().starts_with("pack-"));
         if (left) leftovers.push_back(entry->path());
     }
     for (const auto& leftover : leftovers) std::filesystem::remove(leftover, error);
@@ -98,7 +101,8 @@ void set_up_libgit2(const GitSettings& settings, const std::string& folder) {
     std::string home = folder + "/home";
     make_folders(AT_FDCWD, home + "/.ssh", 0700);
     if (!settings.auth.known_hosts_file.empty()) {
-        write_file_durably(AT_FDCWD, home + "/.ssh/known_hosts", read_file_at(AT_FDCWD, settings.auth.known_hosts_file));
+        write_file_durably(AT_FDCWD, home + "/.ssh/known_hosts",
+                           read_file_at(AT_FDCWD, settings.auth.known_hosts_file));
     }
     if (::setenv("HOME", home.c_str(), 1) != 0) throw_errno("setenv");
     check_git(git_libgit2_init(), "libgit2");

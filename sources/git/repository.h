@@ -25,8 +25,8 @@ using Repository = std::unique_ptr<git_repository, RepositoryCloser>;
 /// Opens <folder>/<name>, or makes it. One that is damaged is set aside, and a new one begun.
 Repository open_repository(const std::string& folder, const std::string& name = "repository.git");
 
-/// Removes what a run that was killed has left in <folder>/repository.git: locks, on which libgit2 would wait in vain, and
-/// unfinished packs. No other may be at work there.
+/// Removes what a run that was killed has left in <folder>/repository.git: locks, on which libgit2 would wait in vain,
+/// and unfinished packs. No other may be at work there.
 void remove_leftovers(const std::string& folder);
 
 /// Renames <folder>/repository.git to repository.git.damaged, in the place of an earlier one.
@@ -40,8 +40,8 @@ void set_up_libgit2(const GitSettings& settings, const std::string& folder);
 /// `alive` is called whenever bytes arrive.
 Commit fetch_commit(git_repository* repository, const GitSettings& settings, const std::function<void()>& alive);
 
-/// Writes the commit's tree to <folder>/trees/<commit>: whole, synced, files without write permission. One that is there is
-/// compared with the commit, and made right where it differs.
+/// Writes the commit's tree to <folder>/trees/<commit>: whole, synced, files without write permission. One that is
+/// there is compared with the commit, and made right where it differs.
 void write_tree(git_repository* repository, const GitSettings& settings, const std::string& folder,
                 const std::string& commit, const std::function<void()>& alive);
 

@@ -19,7 +19,8 @@ namespace {
 
 constexpr size_t kEntryLimit = 200'000;
 constexpr int kDepthLimit = 64;
-constexpr size_t kSyncedSingly = 100;  ///< entries; syncing the file system waits for everything that others have written to it, too
+constexpr size_t kSyncedSingly =
+    100;  ///< entries; syncing the file system waits for everything that others have written to it, too
 constexpr std::string_view kLfsPointer = "version https://git-lfs.github.com/spec/";
 
 std::vector<std::string> names_in(int dirfd) {
@@ -50,7 +51,8 @@ bool is_own_file(int dirfd, const std::string& name, unsigned permissions, std::
     return read_file_at(dirfd, name, data.size()) == data;
 }
 
-/// Writes a tree into a folder, or makes a folder that was written before the same again: what is there and right stays.
+/// Writes a tree into a folder, or makes a folder that was written before the same again: what is there and right
+/// stays.
 struct TreeWriter {
     git_repository* repository;
     const GitSettings& settings;
@@ -116,7 +118,8 @@ struct TreeWriter {
             if (::mkdirat(dirfd, name.c_str(), 0755) != 0) throw_errno(path);
         }
         Fd folder = open_at(dirfd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
-        if (::fchown(folder.get(), ::geteuid(), ::getegid()) != 0 || ::fchmod(folder.get(), 0755) != 0) throw_errno(path);
+        if (::fchown(folder.get(), ::geteuid(), ::getegid()) != 0 || ::fchmod(folder.get(), 0755) != 0)
+            throw_errno(path);
         return folder;
     }
 
@@ -178,7 +181,8 @@ void write_tree(git_repository* repository, const GitSettings& settings, const s
     git_oid tree = tree_of(repository, commit);
     Fd trees = open_at(AT_FDCWD, folder + "/trees", O_RDONLY | O_DIRECTORY);
     TreeWriter writer{repository, settings, alive};
-    if (::faccessat(trees.get(), commit.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0) return restore_tree(writer, trees.get(), tree, commit);
+    if (::faccessat(trees.get(), commit.c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+        return restore_tree(writer, trees.get(), tree, commit);
     std::string temporary = ".tmp-" + commit;
     remove_tree(trees.get(), temporary);
     try {

@@ -34,8 +34,9 @@ namespace kedge::test {
 
 using nlohmann::json;
 
-/// A whole agent as users have it: the program kedged with a root, a run folder, an instance name and a repository of its own, in a network
-/// namespace that all tests of the process share. It is spoken to through its socket. At the end everything is removed, and what is left behind fails the test.
+/// A whole agent as users have it: the program kedged with a root, a run folder, an instance name and a repository of
+/// its own, in a network namespace that all tests of the process share. It is spoken to through its socket. At the end
+/// everything is removed, and what is left behind fails the test.
 class AgentFixture : public testing::Test {
 public:
     static void SetUpTestSuite() {
@@ -62,7 +63,8 @@ public:
         if (!running()) start();
         expect_settled();
         (void)post("/kedge/v1/projects/demo/hold", {{"reason", "the test ends"}});
-        for (const json& c : containers()) (void)call("DELETE", "/containers/" + c.at("Id").get<std::string>() + "?force=1&v=1");
+        for (const json& c : containers())
+            (void)call("DELETE", "/containers/" + c.at("Id").get<std::string>() + "?force=1&v=1");
         for (const json& n : json::parse(call("GET", "/networks").body)) {
             (void)call("DELETE", "/networks/" + n.at("Id").get<std::string>());
         }
@@ -76,8 +78,9 @@ public:
     // --- the agent
 
     std::string config() const {
-        return "name: device\nroot: " + folder + "/root\nrun: " + folder + "/run\ninstance: " + instance + "\nsources:\n  - name: fleet\n    " +
-               source + "\n    poll: 1h\npolicy: {monitor: 300ms}\n" + more_config;
+        return "name: device\nroot: " + folder + "/root\nrun: " + folder + "/run\ninstance: " + instance +
+               "\nsources:\n  - name: fleet\n    " + source + "\n    poll: 1h\npolicy: {monitor: 300ms}\n" +
+               more_config;
     }
 
     /// Starts it and waits until it answers; false if it ended instead (as a fault point makes it).
@@ -118,7 +121,8 @@ public:
         int status = 0;  ///< 0: nobody answered
         std::string body;
     };
-    Answer call(const std::string& method, const std::string& path, const std::string& body = {}, const std::string& type = "application/json") const {
+    Answer call(const std::string& method, const std::string& path, const std::string& body = {},
+                const std::string& type = "application/json") const {
         httplib::Client client(folder + "/run/kedge.sock");
         client.set_address_family(AF_UNIX);
         client.set_read_timeout(60);
@@ -132,7 +136,9 @@ public:
         auto result = client.send(request);
         return result ? Answer{result->status, result->body} : Answer{};
     }
-    Answer post(const std::string& path, const json& body = json::object()) const { return call("POST", path, body.dump()); }
+    Answer post(const std::string& path, const json& body = json::object()) const {
+        return call("POST", path, body.dump());
+    }
     json get(const std::string& path) const { return json::parse(call("GET", path).body, nullptr, false); }
     void wake() const { (void)post("/kedge/v1/wake"); }
 
@@ -144,7 +150,8 @@ public:
     std::map<std::string, std::string> services() const {
         std::map<std::string, std::string> result;
         for (const json& c : containers()) {
-            if (c.value("State", "") == "running") result[c["Labels"].value("com.docker.compose.service", "")] = c.at("Id");
+            if (c.value("State", "") == "running")
+                result[c["Labels"].value("com.docker.compose.service", "")] = c.at("Id");
         }
         return result;
     }
@@ -152,7 +159,8 @@ public:
     std::map<std::string, std::string> images() const {
         std::map<std::string, std::string> result;
         for (const json& c : containers()) {
-            if (c.value("State", "") == "running") result[c["Labels"].value("com.docker.compose.service", "")] = c.at("Image");
+            if (c.value("State", "") == "running")
+                result[c["Labels"].value("com.docker.compose.service", "")] = c.at("Image");
         }
         return result;
     }
@@ -172,7 +180,8 @@ public:
         return until([&] { return state_of(commit) == state || !running(); }) && running();
     }
     std::string import(const std::string& reference, const std::vector<std::string>& changes = {}) const {
-        std::string path = "/images/create?fromSrc=-&repo=" + reference.substr(0, reference.find(':')) + "&tag=" + reference.substr(reference.find(':') + 1);
+        std::string path = "/images/create?fromSrc=-&repo=" + reference.substr(0, reference.find(':')) +
+                           "&tag=" + reference.substr(reference.find(':') + 1);
         for (const std::string& change : changes) path += "&changes=" + httplib::detail::encode_query_param(change);
         return call("POST", path, rootfs(), "application/x-tar").body;
     }
@@ -186,7 +195,8 @@ public:
             for (const char* name : {"bin", "etc", "tmp", "data"}) make_folders(AT_FDCWD, root + "/" + name);
             const char* busybox = ::access("/bin/busybox", X_OK) == 0 ? "/bin/busybox" : "/usr/bin/busybox";
             std::filesystem::copy_file(busybox, root + "/bin/busybox");
-            for (const char* name : {"sh", "sleep", "true", "false", "test", "touch", "cat", "httpd", "echo", "nc", "wget"}) {
+            for (const char* name :
+                 {"sh", "sleep", "true", "false", "test", "touch", "cat", "httpd", "echo", "nc", "wget"}) {
                 std::filesystem::create_symlink("busybox", root + "/bin/" + name);
             }
             std::ofstream(root + "/data/seed") << "from the image\n";
@@ -212,9 +222,11 @@ public:
         EXPECT_EQ(names_in(folder + "/root/containers"), known);
         EXPECT_EQ(names_in(folder + "/run/containers"), live) << "run folders of containers that do not run";
         EXPECT_EQ(cgroups(), live);
-        for (const char* place : {"/root/layers", "/root/images/blobs/sha256", "/root/sources/fleet/trees", "/root/volumes"}) {
+        for (const char* place :
+             {"/root/layers", "/root/images/blobs/sha256", "/root/sources/fleet/trees", "/root/volumes"}) {
             for (const std::string& name : names_in(folder + place)) {
-                EXPECT_FALSE(name.starts_with(".tmp") || name.ends_with(".partial") || name.find(".tmp-") != std::string::npos)
+                EXPECT_FALSE(name.starts_with(".tmp") || name.ends_with(".partial") ||
+                             name.find(".tmp-") != std::string::npos)
                     << place << "/" << name;
             }
         }
@@ -233,7 +245,8 @@ public:
     static std::set<std::string> names_in(const std::string& path) {
         std::set<std::string> names;
         std::error_code missing;
-        for (const auto& entry : std::filesystem::directory_iterator(path, missing)) names.insert(entry.path().filename());
+        for (const auto& entry : std::filesystem::directory_iterator(path, missing))
+            names.insert(entry.path().filename());
         return names;
     }
     /// Names of the container groups below this instance's, in any hierarchy.

@@ -15,7 +15,8 @@ struct Agent : AgentFixture {
     void SetUp() override {
         AgentFixture::SetUp();
         ASSERT_TRUE(start());
-        for (const char* name : {"app:1", "app:2"}) (void)import(name, {"CMD [\"sh\", \"-c\", \"trap exit TERM; sleep 100000 & wait\"]"});
+        for (const char* name : {"app:1", "app:2"})
+            (void)import(name, {"CMD [\"sh\", \"-c\", \"trap exit TERM; sleep 100000 & wait\"]"});
         (void)import("crash:1", {"CMD [\"sh\", \"-c\", \"echo the disk is on fire; exit 3\"]"});
     }
     std::string push(const std::string& services, const std::string& more = {}) {
@@ -61,7 +62,8 @@ TEST_F(Agent, ABrokenPipeDoesNotEndIt) {
 }
 
 TEST_F(Agent, AContainerOutlivesTheAgentWithItsExitCodeAndLog) {
-    std::string body = R"({"Image": "app:1", "Cmd": ["sh", "-c", "echo one; while ! test -f /tmp/go; do sleep 0.05; done; echo two; exit 7"], "HostConfig": {"NetworkMode": "none"}})";
+    std::string body =
+        R"({"Image": "app:1", "Cmd": ["sh", "-c", "echo one; while ! test -f /tmp/go; do sleep 0.05; done; echo two; exit 7"], "HostConfig": {"NetworkMode": "none"}})";
     std::string id = json::parse(call("POST", "/containers/create?name=lonely", body).body).at("Id");
     EXPECT_EQ(post("/containers/" + id + "/start").status, 204);
     json info = get("/containers/lonely/json");
@@ -82,8 +84,11 @@ TEST_F(Agent, MalformedProjectsAreRefusedByNameAndWhatRanGoesOn) {
     std::string good = push(service("a", "app:1"));
     ASSERT_TRUE(reaches(good, "good"));
     auto before = services();
-    std::string bomb = "x-a: &a [x,x,x,x,x,x,x,x,x,x]\nx-b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nx-c: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
-                       "x-d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\nx-e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nx-f: [*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
+    std::string bomb =
+        "x-a: &a [x,x,x,x,x,x,x,x,x,x]\nx-b: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nx-c: &c "
+        "[*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\n"
+        "x-d: &d [*c,*c,*c,*c,*c,*c,*c,*c,*c,*c]\nx-e: &e [*d,*d,*d,*d,*d,*d,*d,*d,*d,*d]\nx-f: "
+        "[*e,*e,*e,*e,*e,*e,*e,*e,*e,*e]\n";
     struct Case {
         std::string text, says;
     };
@@ -95,13 +100,18 @@ TEST_F(Agent, MalformedProjectsAreRefusedByNameAndWhatRanGoesOn) {
         {"name: demo\nservices:\n  a:\n    image: app:1\n    env_file: ../../etc/passwd\n", "etc/passwd"},
         {"name: demo\nservices: &s\n  a: *s\n", "compose.yaml"},
         {bomb + "name: demo\nservices:\n  a:\n    image: app:1\n", "aliases expand"},
-        {"name: demo\nservices:\n  a:\n    image: app:1\n    depends_on: [b]\n  b:\n    image: app:1\n    depends_on: [a]\n", "cycle"},
+        {"name: demo\nservices:\n  a:\n    image: app:1\n    depends_on: [b]\n  b:\n    image: app:1\n    depends_on: "
+         "[a]\n",
+         "cycle"},
     };
     for (const Case& c : cases) {
         std::string commit = repository->push({{"compose.yaml", {c.text}}});
         wake();
-        auto told = [&] { return (project().dump() + get("/kedge/v1/sources").dump()).find(c.says) != std::string::npos; };
-        EXPECT_TRUE(until(told, std::chrono::seconds(10))) << c.text << "\n" << project().dump(1) << get("/kedge/v1/sources").dump(1);
+        auto told = [&] {
+            return (project().dump() + get("/kedge/v1/sources").dump()).find(c.says) != std::string::npos;
+        };
+        EXPECT_TRUE(until(told, std::chrono::seconds(10))) << c.text << "\n"
+                                                           << project().dump(1) << get("/kedge/v1/sources").dump(1);
         EXPECT_EQ(services(), before);
     }
     std::string next = push(service("a", "app:2"));
@@ -142,20 +152,25 @@ TEST_F(Agent, AMissingBranchAndAVanishedRepositoryAreToldAndWhatRanGoesOn) {
     auto before = services();
     std::filesystem::rename(folder + "/fleet.git", folder + "/away.git");
     wake();
-    EXPECT_TRUE(until([&] { return source_error().find("fleet.git") != std::string::npos; })) << get("/kedge/v1/sources").dump(1);
+    EXPECT_TRUE(until([&] { return source_error().find("fleet.git") != std::string::npos; }))
+        << get("/kedge/v1/sources").dump(1);
     EXPECT_EQ(services(), before);
     std::filesystem::rename(folder + "/away.git", folder + "/fleet.git");
     stop();
     source += "\n    branch: missing";
     ASSERT_TRUE(start());
-    EXPECT_TRUE(until([&] { return source_error().find("no branch missing") != std::string::npos; })) << get("/kedge/v1/sources").dump(1);
+    EXPECT_TRUE(until([&] { return source_error().find("no branch missing") != std::string::npos; }))
+        << get("/kedge/v1/sources").dump(1);
     EXPECT_EQ(services(), before);
 }
 
 TEST_F(Agent, AUrlWithAPasswordIsRefusedWithoutShowingIt) {
-    for (const char* url : {"https://device:hunter2@git.example.org/x.git", "https://hunter2@git.example.org/x.git", "ssh://git:hunter2@git.example.org/x.git"}) {
+    for (const char* url : {"https://device:hunter2@git.example.org/x.git", "https://hunter2@git.example.org/x.git",
+                            "ssh://git:hunter2@git.example.org/x.git"}) {
         std::string config = folder + "/refused.yaml";
-        write_file_durably(AT_FDCWD, config, "root: " + folder + "/other\nrun: " + folder + "/other-run\nsources: [{name: fleet, url: \"" + url + "\"}]\n");
+        write_file_durably(AT_FDCWD, config,
+                           "root: " + folder + "/other\nrun: " + folder +
+                               "/other-run\nsources: [{name: fleet, url: \"" + url + "\"}]\n");
         Finished refused = run({KEDGE_BUILD "/bin/kedged", "--config", config});
         EXPECT_NE(refused.code, 0) << url;
         EXPECT_NE(refused.out.find("url"), std::string::npos) << refused.out;
@@ -178,7 +193,8 @@ TEST_F(Agent, AProjectOfTheSameConfigurationIsAdoptedAfterTheReleasesWereLost) {
     {
         Database database(folder + "/root/kedge.db");
         database.transaction(Database::Durability::power, [](SQLite::Database& db) {
-            for (const char* table : {"project", "release", "quarantine", "retired", "stopped"}) db.exec(std::string("DELETE FROM reconciler_") + table);
+            for (const char* table : {"project", "release", "quarantine", "retired", "stopped"})
+                db.exec(std::string("DELETE FROM reconciler_") + table);
         });
     }
     ASSERT_TRUE(start());
@@ -212,15 +228,19 @@ TEST_F(Agent, AWebhookWakesThePollAndAForgedOneDoesNot) {
     ASSERT_TRUE(start());
     ASSERT_TRUE(reaches(first, "good"));
     std::string next = push(service("a", "app:2"));
-    std::string body = json{{"ref", "refs/heads/main"}, {"repository", {{"clone_url", "file://" + folder + "/fleet.git"}}}}.dump();
+    std::string body =
+        json{{"ref", "refs/heads/main"}, {"repository", {{"clone_url", "file://" + folder + "/fleet.git"}}}}.dump();
     unsigned char mac[32];
     unsigned size = 0;
-    ::HMAC(EVP_sha256(), "correct horse", 13, reinterpret_cast<const unsigned char*>(body.data()), body.size(), mac, &size);
+    ::HMAC(EVP_sha256(), "correct horse", 13, reinterpret_cast<const unsigned char*>(body.data()), body.size(), mac,
+           &size);
     std::string hex;
     for (unsigned char byte : mac) hex += fmt::format("{:02x}", byte);
     auto deliver = [&](const std::string& signature) {
         httplib::Client client("127.0.0.1", port);
-        auto result = client.Post("/webhook", {{"X-GitHub-Event", "push"}, {"X-Hub-Signature-256", "sha256=" + signature}}, body, "application/json");
+        auto result =
+            client.Post("/webhook", {{"X-GitHub-Event", "push"}, {"X-Hub-Signature-256", "sha256=" + signature}}, body,
+                        "application/json");
         return result ? result->status : 0;
     };
     std::string forged = hex;

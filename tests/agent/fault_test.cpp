@@ -1,5 +1,5 @@
-// The power may go at any instant: for every fault point, an agent is killed there in the middle of a first release, an update and a
-// rollback, started again, and must come to the same end with nothing left behind.
+// The power may go at any instant: for every fault point, an agent is killed there in the middle of a first release, an
+// update and a rollback, started again, and must come to the same end with nothing left behind.
 #include "base/fault.h"
 #include "tests/agent/agent_fixture.h"
 
@@ -10,7 +10,9 @@ std::string compose(const std::string& image, bool with_extra) {
     return "name: demo\n"
            "services:\n"
            "  web:\n"
-           "    image: " + image + "\n"
+           "    image: " +
+           image +
+           "\n"
            "    ports: [\"18080:8080\"]\n"
            "    volumes: [\"./note.txt:/note:ro\"]\n"
            "    depends_on: [store]\n"
@@ -20,8 +22,8 @@ std::string compose(const std::string& image, bool with_extra) {
            "    image: app:1\n"
            "    healthcheck: {interval: 100ms, retries: 2}\n"  // the image's default would be half a minute a release
            "    volumes: [\"data:/data\"]\n" +
-           (with_extra ? "    networks: [default, extra]\n" : "") +
-           "volumes: {data: {}}\n" + (with_extra ? "networks: {extra: {}}\n" : "");
+           (with_extra ? "    networks: [default, extra]\n" : "") + "volumes: {data: {}}\n" +
+           (with_extra ? "networks: {extra: {}}\n" : "");
 }
 
 const std::vector<std::string> kApp = {
@@ -39,7 +41,8 @@ struct Fault : AgentFixture, testing::WithParamInterface<std::string_view> {
             if (!running()) {
                 auto status = agent ? agent->wait(std::chrono::milliseconds(0)) : std::optional<int>(0);
                 EXPECT_FALSE(fired) << "killed twice, at " << what;
-                EXPECT_TRUE(status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL) << "ended by itself at " << what;
+                EXPECT_TRUE(status && WIFSIGNALED(*status) && WTERMSIG(*status) == SIGKILL)
+                    << "ended by itself at " << what;
                 fired = true;
                 if (!start()) return false;
                 act();
@@ -49,14 +52,17 @@ struct Fault : AgentFixture, testing::WithParamInterface<std::string_view> {
         ASSERT_TRUE(reached) << what << " is not reached: " << project().dump(1);
     }
     void push(const std::string& image, bool extra, const std::string& state) {
-        std::string commit = repository->push({{"compose.yaml", {compose(image, extra)}}, {"note.txt", {"for " + image}}});
-        step("release of " + image, [&] { wake(); }, [&] { return state_of(commit) == state; });
+        std::string commit =
+            repository->push({{"compose.yaml", {compose(image, extra)}}, {"note.txt", {"for " + image}}});
+        step(
+            "release of " + image, [&] { wake(); }, [&] { return state_of(commit) == state; });
     }
     /// The host's ports that lead to the running web container.
     std::set<int> published() const {
         std::set<int> ports;
         for (const json& c : containers()) {
-            if (c["Labels"].value("com.docker.compose.service", "") != "web" || c.value("State", "") != "running") continue;
+            if (c["Labels"].value("com.docker.compose.service", "") != "web" || c.value("State", "") != "running")
+                continue;
             for (const json& port : c.at("Ports")) ports.insert(port.value("PublicPort", 0));
         }
         return ports;
@@ -77,15 +83,20 @@ std::string test_name(const testing::TestParamInfo<std::string_view>& info) {
 
 TEST_P(Fault, AfterAKillThereTheAgentComesToTheSameEnd) {
     // The last pass of a container's start in a rollback is as likely as the first: the first is taken here.
-    step("start", [&] { (void)(running() || start(std::string(GetParam()))); }, [&] { return running(); });
+    step(
+        "start", [&] { (void)(running() || start(std::string(GetParam()))); }, [&] { return running(); });
     struct Image {
         std::string name, health;
     };
     for (const Image& image : {Image{"app:1", "true"}, Image{"app:2", "true"}, Image{"bad:1", "false"}}) {
         std::vector<std::string> changes = kApp;
         changes.push_back("HEALTHCHECK CMD [\"" + image.health + "\"]");
-        step("import of " + image.name, [&] { if (!has_image(image.name)) (void)import(image.name, changes); },
-             [&] { return has_image(image.name); });
+        step(
+            "import of " + image.name,
+            [&] {
+                if (!has_image(image.name)) (void)import(image.name, changes);
+            },
+            [&] { return has_image(image.name); });
     }
     push("app:1", false, "good");
     push("app:2", true, "good");
@@ -109,7 +120,8 @@ TEST_P(Fault, AfterAKillThereTheAgentComesToTheSameEnd) {
         json networks = get("/networks");
         return networks.is_array() && networks.size() == 1;
     };
-    step("removal of the network that nothing needs", [] {}, one_network);
+    step(
+        "removal of the network that nothing needs", [] {}, one_network);
     EXPECT_TRUE(fired) << "the fault point is never passed";
 }
 

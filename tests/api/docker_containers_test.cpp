@@ -110,7 +110,8 @@ TEST_F(DockerContainers, OutputThatIsNoTextGoesThroughEveryAnswer) {
 }
 
 TEST_F(DockerContainers, LogsAreCutAndMarkedAsAsked) {
-    std::string id = start("log", "echo one; echo two; sleep 0.1; echo three >&2", {{"HostConfig", {{"NetworkMode", "none"}}}});
+    std::string id =
+        start("log", "echo one; echo two; sleep 0.1; echo three >&2", {{"HostConfig", {{"NetworkMode", "none"}}}});
     post("/containers/log/wait");
     EXPECT_EQ(unframed(get("/containers/log/logs?stdout=1").text), "out:one\ntwo\n");
     EXPECT_EQ(unframed(get("/containers/log/logs?stderr=1").text), "err:three\n");

@@ -112,8 +112,8 @@ TEST(DockerCreate, BindsAreReadInAllTheirForms) {
     Mount anonymous = host({{"Binds", {"/data"}}}).mounts.at(0);
     EXPECT_EQ(anonymous.type, Mount::Type::volume);
     EXPECT_EQ(anonymous.source + ">" + anonymous.target, ">/data");
-    for (const char* bad : {"", ":", "a:", ":/b", "/a:/b:", "/a:/b:ro:x", "/a:/b:maybe", "/a:/b:,", "/a::ro",
-                            "/a:/b:xprivate"}) {
+    for (const char* bad :
+         {"", ":", "a:", ":/b", "/a:/b:", "/a:/b:ro:x", "/a:/b:maybe", "/a:/b:,", "/a::ro", "/a:/b:xprivate"}) {
         EXPECT_FALSE(refusal({{"HostConfig", {{"Binds", {bad}}}}}).empty()) << bad;
     }
 }

@@ -118,7 +118,8 @@ TEST(Clock, TimesGoThereAndBack) {
         EXPECT_EQ(format_time(parse_time(text)), text);
     }
     EXPECT_EQ(parse_time("2026-01-02T05:04:05+02:00"), parse_time("2026-01-02T03:04:05Z"));
-    for (const char* bad : {"", "2026", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z"}) {
+    for (const char* bad :
+         {"", "2026", "2026-13-01T00:00:00Z", "2026-02-30T00:00:00Z", "2026-01-01T00:00:00", "2026-01-01T00:00:00.Z"}) {
         EXPECT_THROW(parse_time(bad), Error) << bad;
     }
 }
@@ -139,7 +140,8 @@ TEST(Text, TheBeginningOfATextHasWholeCharacters) {
     EXPECT_EQ(beginning("shorter", 5), "short");
     const std::string mixed = "a\u00e9\u20ac\U0001f600";  // 1, 2, 3 and 4 bytes
     const size_t whole[] = {0, 1, 1, 3, 3, 3, 6, 6, 6, 6, 10};
-    for (size_t bytes = 0; bytes <= mixed.size(); ++bytes) EXPECT_EQ(beginning(mixed, bytes), mixed.substr(0, whole[bytes])) << bytes;
+    for (size_t bytes = 0; bytes <= mixed.size(); ++bytes)
+        EXPECT_EQ(beginning(mixed, bytes), mixed.substr(0, whole[bytes])) << bytes;
     EXPECT_EQ(beginning(std::string(20, '\x80'), 7).size(), 7u) << "what is no UTF-8 is cut anywhere";
 }
 

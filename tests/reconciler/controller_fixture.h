@@ -12,7 +12,8 @@
 
 namespace kedge::test {
 
-/// A controller on an engine of its own, following a repository of its own. The poll interval is an hour: tests ask for what they want.
+/// A controller on an engine of its own, following a repository of its own. The poll interval is an hour: tests ask for
+/// what they want.
 class ControllerFixture : public EngineFixture {
 public:
     void SetUp() override {
@@ -39,7 +40,9 @@ public:
 
     /// `compose.yaml` of project shop with one service web that runs this script.
     static std::string compose(const std::string& script, const std::string& more = {}) {
-        return "name: shop\nservices:\n  web:\n    image: busybox\n    stop_grace_period: 0s\n    command: [\"sh\", \"-c\", \"" + script + "\"]\n" + more;
+        return "name: shop\nservices:\n  web:\n    image: busybox\n    stop_grace_period: 0s\n    command: [\"sh\", "
+               "\"-c\", \"" +
+               script + "\"]\n" + more;
     }
 
     /// Commits compose.yaml and makes the controller sync it.
@@ -63,7 +66,8 @@ public:
             if (std::chrono::steady_clock::now() >= deadline) return false;
             // Not everything that a project becomes is an event, so that this looks now and then.
             auto soon = std::min(deadline, std::chrono::steady_clock::now() + std::chrono::milliseconds(100));
-            from = engine->events().read(from, [](const runtime::Event&) {}, {}, soon);
+            from = engine->events().read(
+                from, [](const runtime::Event&) {}, {}, soon);
         }
         return true;
     }

@@ -75,11 +75,14 @@ TEST_F(ControllerTest, AnUnhealthyReleaseGoesBackWithItsProbesLastWords) {
     std::jthread monitor([&](std::stop_token) {
         uint64_t from = 0;
         while (!stop.stop_requested()) {
-            from = engine->events().read(from, [&](const runtime::Event& event) {
-                if (event.type != "container" || event.action != "start") return;
-                bool bad = containers().inspect(event.id).spec.labels.contains("bad");
-                containers().set_health(event.id, bad ? unhealthy : healthy);
-            }, stop.get_token());
+            from = engine->events().read(
+                from,
+                [&](const runtime::Event& event) {
+                    if (event.type != "container" || event.action != "start") return;
+                    bool bad = containers().inspect(event.id).spec.labels.contains("bad");
+                    containers().set_health(event.id, bad ? unhealthy : healthy);
+                },
+                stop.get_token());
         }
     });
     Release good = push(compose(kLasting, check));
@@ -159,7 +162,9 @@ TEST_F(ControllerTest, ARollbackAppliesTheReleaseBeforeAndQuarantinesTheOneThatI
 }
 
 TEST_F(ControllerTest, AProjectThatVanishesIsRemovedButItsVolumes) {
-    std::string app = "services:\n  web: {image: busybox, command: [sleep, \"1000\"], stop_grace_period: 0s, volumes: [\"data:/data\"]}\nvolumes: {data: {}}\n";
+    std::string app =
+        "services:\n  web: {image: busybox, command: [sleep, \"1000\"], stop_grace_period: 0s, volumes: "
+        "[\"data:/data\"]}\nvolumes: {data: {}}\n";
     std::string other = "services:\n  web: {image: busybox, command: [sleep, \"1000\"], stop_grace_period: 0s}\n";
     repository->commit({{"apps/shop/compose.yaml", app}, {"apps/other/compose.yaml", other}});
     EXPECT_EQ(sync().state, ReleaseState::good);
@@ -173,11 +178,16 @@ TEST_F(ControllerTest, AProjectThatVanishesIsRemovedButItsVolumes) {
 }
 
 TEST_F(ControllerTest, MountedFilesOfTheRepositoryAndSecretsChangeTheServiceWithTheirContent) {
-    std::string yaml = compose(kLasting, "    volumes: [\"./conf:/conf:ro\"]\n    secrets: [{source: key, target: /key, mode: 0400}]\nsecrets: {key: {file: ./key}}\n");
+    std::string yaml = compose(kLasting,
+                               "    volumes: [\"./conf:/conf:ro\"]\n    secrets: [{source: key, target: /key, mode: "
+                               "0400}]\nsecrets: {key: {file: ./key}}\n");
     ASSERT_EQ(push(yaml, {{"conf/a", "one"}, {"key", "k1"}}).state, ReleaseState::good) << told();
     std::string first = id_of("shop-web-1");
     auto read = [&](const std::string& path) {
-        return containers().exec("shop-web-1", {.arguments = {"cat", path}, .environment = {}, .user = {}, .working_dir = {}}, std::chrono::seconds(5), 100).output;
+        return containers()
+            .exec("shop-web-1", {.arguments = {"cat", path}, .environment = {}, .user = {}, .working_dir = {}},
+                  std::chrono::seconds(5), 100)
+            .output;
     };
     EXPECT_EQ(read("/conf/a"), "one");
     EXPECT_EQ(read("/key"), "k1");
@@ -192,10 +202,13 @@ TEST_F(ControllerTest, MountedFilesOfTheRepositoryAndSecretsChangeTheServiceWith
 }
 
 TEST_F(ControllerTest, AContainerCanNotWriteToWhatTheCommitHasAndItsDataFolderTakesTheRest) {
-    std::string yaml = compose(kLasting, "    volumes: [\"./conf:/conf\", \"./compose.yaml:/compose.yaml\", \"./state:/state\"]\n");
+    std::string yaml =
+        compose(kLasting, "    volumes: [\"./conf:/conf\", \"./compose.yaml:/compose.yaml\", \"./state:/state\"]\n");
     ASSERT_EQ(push(yaml, {{"conf/a", "one"}}).state, ReleaseState::good) << told();
     auto sh = [&](const std::string& script) {
-        return containers().exec("shop-web-1", {.arguments = {"sh", "-c", script}, .environment = {}, .user = {}, .working_dir = {}}, std::chrono::seconds(5), 1000);
+        return containers().exec("shop-web-1",
+                                 {.arguments = {"sh", "-c", script}, .environment = {}, .user = {}, .working_dir = {}},
+                                 std::chrono::seconds(5), 1000);
     };
     for (const char* script : {"echo two > /conf/a", "echo x > /conf/new", "rm /conf/a", "echo x >> /compose.yaml"}) {
         runtime::ExecResult result = sh(script);
@@ -216,9 +229,14 @@ TEST_F(ControllerTest, WhatCanNotBeDoneIsRefusedWithoutTouchingWhatRuns) {
              {"    volumes: [\"/etc:/host\"]\n", "mounting /etc of the host is not allowed"},
              {"    network_mode: host\n", "the host's network is not allowed"},
              {"    cpus: 90000\n", "services.web: Range of CPUs is from 0.01"},
-             {"    volumes: [{type: bind, source: " + folder + "/nosuch, target: /x, bind: {create_host_path: false}}]\n", "bind source path does not exist"},
+             {"    volumes: [{type: bind, source: " + folder +
+                  "/nosuch, target: /x, bind: {create_host_path: false}}]\n",
+              "bind source path does not exist"},
              {"    image: nosuch:1\n    pull_policy: never\n", "is not on this device"}}) {
-        Release refused = push(compose("sleep 5", more.starts_with("    image") ? "    pull_policy: never\n  two: {image: \"nosuch:1\", pull_policy: never}\n" : more));
+        Release refused =
+            push(compose("sleep 5", more.starts_with("    image")
+                                        ? "    pull_policy: never\n  two: {image: \"nosuch:1\", pull_policy: never}\n"
+                                        : more));
         EXPECT_EQ(refused.state, ReleaseState::rolled_back) << more;
         EXPECT_NE(refused.error.find(words), std::string::npos) << refused.error;
         EXPECT_EQ(id_of("shop-web-1"), old);
@@ -253,9 +271,11 @@ TEST_F(ControllerTest, ARegistryThatIsAwayBlocksTheReleaseAndLeavesWhatRuns) {
 }
 
 TEST_F(ControllerTest, AServiceStartsOnceWhatItDependsOnHasCompleted) {
-    std::string yaml = compose(kLasting, "    depends_on: {job: {condition: service_completed_successfully}}\n"
-                                         "  job: {image: busybox, command: [sh, -c, \"sleep 0.2; touch /data/done\"], volumes: [\"data:/data\"]}\n"
-                                         "volumes: {data: {}}\n");
+    std::string yaml = compose(
+        kLasting,
+        "    depends_on: {job: {condition: service_completed_successfully}}\n"
+        "  job: {image: busybox, command: [sh, -c, \"sleep 0.2; touch /data/done\"], volumes: [\"data:/data\"]}\n"
+        "volumes: {data: {}}\n");
     Release release = push(yaml);
     EXPECT_EQ(release.state, ReleaseState::good) << release.error << told();
     EXPECT_EQ(release.verdicts["job"], "completed");
@@ -280,7 +300,8 @@ TEST_F(ControllerTest, AContainerThatAnotherToolMadeForTheProjectIsAdopted) {
     network.labels = {{kProjectLabel, "shop"}};
     engine->networks().create(network);
     auto spec = shell(kLasting, "shop-web-1");
-    spec.labels = {{kProjectLabel, "shop"}, {kServiceLabel, "web"}, {kNumberLabel, "1"}, {kConfigHashLabel, "anothers"}};
+    spec.labels = {
+        {kProjectLabel, "shop"}, {kServiceLabel, "web"}, {kNumberLabel, "1"}, {kConfigHashLabel, "anothers"}};
     spec.networks = {{"shop_default", {"web"}, ""}};
     spec.stop_timeout = 0;
     std::string id = run(spec);
@@ -316,8 +337,9 @@ TEST_F(ControllerTest, ASourceThatCanNotBeReachedSaysSoAndWhatRunsIsKeptRight) {
     ASSERT_EQ(::rename((folder + "/repository.git").c_str(), (folder + "/moved.git").c_str()), 0);
     containers().remove("shop-web-1", {.force = true});
     open_controller();
-    EXPECT_TRUE(wait_for([&] { return containers().list().size() == 1 && containers().list()[0].status == runtime::Status::running; }))
-        << "the last commit is known without the repository";
+    EXPECT_TRUE(wait_for([&] {
+        return containers().list().size() == 1 && containers().list()[0].status == runtime::Status::running;
+    })) << "the last commit is known without the repository";
     EXPECT_THROW(controller->sync("shop", {}, {}), Error);
     EXPECT_FALSE(controller->sources()[0].error.empty());
     EXPECT_EQ(controller->history("shop").size(), 1u);
@@ -325,57 +347,73 @@ TEST_F(ControllerTest, ASourceThatCanNotBeReachedSaysSoAndWhatRunsIsKeptRight) {
 
 TEST_F(ControllerTest, WhatAReleaseNeedsCanNotBeRemovedAndWhatNoneNeedsIsCollected) {
     settings.policy.kept_releases = 1;
-    auto using_image = [&](const std::string& tag) { return "name: shop\nservices:\n  web: {image: \"" + tag + "\", command: [sleep, \"1000\"], stop_grace_period: 0s}\n"; };
+    auto using_image = [&](const std::string& tag) {
+        return "name: shop\nservices:\n  web: {image: \"" + tag +
+               "\", command: [sleep, \"1000\"], stop_grace_period: 0s}\n";
+    };
     std::vector<std::string> ids;
     for (const std::string tag : {"v:1", "v:2", "v:3"}) {
-        import(tag, test::busybox_tar([&](auto& tar) { tar.file("version", tag); }));
-        ids.push_back(engine->images().get(tag).id.str());
-        ASSERT_EQ(push(using_image(tag)).state, ReleaseState::good);
-        if (ids.size() < 2) continue;
-        EXPECT_THROW(engine->images().remove(ids[ids.size() - 2], true), Error) << "the release before is kept";
-    }
-    EXPECT_NO_THROW(engine->images().remove("v:1", true)) << "two releases ago";
-    EXPECT_THROW(engine->images().remove(ids[1], true), Error);
-    Release back = controller->rollback("shop", 2, {}, {});
-    EXPECT_EQ(back.state, ReleaseState::good) << back.error;
-    EXPECT_EQ(containers().inspect("shop-web-1").image_id.str(), ids[1]);
-    EXPECT_THROW(controller->rollback("shop", 1, {}, {}), Error) << "its image is gone, and so is the release";
+        import(tag, test::busybox_tar([&](auto& tar) { tar.file("version", tag);
+    }));
+    ids.push_back(engine->images().get(tag).id.str());
+    ASSERT_EQ(push(using_image(tag)).state, ReleaseState::good);
+    if (ids.size() < 2) continue;
+    EXPECT_THROW(engine->images().remove(ids[ids.size() - 2], true), Error) << "the release before is kept";
+}
+EXPECT_NO_THROW(engine->images().remove("v:1", true)) << "two releases ago";
+EXPECT_THROW(engine->images().remove(ids[1], true), Error);
+Release back = controller->rollback("shop", 2, {}, {});
+EXPECT_EQ(back.state, ReleaseState::good) << back.error;
+EXPECT_EQ(containers().inspect("shop-web-1").image_id.str(), ids[1]);
+EXPECT_THROW(controller->rollback("shop", 1, {}, {}), Error) << "its image is gone, and so is the release";
 }
 
 TEST_F(ControllerTest, ImagesThatOnlyForgottenReleasesPulledGoAndThoseThatPeopleBroughtStay) {
     settings.policy.kept_releases = 1;
-    auto using_image = [&](const std::string& tag) { return "name: shop\nservices:\n  web: {image: \"" + tag + "\", command: [sleep, \"1000\"], stop_grace_period: 0s}\n"; };
+    auto using_image = [&](const std::string& tag) {
+        return "name: shop\nservices:\n  web: {image: \"" + tag +
+               "\", command: [sleep, \"1000\"], stop_grace_period: 0s}\n";
+    };
     ReleaseStore store(*database);
     auto has = [&](const std::string& tag) {
         auto list = engine->images().list();
-        return std::any_of(list.begin(), list.end(), [&](const auto& i) { return std::find(i.tags.begin(), i.tags.end(), tag) != i.tags.end(); });
+        return std::any_of(list.begin(), list.end(),
+                           [&](const auto& i) { return std::find(i.tags.begin(), i.tags.end(), tag) != i.tags.end(); });
     };
     for (const std::string tag : {"v:1", "v:2", "mine:1", "v:3", "v:4"}) {
-        import(tag, test::busybox_tar([&](auto& tar) { tar.file("version", tag); }));
-        // As fetching notes it of what it pulled.
-        if (tag != "mine:1") store.add_pulled("shop", "docker.io/library/" + tag, engine->images().get(tag).id, false);
-        if (tag == "v:2") containers().create([&] { auto spec = shell("true", "uses-v2"); spec.image = tag; return spec; }());
-        ASSERT_EQ(push(using_image(tag)).state, ReleaseState::good);
-    }
-    EXPECT_FALSE(has("v:1")) << "nothing ever frees the disk";
-    EXPECT_TRUE(has("v:2")) << "a container of somebody else uses it";
-    EXPECT_TRUE(has("mine:1")) << "a person brought it";
-    EXPECT_TRUE(has("v:3") && has("v:4") && has("busybox:latest"));
-    containers().remove("uses-v2", {.force = true});
-    settings.policy.prune = false;
-    controller.reset();
-    ASSERT_EQ(push(using_image("busybox")).state, ReleaseState::good);
-    EXPECT_TRUE(has("v:2") && has("v:3")) << "the policy says that nothing is removed";
-    settings.policy.prune = true;
-    controller.reset();
-    ASSERT_EQ(push(using_image("mine:1")).state, ReleaseState::good);
-    EXPECT_FALSE(has("v:2"));
-    EXPECT_FALSE(has("v:3"));
+        import(tag, test::busybox_tar([&](auto& tar) { tar.file("version", tag);
+    }));
+    // As fetching notes it of what it pulled.
+    if (tag != "mine:1") store.add_pulled("shop", "docker.io/library/" + tag, engine->images().get(tag).id, false);
+    if (tag == "v:2")
+        containers().create([&] {
+            auto spec = shell("true", "uses-v2");
+            spec.image = tag;
+            return spec;
+        }());
+    ASSERT_EQ(push(using_image(tag)).state, ReleaseState::good);
+}
+EXPECT_FALSE(has("v:1")) << "nothing ever frees the disk";
+EXPECT_TRUE(has("v:2")) << "a container of somebody else uses it";
+EXPECT_TRUE(has("mine:1")) << "a person brought it";
+EXPECT_TRUE(has("v:3") && has("v:4") && has("busybox:latest"));
+containers().remove("uses-v2", {.force = true});
+settings.policy.prune = false;
+controller.reset();
+ASSERT_EQ(push(using_image("busybox")).state, ReleaseState::good);
+EXPECT_TRUE(has("v:2") && has("v:3")) << "the policy says that nothing is removed";
+settings.policy.prune = true;
+controller.reset();
+ASSERT_EQ(push(using_image("mine:1")).state, ReleaseState::good);
+EXPECT_FALSE(has("v:2"));
+EXPECT_FALSE(has("v:3"));
 }
 
 TEST_F(ControllerTest, AReleaseThatFailsIsPausedOrKeptIfItsServiceSaysSo) {
     ASSERT_EQ(push(compose(kLasting)).state, ReleaseState::good);
-    auto failing = [](const std::string& action) { return compose("exit 3", "    deploy: {update_config: {failure_action: " + action + "}}\n"); };
+    auto failing = [](const std::string& action) {
+        return compose("exit 3", "    deploy: {update_config: {failure_action: " + action + "}}\n");
+    };
     Release paused = push(failing("pause"));
     EXPECT_EQ(paused.state, ReleaseState::held);
     EXPECT_NE(paused.error.find("paused: "), std::string::npos) << paused.error;
@@ -395,6 +433,7 @@ TEST_F(ControllerTest, ADiffNamesWhatASyncWouldDoAndChangesNothing) {
     EXPECT_EQ(diff.commit, commit);
     EXPECT_EQ(diff.note, "held: look first");
     ASSERT_EQ(diff.plan.steps.size(), 3u);
-    EXPECT_EQ(diff.plan.steps[1].reason, "command changed from [\"sh\",\"-c\",\"sleep 1000\"] to [\"sh\",\"-c\",\"sleep 2000\"]");
+    EXPECT_EQ(diff.plan.steps[1].reason,
+              "command changed from [\"sh\",\"-c\",\"sleep 1000\"] to [\"sh\",\"-c\",\"sleep 2000\"]");
     EXPECT_EQ(containers().inspect("shop-web-1").spec.command->back(), kLasting);
 }

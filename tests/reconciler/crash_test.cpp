@@ -18,7 +18,8 @@ constexpr const char* kInstance = "KEDGE_TEST_INSTANCE";
 std::string two_services(const std::string& web_script, const std::string& more) {
     return "name: shop\nservices:\n"
            "  db: {image: busybox, command: [sleep, \"1000\"], stop_grace_period: 0s, restart: always}\n"
-           "  web:\n    image: busybox\n    stop_grace_period: 0s\n    depends_on: [db]\n    command: [\"sh\", \"-c\", \"" +
+           "  web:\n    image: busybox\n    stop_grace_period: 0s\n    depends_on: [db]\n    command: [\"sh\", \"-c\", "
+           "\"" +
            web_script + "\"]\n    deploy: {update_config: {order: start-first}}\n    ports: [\"8080:80\"]\n" + more;
 }
 
@@ -53,9 +54,10 @@ public:
     bool die_at(const std::string& point) {
         controller.reset();
         close_engine();
-        std::vector<std::string> environment = {"KEDGE_FAULT=" + point, std::string(kFolder) + "=" + folder, std::string(kInstance) + "=" + instance,
-                                                "PATH=/usr/bin:/bin"};
-        std::vector<std::string> arguments = {"test_reconciler", "--gtest_filter=CrashChild.*", "--gtest_also_run_disabled_tests"};
+        std::vector<std::string> environment = {"KEDGE_FAULT=" + point, std::string(kFolder) + "=" + folder,
+                                                std::string(kInstance) + "=" + instance, "PATH=/usr/bin:/bin"};
+        std::vector<std::string> arguments = {"test_reconciler", "--gtest_filter=CrashChild.*",
+                                              "--gtest_also_run_disabled_tests"};
         std::vector<char*> envp, argv;
         for (auto& text : environment) envp.push_back(text.data());
         for (auto& text : arguments) argv.push_back(text.data());
@@ -64,7 +66,8 @@ public:
         posix_spawn_file_actions_t actions;
         ::posix_spawn_file_actions_init(&actions);
         ::posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-        ::posix_spawn_file_actions_addopen(&actions, 2, (folder + "/child.log").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        ::posix_spawn_file_actions_addopen(&actions, 2, (folder + "/child.log").c_str(), O_WRONLY | O_CREAT | O_TRUNC,
+                                           0600);
         pid_t child = 0;
         int error = ::posix_spawn(&child, "/proc/self/exe", &actions, nullptr, argv.data(), envp.data());
         ::posix_spawn_file_actions_destroy(&actions);
@@ -88,7 +91,8 @@ public:
 
     std::map<std::string, std::string> running() {
         std::map<std::string, std::string> result;
-        for (const auto& info : containers().list()) result[info.name] = info.id.substr(0, 12) + " " + std::string(to_string(info.status));
+        for (const auto& info : containers().list())
+            result[info.name] = info.id.substr(0, 12) + " " + std::string(to_string(info.status));
         return result;
     }
     bool is_published(const std::string& name) { return containers().inspect(name).ports.size() == 1; }
@@ -100,12 +104,26 @@ TEST_F(CrashTest, AReleaseThatIsCutOffAnywhereIsFinished) {
     int version = 1;
     ASSERT_EQ(push(two_services("sleep 1001", "")).state, ReleaseState::good) << told();
     std::string db = id_of("shop-db-1");
-    for (const std::string point :
-         {"release.before_record", "release.after_record", "release.fetched.before_commit", "release.fetched.after_commit",
-          "apply.step.before:1", "apply.step.after:1", "apply.step.after:2", "apply.step.after:3", "apply.step.after:4", "apply.step.after:5",
-          "apply.step.after:6", "release.soaking.after_commit", "release.good.before_commit", "release.good.after_commit",
-          "container.create.before_record", "container.create.after_record", "container.start.after_spawn", "container.start.after_record",
-          "ports.move.before", "ports.move.after"}) {
+    for (const std::string point : {"release.before_record",
+                                    "release.after_record",
+                                    "release.fetched.before_commit",
+                                    "release.fetched.after_commit",
+                                    "apply.step.before:1",
+                                    "apply.step.after:1",
+                                    "apply.step.after:2",
+                                    "apply.step.after:3",
+                                    "apply.step.after:4",
+                                    "apply.step.after:5",
+                                    "apply.step.after:6",
+                                    "release.soaking.after_commit",
+                                    "release.good.before_commit",
+                                    "release.good.after_commit",
+                                    "container.create.before_record",
+                                    "container.create.after_record",
+                                    "container.start.after_spawn",
+                                    "container.start.after_record",
+                                    "ports.move.before",
+                                    "ports.move.after"}) {
         SCOPED_TRACE(point);
         std::string script = "sleep " + std::to_string(1001 + ++version);
         repository->commit({{"compose.yaml", two_services(script, "")}});
@@ -128,18 +146,20 @@ TEST_F(CrashTest, AFailingReleaseThatIsCutOffAnywhereEndsWithTheSameContainersRu
     ASSERT_EQ(push(two_services("sleep 1001", "")).state, ReleaseState::good) << told();
     auto before = running();
     for (const std::string point :
-         {"apply.step.after:1", "apply.step.after:3", "apply.step.after:5", "release.soaking.after_commit", "rollback.before_record",
-          "rollback.after_record", "rollback.step.before:1", "rollback.step.after:1", "rollback.step.after:2", "rollback.step.after:3",
-          "rollback.step.after:4", "rollback.done.before_commit", "rollback.done.after_commit", "container.remove.before_record",
-          "container.remove.after_record"}) {
+         {"apply.step.after:1", "apply.step.after:3", "apply.step.after:5", "release.soaking.after_commit",
+          "rollback.before_record", "rollback.after_record", "rollback.step.before:1", "rollback.step.after:1",
+          "rollback.step.after:2", "rollback.step.after:3", "rollback.step.after:4", "rollback.done.before_commit",
+          "rollback.done.after_commit", "container.remove.before_record", "container.remove.after_record"}) {
         SCOPED_TRACE(point);
         // It runs well for a moment, so that it takes over before it fails.
-        std::string bad = two_services("sleep 0.05; exit " + std::to_string(++version), "  new: {image: busybox, command: [sleep, \"5\"], stop_grace_period: 0s}\n");
+        std::string bad = two_services("sleep 0.05; exit " + std::to_string(++version),
+                                       "  new: {image: busybox, command: [sleep, \"5\"], stop_grace_period: 0s}\n");
         commit = repository->commit({{"compose.yaml", bad}});
         EXPECT_TRUE(die_at(point)) << child_log();
         Release release = sync();
         EXPECT_EQ(release.state, ReleaseState::rolled_back) << release.error << "\n" << told();
-        ASSERT_TRUE(wait_for([&] { return running() == before; })) << testing::PrintToString(before) << testing::PrintToString(running()) << told();
+        ASSERT_TRUE(wait_for([&] { return running() == before; }))
+            << testing::PrintToString(before) << testing::PrintToString(running()) << told();
         EXPECT_TRUE(is_published("shop-web-1"));
         ProjectStatus status = controller->status("shop");
         EXPECT_NE(std::find(status.quarantined.begin(), status.quarantined.end(), commit), status.quarantined.end());
@@ -149,7 +169,8 @@ TEST_F(CrashTest, AFailingReleaseThatIsCutOffAnywhereEndsWithTheSameContainersRu
 
 TEST_F(CrashTest, APowerCutWhileAReleaseSoaksIsNotItsFault) {
     settings.policy.monitor = std::chrono::hours(1);
-    commit = repository->commit({{"compose.yaml", two_services("sleep 1001", "")}});  // one restarts by its policy, one does not
+    commit = repository->commit(
+        {{"compose.yaml", two_services("sleep 1001", "")}});  // one restarts by its policy, one does not
     open_controller();
     ASSERT_TRUE(wait_for_project("shop"));
     ASSERT_TRUE(wait_for([&] {

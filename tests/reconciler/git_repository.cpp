@@ -45,9 +45,11 @@ std::string GitRepository::commit(const std::map<std::string, std::string>& file
     git_signature* author = nullptr;
     check(git_signature_now(&author, "tester", "tester@example.org"));
     git_commit* parent = nullptr;
-    if (git_reference_name_to_id(&parent_id, repository_, "refs/heads/main") == 0) check(git_commit_lookup(&parent, repository_, &parent_id));
+    if (git_reference_name_to_id(&parent_id, repository_, "refs/heads/main") == 0)
+        check(git_commit_lookup(&parent, repository_, &parent_id));
     const git_commit* parents[] = {parent};
-    check(git_commit_create(&commit_id, repository_, "refs/heads/main", author, author, nullptr, message.c_str(), tree, parent ? 1u : 0u, parents));
+    check(git_commit_create(&commit_id, repository_, "refs/heads/main", author, author, nullptr, message.c_str(), tree,
+                            parent ? 1u : 0u, parents));
     git_commit_free(parent);
     git_signature_free(author);
     git_tree_free(tree);

@@ -10,7 +10,9 @@ namespace kedge::reconciler::test {
 
 using runtime::Status;
 
-Digest image(int number) { return Digest::of("image " + std::to_string(number)); }
+Digest image(int number) {
+    return Digest::of("image " + std::to_string(number));
+}
 
 sources::Service service(const std::string& name, int image_number) {
     sources::Service result;
@@ -56,7 +58,9 @@ std::map<std::string, std::string> hashes(const Target& target) {
 
 namespace {
 
-[[noreturn]] void refuse(const std::string& what) { throw std::logic_error(what); }
+[[noreturn]] void refuse(const std::string& what) {
+    throw std::logic_error(what);
+}
 
 struct Apply {
     Machine& m;
@@ -77,7 +81,8 @@ struct Apply {
     void check_port(const runtime::PortBinding& port) {
         for (auto& [id, c] : m.containers) {
             for (const runtime::PortBinding& held : c.info.ports) {
-                if (held.host_port == port.host_port && held.protocol == port.protocol) refuse("port is in use by " + c.info.name);
+                if (held.host_port == port.host_port && held.protocol == port.protocol)
+                    refuse("port is in use by " + c.info.name);
             }
         }
     }
@@ -109,7 +114,8 @@ struct Apply {
         if (!m.networks.contains(a.name)) refuse("no network " + a.name);
         for (auto& [id, c] : m.containers) {
             for (auto& attachment : c.info.spec.networks) {
-                if (attachment.network == a.name && c.info.status == Status::running) refuse("network " + a.name + " is in use by " + c.info.name);
+                if (attachment.network == a.name && c.info.status == Status::running)
+                    refuse("network " + a.name + " is in use by " + c.info.name);
             }
         }
         m.networks.erase(a.name);
@@ -144,7 +150,8 @@ struct Apply {
             if (!m.networks.contains(attachment.network)) refuse("no network " + attachment.network);
         }
         const std::string& mode = c.info.spec.network_mode;
-        if (mode.starts_with("container:") && get(mode.substr(10)).info.status != Status::running) refuse("the network's owner doesn't run");
+        if (mode.starts_with("container:") && get(mode.substr(10)).info.status != Status::running)
+            refuse("the network's owner doesn't run");
         if (a.publish_ports) {
             for (const runtime::PortBinding& port : c.info.spec.ports) {
                 if (port.host_port) check_port(port);
@@ -176,7 +183,8 @@ struct Apply {
     void operator()(const MovePorts& a) {
         ObservedContainer& from = get(a.from);
         ObservedContainer& to = m.named(a.to_name);
-        if (to.info.status != Status::running || from.info.ports.empty() || !to.info.ports.empty()) refuse("these ports can't be moved");
+        if (to.info.status != Status::running || from.info.ports.empty() || !to.info.ports.empty())
+            refuse("these ports can't be moved");
         if (from.info.spec.ports != to.info.spec.ports) refuse("these are other ports");
         to.info.ports = std::exchange(from.info.ports, {});
         m.changed.insert(to.info.id);
@@ -227,7 +235,8 @@ Observed Machine::observe() const {
         result.networks.push_back(network);
         for (const auto& [id, c] : containers) {
             for (const auto& attachment : c.info.spec.networks) {
-                if (attachment.network == name && c.info.status == Status::running) result.networks.back().containers.push_back(id);
+                if (attachment.network == name && c.info.status == Status::running)
+                    result.networks.back().containers.push_back(id);
             }
         }
     }
@@ -246,7 +255,9 @@ History Machine::history(bool going_back) const {
 std::map<std::string, std::string> Machine::live() const {
     std::map<std::string, std::string> result;
     for (const auto& [id, c] : containers) {
-        if (!observe_retired(c)) result[c.info.name] = id.substr(0, 8) + " " + std::string(to_string(c.info.status)) + (c.info.ports.empty() ? "" : " published");
+        if (!observe_retired(c))
+            result[c.info.name] = id.substr(0, 8) + " " + std::string(to_string(c.info.status)) +
+                                  (c.info.ports.empty() ? "" : " published");
     }
     return result;
 }

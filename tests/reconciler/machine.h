@@ -12,18 +12,19 @@ namespace kedge::reconciler::test {
 
 Digest image(int number);
 sources::Service service(const std::string& name, int image_number = 1);
-/// Project `shop` with these services on its default network; each service's image is the number after the colon of its reference.
+/// Project `shop` with these services on its default network; each service's image is the number after the colon of its
+/// reference.
 Target target(const std::vector<sources::Service>& services, int64_t release = 1);
 std::map<std::string, std::string> hashes(const Target& target);
 
 struct Machine {
-    std::map<std::string, ObservedContainer> containers;  ///< by id
+    std::map<std::string, ObservedContainer> containers;   ///< by id
     std::map<std::string, runtime::NetworkInfo> networks;  ///< by name
     std::map<std::string, runtime::VolumeInfo> volumes;
     std::map<std::string, std::string> retired_names;
     std::set<std::string> stopped;
     std::set<std::string> changed;  ///< ids that a step was about
-    std::vector<std::string> log;  ///< describe() of every step
+    std::vector<std::string> log;   ///< describe() of every step
     int made = 0;
 
     /// Throws std::logic_error when a real machine would refuse, or a step makes no sense.

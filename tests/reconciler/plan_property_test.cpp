@@ -18,8 +18,12 @@ namespace {
 // More cases than the library's hundred: some of what went wrong once took thousands to find.
 [[maybe_unused]] const int configured = ::setenv("RC_PARAMS", "max_success=500", 0);
 
-int below(int limit) { return *rc::gen::inRange(0, limit); }
-bool one_in(int n) { return below(n) == 0; }
+int below(int limit) {
+    return *rc::gen::inRange(0, limit);
+}
+bool one_in(int n) {
+    return below(n) == 0;
+}
 
 sources::Service any_service(const std::string& name, int index, const std::vector<sources::Service>& earlier) {
     sources::Service s = service(name, 1 + below(2));
@@ -38,7 +42,9 @@ sources::Service any_service(const std::string& name, int index, const std::vect
     }
     for (const sources::Service& other : earlier) {
         if (!one_in(3)) continue;
-        std::string condition = other.name == "job" ? "service_completed_successfully" : one_in(2) ? "service_healthy" : "service_started";
+        std::string condition = other.name == "job" ? "service_completed_successfully"
+                                : one_in(2)         ? "service_healthy"
+                                                    : "service_started";
         s.depends_on.push_back({other.name, condition, one_in(3), true});
     }
     if (!earlier.empty() && one_in(6)) {
@@ -126,7 +132,8 @@ RC_GTEST_PROP(PlanProperty, GoingBackAfterAnyPrefixBringsBackTheSameContainers, 
         m.apply(forward);
         m.log.push_back("-- going back");
         m.apply(m.plan_for(good, true));
-        if (m.live() != before) RC_FAIL("something else is live\n" + told(m) + rc::toString(before) + "\n" + rc::toString(m.live()));
+        if (m.live() != before)
+            RC_FAIL("something else is live\n" + told(m) + rc::toString(before) + "\n" + rc::toString(m.live()));
         m.apply(cleanup(good, m.observe(), m.history(true)));
         m.forget_release();
         RC_ASSERT(lines(m.plan_for(good)) == std::vector<std::string>{});
@@ -147,7 +154,8 @@ RC_GTEST_PROP(PlanProperty, GoingBackInterruptedAnywhereIsFinishedByPlanningAgai
         m.apply(back);
         m.log.push_back("-- again");
         m.apply(m.plan_for(good, true));
-        if (m.live() != before) RC_FAIL("something else is live\n" + told(m) + rc::toString(before) + "\n" + rc::toString(m.live()));
+        if (m.live() != before)
+            RC_FAIL("something else is live\n" + told(m) + rc::toString(before) + "\n" + rc::toString(m.live()));
     });
 }
 
@@ -229,6 +237,7 @@ RC_GTEST_PROP(PlanProperty, AReleaseThatTookOverFromAnUnfinishedOneGoesBackToThe
         }
         m.log.push_back("-- going back");
         m.apply(m.plan_for(good, true));
-        if (m.live() != before) RC_FAIL("something else is live\n" + told(m) + rc::toString(before) + "\n" + rc::toString(m.live()));
+        if (m.live() != before)
+            RC_FAIL("something else is live\n" + told(m) + rc::toString(before) + "\n" + rc::toString(m.live()));
     });
 }

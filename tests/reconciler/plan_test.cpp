@@ -19,7 +19,9 @@ sources::Service with(sources::Service s, const std::function<void(sources::Serv
     return s;
 }
 
-std::string id_of(Machine& m, const std::string& name) { return m.named(name).info.id.substr(0, 12); }
+std::string id_of(Machine& m, const std::string& name) {
+    return m.named(name).info.id.substr(0, 12);
+}
 
 std::string reason_of(const Plan& plan, const std::string& line) {
     for (const Step& step : plan.steps) {
@@ -33,7 +35,9 @@ const sources::Healthcheck kCheck{{"CMD", "true"}, {}, {}, {}, {}, 0, false};
 }  // namespace
 
 TEST(Plan, AFirstReleaseMakesNetworksThenServicesInTheOrderOfTheirDependencies) {
-    sources::Service web = with(service("app"), [](auto& s) { s.depends_on = {{"db", "service_healthy", false, true}}; });
+    sources::Service web = with(service("app"), [](auto& s) {
+        s.depends_on = {{"db", "service_healthy", false, true}};
+    });
     sources::Service db = with(service("db"), [](auto& s) { s.healthcheck = kCheck; });
     Machine m;
     EXPECT_EQ(lines(m.plan_for(target({web, db}))),
@@ -55,21 +59,27 @@ TEST(Plan, ANewImageReplacesTheContainerAndSaysFromWhichToWhich) {
     Plan p = m.plan_for(target({service("web", 2)}, 2));
     std::string retire = "stop container " + old + " of web and keep it as " + old + "_shop-web-1";
     EXPECT_EQ(lines(p), (Lines{retire, "create container shop-web-1", "start container shop-web-1"}));
-    EXPECT_EQ(reason_of(p, retire), "image changed from sha256:" + image(1).hex().substr(0, 12) + "… to sha256:" +
-                                        image(2).hex().substr(0, 12) + "…");
+    EXPECT_EQ(reason_of(p, retire), "image changed from sha256:" + image(1).hex().substr(0, 12) +
+                                        "… to sha256:" + image(2).hex().substr(0, 12) + "…");
 }
 
 TEST(Plan, AChangedVariableIsNamedWithItsValuesUnlessItLooksSecret) {
     Machine m;
     m.settle(target({with(service("web"), [](auto& s) { s.environment = {{"MODE", "a"}, {"DB_PASSWORD", "old"}}; })}));
-    Plan p = m.plan_for(target({with(service("web"), [](auto& s) { s.environment = {{"MODE", "b"}, {"DB_PASSWORD", "new"}}; })}, 2));
-    EXPECT_EQ(reason_of(p, "create container shop-web-1"), "environment DB_PASSWORD changed; environment MODE changed from \"a\" to \"b\"");
+    Plan p = m.plan_for(target({with(service("web"),
+                                     [](auto& s) {
+                                         s.environment = {{"MODE", "b"}, {"DB_PASSWORD", "new"}};
+                                     })},
+                               2));
+    EXPECT_EQ(reason_of(p, "create container shop-web-1"),
+              "environment DB_PASSWORD changed; environment MODE changed from \"a\" to \"b\"");
 }
 
 TEST(Plan, AChangedFileOfTheTreeIsAChange) {
     auto mounting = [](const std::string& commit, const std::string& digest) {
         return with(service("web"), [&](auto& s) {
-            s.volumes = {{"bind", digest.empty() ? "/trees/" + commit + "/f" : "", "/f", true, false, false, "", 0, 01777, digest}};
+            s.volumes = {{"bind", digest.empty() ? "/trees/" + commit + "/f" : "", "/f", true, false, false, "", 0,
+                          01777, digest}};
         });
     };
     Machine m;
@@ -91,9 +101,9 @@ TEST(Plan, StartFirstMovesThePortsToTheSuccessorThatIsReady) {
     m.settle(target({web(1)}));
     std::string old = id_of(m, "shop-web-1");
     EXPECT_EQ(lines(m.plan_for(target({web(2)}, 2))),
-              (Lines{"rename container " + old + " of web and keep it as " + old + "_shop-web-1", "create container shop-web-1",
-                     "start container shop-web-1 without its ports", "wait until web 1 is ready",
-                     "move the ports of container " + old + " to shop-web-1",
+              (Lines{"rename container " + old + " of web and keep it as " + old + "_shop-web-1",
+                     "create container shop-web-1", "start container shop-web-1 without its ports",
+                     "wait until web 1 is ready", "move the ports of container " + old + " to shop-web-1",
                      "stop container " + old + " of web and keep it as " + old + "_shop-web-1"}));
 }
 
@@ -102,8 +112,10 @@ TEST(Plan, StartFirstIsNotPossibleWithANameOrAddressOfItsOwn) {
         auto web = [&](int image_number) {
             return with(service("web", image_number), [&](auto& s) {
                 s.update_config.order = "start-first";
-                if (named) s.container_name = "web";
-                else s.networks[0].ipv4_address = "172.29.1.9";
+                if (named)
+                    s.container_name = "web";
+                else
+                    s.networks[0].ipv4_address = "172.29.1.9";
             });
         };
         Machine m;
@@ -139,7 +151,8 @@ TEST(Plan, ScalingMakesAndRetiresTheHighestNumbers) {
     auto web = [](int replicas) { return with(service("web"), [&](auto& s) { s.replicas = replicas; }); };
     Machine m;
     m.settle(target({web(1)}));
-    EXPECT_EQ(lines(m.plan_for(target({web(2)}, 2))), (Lines{"create container shop-web-2", "start container shop-web-2"}));
+    EXPECT_EQ(lines(m.plan_for(target({web(2)}, 2))),
+              (Lines{"create container shop-web-2", "start container shop-web-2"}));
     m.settle(target({web(2)}, 2));
     std::string second = id_of(m, "shop-web-2");
     Plan p = m.plan_for(target({web(1)}, 3));
@@ -180,7 +193,8 @@ TEST(Plan, WhatWasStoppedRenamedOrRemovedByHandIsPutRight) {
     EXPECT_EQ(p.steps[2].reason, "is missing");
     Policy report;
     report.drift = Policy::Drift::report;
-    EXPECT_EQ(reason_of(m.plan_for(t, false, report), "start container shop-a-1"), "no such step: start container shop-a-1");
+    EXPECT_EQ(reason_of(m.plan_for(t, false, report), "start container shop-a-1"),
+              "no such step: start container shop-a-1");
 }
 
 TEST(Plan, WhatEndedByItselfIsNotStartedAgainByARepair) {
@@ -210,7 +224,9 @@ TEST(Plan, AForeignContainerWithOurNameIsAnErrorThatNamesIt) {
     } catch (const Error& e) {
         EXPECT_EQ(e.code(), Code::conflict);
         EXPECT_FALSE(e.transient());
-        EXPECT_STREQ(e.what(), "container name \"shop-web-1\" is in use by container ffffffffffff, which is not part of project shop");
+        EXPECT_STREQ(
+            e.what(),
+            "container name \"shop-web-1\" is in use by container ffffffffffff, which is not part of project shop");
     }
 }
 
@@ -220,7 +236,8 @@ TEST(Plan, AContainerThatAnotherToolMadeIsAdoptedIfItFitsAndReplacedIfNot) {
     m.settle(t);
     ObservedContainer& c = m.named("shop-web-1");
     c.config_hash = "another tool's";
-    c.info.spec.labels = {{kProjectLabel, "shop"}, {kServiceLabel, "web"}, {kNumberLabel, "1"}, {kConfigHashLabel, "another tool's"}};
+    c.info.spec.labels = {
+        {kProjectLabel, "shop"}, {kServiceLabel, "web"}, {kNumberLabel, "1"}, {kConfigHashLabel, "another tool's"}};
     c.info.spec.image = c.info.spec.image_name = "example:1";
     EXPECT_EQ(lines(m.plan_for(t)), Lines{});
     c.info.spec.user = "nobody";
@@ -258,15 +275,18 @@ TEST(Plan, GoingBackToNothingRestoresWhatAnotherToolHadMade) {
 
 TEST(Plan, ANetworkThatChangesIsMadeAnewUnderItsContainers) {
     Machine m;
-    Target first = target({service("db"), with(service("web"), [](auto& s) { s.depends_on = {{"db", "service_started", false, true}}; })});
+    Target first = target({service("db"), with(service("web"), [](auto& s) {
+                               s.depends_on = {{"db", "service_started", false, true}};
+                           })});
     m.settle(first);
     Target next = first;
     next.release = 2;
     next.project.networks.at("default").internal = true;
     std::string db = id_of(m, "shop-db-1"), web = id_of(m, "shop-web-1");
     Plan p = m.plan_for(next);
-    EXPECT_EQ(lines(p), (Lines{"stop container " + web + " of web", "stop container " + db + " of db", "remove network shop_default",
-                               "create network shop_default", "start container shop-db-1", "start container shop-web-1"}));
+    EXPECT_EQ(lines(p), (Lines{"stop container " + web + " of web", "stop container " + db + " of db",
+                               "remove network shop_default", "create network shop_default",
+                               "start container shop-db-1", "start container shop-web-1"}));
     EXPECT_EQ(reason_of(p, "create network shop_default"), "became internal");
 }
 
@@ -295,10 +315,12 @@ TEST(Plan, VolumesAreMadeAndNeverRemoved) {
 
 TEST(Plan, AServiceThatSharesANetworkIsReplacedWithTheOneThatOwnsIt) {
     auto both = [](int image_number, int64_t release) {
-        return target({service("vpn", image_number), with(service("web"), [](auto& s) {
-                           s.networks.clear();
-                           s.network_mode = "service:vpn";
-                       })}, release);
+        return target({service("vpn", image_number), with(service("web"),
+                                                          [](auto& s) {
+                                                              s.networks.clear();
+                                                              s.network_mode = "service:vpn";
+                                                          })},
+                      release);
     };
     Machine m;
     m.settle(both(1, 1));
@@ -322,16 +344,24 @@ TEST(Plan, APortThatWandersBetweenServicesIsFreedFirst) {
 
 TEST(Plan, ACircleOfDependenciesIsRefused) {
     Machine m;
-    EXPECT_THROW(m.plan_for(target({with(service("a"), [](auto& s) { s.depends_on = {{"b", "service_started", false, true}}; }),
-                                    with(service("b"), [](auto& s) { s.depends_on = {{"a", "service_started", false, true}}; })})),
+    EXPECT_THROW(m.plan_for(target({with(service("a"),
+                                         [](auto& s) {
+                                             s.depends_on = {{"b", "service_started", false, true}};
+                                         }),
+                                    with(service("b"),
+                                         [](auto& s) {
+                                             s.depends_on = {{"a", "service_started", false, true}};
+                                         })})),
                  Error);
 }
 
 TEST(Plan, ADependentThatAsksForItIsRestartedWithItsDependency) {
     auto both = [](int image_number, int64_t release) {
-        return target({service("db", image_number), with(service("web"), [](auto& s) {
-                           s.depends_on = {{"db", "service_started", true, true}};
-                       })}, release);
+        return target({service("db", image_number), with(service("web"),
+                                                         [](auto& s) {
+                                                             s.depends_on = {{"db", "service_started", true, true}};
+                                                         })},
+                      release);
     };
     Machine m;
     m.settle(both(1, 1));

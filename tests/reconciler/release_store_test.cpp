@@ -135,7 +135,8 @@ TEST_F(StoreTest, AReleaseThatCanNotBeReadIsSetAsideAndTheOthersStay) {
     EXPECT_EQ(store->last_good("shop")->number, 1);
     EXPECT_EQ(add(ReleaseState::pending).number, 5) << "a number is not given twice: containers carry it";
     int aside = 0;
-    database->read([&](SQLite::Database& db) { aside = db.execAndGet("SELECT COUNT(*) FROM reconciler_unreadable").getInt(); });
+    database->read(
+        [&](SQLite::Database& db) { aside = db.execAndGet("SELECT COUNT(*) FROM reconciler_unreadable").getInt(); });
     EXPECT_EQ(aside, 3);
 }
 
@@ -165,5 +166,6 @@ TEST_F(StoreTest, ARetiredContainerKeepsItsFirstName) {
 }
 
 TEST(Target, DamagedJsonIsAnError) {
-    for (const char* text : {"", "{", "{}", "[]", "{\"project\": 1}"}) EXPECT_THROW(target_from_json(text), Error) << text;
+    for (const char* text : {"", "{", "{}", "[]", "{\"project\": 1}"})
+        EXPECT_THROW(target_from_json(text), Error) << text;
 }

@@ -22,7 +22,8 @@ using kedge::reconciler::test::target;
 
 namespace {
 
-std::string refusal(const sources::Service& s, const Policy& policy = {}, const std::map<std::string, sources::Volume>& volumes = {}) {
+std::string refusal(const sources::Service& s, const Policy& policy = {},
+                    const std::map<std::string, sources::Volume>& volumes = {}) {
     sources::Project project;
     project.services[s.name] = s;
     project.volumes = volumes;
@@ -36,7 +37,9 @@ std::string refusal(const sources::Service& s, const Policy& policy = {}, const 
     }
 }
 
-sources::VolumeMount bind(const std::string& source) { return {"bind", source, "/x", false, false, false, "", 0, 01777, ""}; }
+sources::VolumeMount bind(const std::string& source) {
+    return {"bind", source, "/x", false, false, false, "", 0, 01777, ""};
+}
 
 ObservedContainer container(runtime::Status status, runtime::Health::Status health, bool probed) {
     ObservedContainer c;
@@ -73,13 +76,18 @@ TEST(Privileges, BindsAreAllowedInTheTreeAndWhereThePolicySays) {
 TEST(Privileges, ABindInTheClothesOfAVolumeIsRefused) {
     sources::Volume volume;
     volume.driver_opts = {{"type", "none"}, {"o", "bind"}, {"device", "/etc"}};
-    EXPECT_NE(refusal(service("web"), {}, {{"data", volume}}).find("volumes.data.driver_opts.device"), std::string::npos);
+    EXPECT_NE(refusal(service("web"), {}, {{"data", volume}}).find("volumes.data.driver_opts.device"),
+              std::string::npos);
 }
 
 TEST(Privileges, WhatIsAsGoodAsTheHostsRootNeedsThePolicysWord) {
     std::vector<std::function<void(sources::Service&)>> asks = {
-        [](auto& s) { s.privileged = true; }, [](auto& s) { s.network_mode = "host"; }, [](auto& s) { s.network_mode = "container:x"; },
-        [](auto& s) { s.cap_add = {"cap_sys_admin"}; }, [](auto& s) { s.cap_add = {"ALL"}; }, [](auto& s) { s.devices = {"/dev/sda"}; },
+        [](auto& s) { s.privileged = true; },
+        [](auto& s) { s.network_mode = "host"; },
+        [](auto& s) { s.network_mode = "container:x"; },
+        [](auto& s) { s.cap_add = {"cap_sys_admin"}; },
+        [](auto& s) { s.cap_add = {"ALL"}; },
+        [](auto& s) { s.devices = {"/dev/sda"}; },
         [](auto& s) { s.security_opt = {"seccomp=unconfined"}; }};
     Policy generous;
     generous.allow_privileged = true;
@@ -105,23 +113,26 @@ TEST(Waiting, AConditionIsMetPendingOrHopeless) {
     };
     ObservedContainer failed = container(S::exited, H::none, false), done = failed;
     failed.info.exit_code = 3;
-    for (const Case& c : std::vector<Case>{{"service_healthy", container(S::running, H::healthy, true), WaitState::met},
-                                           {"service_healthy", container(S::running, H::starting, true), WaitState::pending},
-                                           {"service_healthy", container(S::running, H::none, true), WaitState::pending},
-                                           {"service_healthy", container(S::running, H::unhealthy, true), WaitState::failed},
-                                           {"service_healthy", container(S::running, H::none, false), WaitState::failed},
-                                           {"service_healthy", container(S::restarting, H::none, true), WaitState::pending},
-                                           {"service_healthy", failed, WaitState::failed},
-                                           {"ready", container(S::running, H::none, false), WaitState::met},
-                                           {"ready", container(S::running, H::starting, true), WaitState::pending},
-                                           {"service_completed_successfully", done, WaitState::met},
-                                           {"service_completed_successfully", failed, WaitState::failed},
-                                           {"service_completed_successfully", container(S::running, H::none, false), WaitState::pending}}) {
+    for (const Case& c : std::vector<Case>{
+             {"service_healthy", container(S::running, H::healthy, true), WaitState::met},
+             {"service_healthy", container(S::running, H::starting, true), WaitState::pending},
+             {"service_healthy", container(S::running, H::none, true), WaitState::pending},
+             {"service_healthy", container(S::running, H::unhealthy, true), WaitState::failed},
+             {"service_healthy", container(S::running, H::none, false), WaitState::failed},
+             {"service_healthy", container(S::restarting, H::none, true), WaitState::pending},
+             {"service_healthy", failed, WaitState::failed},
+             {"ready", container(S::running, H::none, false), WaitState::met},
+             {"ready", container(S::running, H::starting, true), WaitState::pending},
+             {"service_completed_successfully", done, WaitState::met},
+             {"service_completed_successfully", failed, WaitState::failed},
+             {"service_completed_successfully", container(S::running, H::none, false), WaitState::pending}}) {
         Observed observed;
         observed.containers = {c.container};
-        EXPECT_EQ(check_wait(WaitFor{"db", c.condition}, observed).state, c.state) << c.condition << " " << to_string(c.container.info.status);
+        EXPECT_EQ(check_wait(WaitFor{"db", c.condition}, observed).state, c.state)
+            << c.condition << " " << to_string(c.container.info.status);
     }
-    EXPECT_EQ(check_wait(WaitFor{"db", "service_healthy"}, {}).state, WaitState::met) << "no replica, nothing to wait for";
+    EXPECT_EQ(check_wait(WaitFor{"db", "service_healthy"}, {}).state, WaitState::met)
+        << "no replica, nothing to wait for";
 }
 
 TEST(Render, LabelsNetworksAndShortNotationsAreWhatComposeSays) {
@@ -157,8 +168,8 @@ TEST(Render, LabelsNetworksAndShortNotationsAreWhatComposeSays) {
 
 TEST(Render, BindsOfTheRepositorysOwnAreConfinedAndThoseOfTheHostAreNot) {
     sources::Service web = service("web");
-    web.volumes = {bind("/k/sources/fleet/data/shop/uploads/a"), bind("/k/sources/fleet/trees/c1/conf/nginx.conf"), bind("/srv/media"),
-                   bind("/k/sources/fleet/data2/x")};
+    web.volumes = {bind("/k/sources/fleet/data/shop/uploads/a"), bind("/k/sources/fleet/trees/c1/conf/nginx.conf"),
+                   bind("/srv/media"), bind("/k/sources/fleet/data2/x")};
     for (size_t i = 0; i < web.volumes.size(); ++i) web.volumes[i].target = "/" + std::to_string(i);
     Target t = target({web});
     t.files = "/k/sources/fleet/files";
@@ -200,11 +211,13 @@ TEST(Render, TheHashOfAServiceIsTheSameInEveryVersionOfKedge) {
     sources::Service web;
     web.name = "web";
     web.image = "example:1";
-    EXPECT_EQ(sources::canonical_text(web), R"({"image":"example:1","name":"web"})") << "what has its default is no part of it";
+    EXPECT_EQ(sources::canonical_text(web), R"({"image":"example:1","name":"web"})")
+        << "what has its default is no part of it";
     web.command = {{"serve", "--quiet"}};
     web.environment = {{"MODE", "prod"}, {"EMPTY", ""}};
     web.ports = {{"", 8080, 0, 80, "tcp"}};
-    web.volumes = {{"bind", "/trees/1/conf", "/conf", true, false, false, "", 0, 01777, "sha256:aa"}, {"volume", "data", "/data", false, false, false, "", 0, 01777, ""}};
+    web.volumes = {{"bind", "/trees/1/conf", "/conf", true, false, false, "", 0, 01777, "sha256:aa"},
+                   {"volume", "data", "/data", false, false, false, "", 0, 01777, ""}};
     web.networks = {{"default", {}, {}, 0}};
     web.healthcheck = sources::Healthcheck{{"CMD", "true"}, std::chrono::seconds(5), {}, {}, {}, 3, false};
     web.restart = "always";
@@ -214,7 +227,8 @@ TEST(Render, TheHashOfAServiceIsTheSameInEveryVersionOfKedge) {
     Target t = target({web});
     t.project.secrets["key"] = {"key", "/trees/1/key", "", "sha256:11"};
     t.project.volumes["data"] = {"data", "shop_data", false, "", {}, {}};
-    // If this fails, an update of kedge replaces the containers of every device: another way of hashing needs another version.
+    // If this fails, an update of kedge replaces the containers of every device: another way of hashing needs another
+    // version.
     EXPECT_EQ(config_hashes(t).at("web"), "1-4cf438820cf58aecfed0d935ba076cea3f1a67159dbcf5975fbe23200e08c0a5");
 }
 

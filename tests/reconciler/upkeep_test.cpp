@@ -38,7 +38,10 @@ TEST_F(UpkeepTest, ASyncThatMadeNoReleaseIsNotTheCauseOfALaterOne) {
     EXPECT_EQ(sync().number, 1);
     repository->commit({{"compose.yaml", compose("sleep 2000")}});
     controller->wake("fleet");
-    ASSERT_TRUE(wait_for([&] { return controller->history("shop").front().number == 2 && controller->history("shop").front().state == ReleaseState::good; }));
+    ASSERT_TRUE(wait_for([&] {
+        return controller->history("shop").front().number == 2 &&
+               controller->history("shop").front().state == ReleaseState::good;
+    }));
     EXPECT_EQ(controller->history("shop").front().cause, "commit");
     repository->commit({{"compose.yaml", compose("sleep 3000")}});
     EXPECT_EQ(sync().cause, "sync");

@@ -24,7 +24,9 @@ struct LifeCycle : test::EngineFixture {
         auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
         bool found = false;
         while (!found && std::chrono::steady_clock::now() < deadline) {
-            from = engine->events().read(from, [&](const Event& e) { found = found || (e.type == "container" && e.action == action); }, {}, deadline);
+            from = engine->events().read(
+                from, [&](const Event& e) { found = found || (e.type == "container" && e.action == action); }, {},
+                deadline);
         }
         return found;
     }

@@ -211,7 +211,8 @@ TEST_F(Logs, AFloodOnOneStreamDoesNotHoldTheOtherBack) {
     bool heard = false;
     LogOptions only_errors{.follow = true, .out = false};
     auto listen = [&](const LogLine& line) { return !(heard = line.text == "hear me\n"); };
-    EXPECT_NO_THROW(containers().logs(id, only_errors, listen, source.get_token())) << "not heard while the flood goes on";
+    EXPECT_NO_THROW(containers().logs(id, only_errors, listen, source.get_token()))
+        << "not heard while the flood goes on";
     EXPECT_TRUE(heard);
     containers().remove(id, {.force = true});
 }

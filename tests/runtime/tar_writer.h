@@ -13,7 +13,8 @@ public:
     void folder(const std::string& path, unsigned mode = 0755, unsigned uid = 0, unsigned gid = 0) {
         header(path + "/", '5', mode, uid, gid, 0, "");
     }
-    void file(const std::string& path, std::string_view data, unsigned mode = 0644, unsigned uid = 0, unsigned gid = 0) {
+    void file(const std::string& path, std::string_view data, unsigned mode = 0644, unsigned uid = 0,
+              unsigned gid = 0) {
         header(path, '0', mode, uid, gid, data.size(), "");
         tar_.append(data);
         tar_.append((512 - data.size() % 512) % 512, '\0');

@@ -4,7 +4,8 @@ using namespace kedge;
 using namespace kedge::sources;
 
 TEST_F(ComposeTest, WhatGoingBackDoesNotHonourIsRefusedByName) {
-    UpdateConfig config = service("deploy: {rollback_config: {parallelism: 2, delay: 1s, order: start-first}}").rollback_config;
+    UpdateConfig config =
+        service("deploy: {rollback_config: {parallelism: 2, delay: 1s, order: start-first}}").rollback_config;
     EXPECT_EQ(config.parallelism, 2);
     EXPECT_EQ(config.delay, std::chrono::seconds(1));
     EXPECT_EQ(config.order, "start-first");

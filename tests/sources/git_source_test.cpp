@@ -38,7 +38,8 @@ struct Git : testing::Test {
         remove_tree(AT_FDCWD, folder);
     }
 
-    std::string push(const std::map<std::string, TestRepository::File>& files, const std::string& branch = "main", bool force = false) {
+    std::string push(const std::map<std::string, TestRepository::File>& files, const std::string& branch = "main",
+                     bool force = false) {
         return repository->push(files, branch, force);
     }
     void tag(const std::string& name, const std::string& commit) { repository->tag(name, commit); }
@@ -68,7 +69,8 @@ struct Git : testing::Test {
 }  // namespace
 
 TEST_F(Git, ThePushedTreeIsCheckedOutWholeAndReadOnly) {
-    std::string id = push({{"compose.yaml", {"services: {}"}}, {"run.sh", {"#!/bin/sh", GIT_FILEMODE_BLOB_EXECUTABLE}},
+    std::string id = push({{"compose.yaml", {"services: {}"}},
+                           {"run.sh", {"#!/bin/sh", GIT_FILEMODE_BLOB_EXECUTABLE}},
                            {"link", {"compose.yaml", GIT_FILEMODE_LINK}}});
     GitSource source(settings(), clone());
     Commit commit = source.fetch();
@@ -101,7 +103,10 @@ TEST_F(Git, ANewerCommitIsSeenAndTheOlderTreeStaysUntilItIsNotKept) {
 }
 
 TEST_F(Git, ATreeThatWasWrittenToIsMadeRightInPlaceBeforeItIsUsedAgain) {
-    std::string id = push({{"compose.yaml", {"services: {}"}}, {"conf/a", {"1"}}, {"conf/b", {"2"}}, {"link", {"conf/a", GIT_FILEMODE_LINK}}});
+    std::string id = push({{"compose.yaml", {"services: {}"}},
+                           {"conf/a", {"1"}},
+                           {"conf/b", {"2"}},
+                           {"link", {"conf/a", GIT_FILEMODE_LINK}}});
     std::string tree;
     {
         GitSource source(settings(), clone());
@@ -178,7 +183,8 @@ TEST_F(Git, WhatIsNotThereIsNamed) {
 }
 
 TEST_F(Git, UrlsThatMayNotBeUsedAreRefused) {
-    for (const char* url : {"http://example.org/x.git", "http://127.0.0.1.example.org/x.git", "http://127.evil.example/x.git", "ftp://example.org/x", "ext::sh -c id"}) {
+    for (const char* url : {"http://example.org/x.git", "http://127.0.0.1.example.org/x.git",
+                            "http://127.evil.example/x.git", "ftp://example.org/x", "ext::sh -c id"}) {
         GitSettings made = settings();
         made.url = url;
         std::string message = error_of([&] { GitSource(made, clone()).fetch(); }, Code::invalid_argument);
@@ -196,7 +202,8 @@ TEST_F(Git, SubmodulesLfsPointersAndTooLargeTreesAreRefusedAndLeaveNothing) {
         return message;
     };
     EXPECT_NE(refused(push({{"sub", {"", GIT_FILEMODE_COMMIT}}})).find("sub: is a submodule"), std::string::npos);
-    EXPECT_NE(refused(push({{"big.bin", {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"}}})).find("big.bin"),
+    EXPECT_NE(refused(push({{"big.bin", {"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"}}}))
+                  .find("big.bin"),
               std::string::npos);
     GitSettings small = settings();
     small.size_limit = 1000;
@@ -221,13 +228,15 @@ TEST_F(Git, LocksThatAKillLeftDoNotStopTheSource) {
     GitSource source(settings(), clone());
     source.fetch();
     std::string path = clone() + "/repository.git/";
-    for (const char* name : {"refs/kedge/heads/main.lock", "packed-refs.lock", "HEAD.lock", "objects/pack/pack_git2_abc"}) {
+    for (const char* name :
+         {"refs/kedge/heads/main.lock", "packed-refs.lock", "HEAD.lock", "objects/pack/pack_git2_abc"}) {
         make_folders(AT_FDCWD, path + "objects/pack");
         write_file_durably(AT_FDCWD, path + name, "");
     }
     std::string id = push({{"a", {"2"}}});
     EXPECT_EQ(source.fetch().id, id);
-    EXPECT_NE(::access((path + "objects/pack/pack_git2_abc").c_str(), F_OK), 0) << "an unfinished pack is as large as it likes";
+    EXPECT_NE(::access((path + "objects/pack/pack_git2_abc").c_str(), F_OK), 0)
+        << "an unfinished pack is as large as it likes";
 }
 
 TEST_F(Git, ACommitWhoseObjectsAreGoneIsFetchedAgainAndNotGivenUp) {
@@ -250,7 +259,8 @@ TEST_F(Git, ACloneThatCanNotBeOpenedForWantOfFilesIsKept) {
     write_all(request.get(), to_json_text(GitRequest{GitRequest::Kind::fetch, settings(), clone(), ""}));
     ASSERT_EQ(::lseek(request.get(), 0, SEEK_SET), 0);
     const char* close_others = "for fd in 3 4 5 6 7 8 9; do eval \"exec $fd<&-\"; done; ";
-    test::Process git({"sh", "-c", std::string(close_others) + "ulimit -n 4; exec " KEDGE_BUILD "/bin/kedge-git"}, {{}, request.get(), answer.get(), -1});
+    test::Process git({"sh", "-c", std::string(close_others) + "ulimit -n 4; exec " KEDGE_BUILD "/bin/kedge-git"},
+                      {{}, request.get(), answer.get(), -1});
     ASSERT_EQ(git.wait(std::chrono::seconds(20)), 0);
     ASSERT_EQ(::lseek(answer.get(), 0, SEEK_SET), 0);
     std::string line = read_all(answer.get(), 1u << 20);

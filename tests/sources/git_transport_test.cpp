@@ -81,9 +81,10 @@ struct Ssh : Transport {
         }
         file("authorized_keys", read_file_at(AT_FDCWD, folder + "/client.pub"));
         port = test::free_port();
-        std::string config = file("sshd_config", "ListenAddress 127.0.0.1:" + std::to_string(port) + "\nHostKey " + folder +
-                                                     "/host\nAuthorizedKeysFile " + folder +
-                                                     "/authorized_keys\nStrictModes no\nPidFile none\nUsePAM no\nPermitRootLogin yes\n");
+        std::string config =
+            file("sshd_config", "ListenAddress 127.0.0.1:" + std::to_string(port) + "\nHostKey " + folder +
+                                    "/host\nAuthorizedKeysFile " + folder +
+                                    "/authorized_keys\nStrictModes no\nPidFile none\nUsePAM no\nPermitRootLogin yes\n");
         Fd log = open_at(AT_FDCWD, folder + "/sshd.log", O_WRONLY | O_CREAT, 0600);
         server = std::make_unique<Process>(std::vector<std::string>{"/usr/sbin/sshd", "-D", "-e", "-f", config},
                                            Process::Options{{}, -1, log.get(), log.get()});
@@ -113,8 +114,8 @@ TEST_F(Transport, ARepositoryIsFetchedOverHttpFromTheLoopback) {
 }
 
 TEST_F(Transport, HttpsNeedsATrustedCertificateAndTheRightPassword) {
-    command({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-             "subjectAltName=DNS:localhost", "-keyout", folder + "/key.pem", "-out", folder + "/cert.pem"});
+    command({"openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+             "-addext", "subjectAltName=DNS:localhost", "-keyout", folder + "/key.pem", "-out", folder + "/cert.pem"});
     // "device:secret"
     GitHttpServer server(folder, folder + "/cert.pem", folder + "/key.pem", "Basic ZGV2aWNlOnNlY3JldA==");
     GitSettings settings = at("https://localhost:" + std::to_string(server.port()) + "/fleet.git");
@@ -152,7 +153,8 @@ TEST_F(Ssh, AnUnknownHostAndAChangedHostKeyAreRefused) {
     GitSettings made = settings();
     made.auth.known_hosts_file = file("known_hosts", known("127.0.0.2", "host"));
     std::string unknown = fetch(made);
-    EXPECT_TRUE(unknown.starts_with("permission_denied") && unknown.find("known_hosts") != std::string::npos) << unknown;
+    EXPECT_TRUE(unknown.starts_with("permission_denied") && unknown.find("known_hosts") != std::string::npos)
+        << unknown;
     made.auth.known_hosts_file = file("known_hosts", known("127.0.0.1", "stranger"));
     std::string changed = fetch(made);
     EXPECT_TRUE(changed.starts_with("permission_denied")) << changed;

@@ -16,15 +16,20 @@
 
 namespace kedge::test {
 
-/// Serves the Git repositories below a folder by the smart protocol, through `git http-backend` (its CGI interface), over http
-/// or, with a certificate, https. With `authorization` (a whole header value) others get 401.
+/// Serves the Git repositories below a folder by the smart protocol, through `git http-backend` (its CGI interface),
+/// over http or, with a certificate, https. With `authorization` (a whole header value) others get 401.
 class GitHttpServer {
 public:
-    GitHttpServer(std::string folder, const std::string& certificate = {}, const std::string& key = {}, std::string authorization = {})
+    GitHttpServer(std::string folder, const std::string& certificate = {}, const std::string& key = {},
+                  std::string authorization = {})
         : folder_(std::move(folder)), authorization_(std::move(authorization)) {
-        if (certificate.empty()) server_ = std::make_unique<httplib::Server>();
-        else server_ = std::make_unique<httplib::SSLServer>(certificate.c_str(), key.c_str());
-        auto handle = [this](const httplib::Request& request, httplib::Response& response) { answer(request, response); };
+        if (certificate.empty())
+            server_ = std::make_unique<httplib::Server>();
+        else
+            server_ = std::make_unique<httplib::SSLServer>(certificate.c_str(), key.c_str());
+        auto handle = [this](const httplib::Request& request, httplib::Response& response) {
+            answer(request, response);
+        };
         server_->Get("/.*", handle);
         server_->Post("/.*", handle);
         port_ = server_->bind_to_any_port("127.0.0.1");

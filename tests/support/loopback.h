@@ -27,7 +27,8 @@ inline bool accepts(uint16_t port) {
     return ::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
 }
 
-/// Until a server that another program starts accepts connections; there is no event to wait for. False after ten seconds.
+/// Until a server that another program starts accepts connections; there is no event to wait for. False after ten
+/// seconds.
 inline bool wait_for_port(uint16_t port) {
     auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
     while (!accepts(port)) {

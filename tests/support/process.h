@@ -91,7 +91,7 @@ private:
 };
 
 struct Finished {
-    int code = 0;  ///< 128 + signal if killed
+    int code = 0;     ///< 128 + signal if killed
     std::string out;  ///< standard output and error
 };
 

@@ -45,8 +45,9 @@ public:
             git_commit_lookup(&parent, repository_, &parent_id);
         }
         const git_commit* parents[] = {parent};
-        EXPECT_EQ(git_commit_create(&commit_id, repository_, nullptr, signature, signature, nullptr, "a change\n\nmore", tree,
-                                    parent ? 1 : 0, parents), 0);
+        EXPECT_EQ(git_commit_create(&commit_id, repository_, nullptr, signature, signature, nullptr, "a change\n\nmore",
+                                    tree, parent ? 1 : 0, parents),
+                  0);
         git_reference* reference = nullptr;
         EXPECT_EQ(git_reference_create(&reference, repository_, ref.c_str(), &commit_id, 1, nullptr), 0);
         git_reference_free(reference);

@@ -53,8 +53,9 @@ void answer(int connection) {
     request[n] = '\0';
     bool health = std::strncmp(request, "GET /health ", 12) == 0;
     bool well = environment("HEALTHY", "yes") == "yes";
-    std::string body = health ? (well ? "well\n" : "the database schema is missing\n")
-                              : "version " + environment("VERSION", "?") + ", greeting: " + content_of("/etc/greeting") + "\n";
+    std::string body =
+        health ? (well ? "well\n" : "the database schema is missing\n")
+               : "version " + environment("VERSION", "?") + ", greeting: " + content_of("/etc/greeting") + "\n";
     std::string status = health && !well ? "503 Service Unavailable" : "200 OK";
     std::string reply = "HTTP/1.1 " + status + "\r\nContent-Type: text/plain\r\nConnection: close\r\nContent-Length: " +
                         std::to_string(body.size()) + "\r\n\r\n" + body;

@@ -13,8 +13,10 @@ TEST(CgroupHierarchies, AreReadFromMountinfoOfEveryMode) {
     EXPECT_TRUE(v2[0].v2);
     EXPECT_EQ(v2[0].mount_point, "/sys/fs/cgroup");
     auto hybrid = parse_hierarchies(
-        "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - cgroup cgroup rw,cpu,cpuacct\n"
-        "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n41 31 0:38 / /sys/fs/cgroup/my\\040unified rw - cgroup2 cgroup2 rw\n"
+        "31 23 0:28 / /sys/fs/cgroup rw - tmpfs tmpfs rw\n32 31 0:29 / /sys/fs/cgroup/cpu,cpuacct rw,nosuid shared:9 - "
+        "cgroup cgroup rw,cpu,cpuacct\n"
+        "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n41 31 0:38 / "
+        "/sys/fs/cgroup/my\\040unified rw - cgroup2 cgroup2 rw\n"
         "50 1 0:29 /sub /elsewhere rw - cgroup cgroup rw,cpu,cpuacct\n");
     ASSERT_EQ(hybrid.size(), 3u);
     EXPECT_TRUE(hybrid[0].has("cpu") && hybrid[0].has("cpuacct") && !hybrid[0].has("rw"));
@@ -27,7 +29,8 @@ TEST(CgroupHierarchies, AreReadFromMountinfoOfEveryMode) {
 /// The program of cgroup v2 is tried on whatever v2 hierarchy there is, also where devices belong to v1.
 TEST(CgroupDevices, AProgramLetsThroughWhatTheRulesAllow) {
     Cgroups all;
-    auto found = std::find_if(all.hierarchies().begin(), all.hierarchies().end(), [](const CgroupHierarchy& h) { return h.v2; });
+    auto found =
+        std::find_if(all.hierarchies().begin(), all.hierarchies().end(), [](const CgroupHierarchy& h) { return h.v2; });
     if (found == all.hierarchies().end()) GTEST_SKIP() << "no cgroup v2 on this machine";
     std::string folder = found->mount_point + "/kt" + std::to_string(::getpid()) + "-devices";
     ASSERT_EQ(::mkdir(folder.c_str(), 0755), 0);
@@ -36,7 +39,8 @@ TEST(CgroupDevices, AProgramLetsThroughWhatTheRulesAllow) {
     if (child == 0) {
         std::ofstream(folder + "/cgroup.procs") << "0" << std::flush;
         auto opens = [](const char* path, int flags) { return ::open(path, flags) >= 0; };
-        int wrong = !opens("/dev/null", O_RDWR) + 2 * !opens("/dev/zero", O_RDONLY) + 4 * opens("/dev/zero", O_WRONLY) + 8 * opens("/dev/urandom", O_RDONLY);
+        int wrong = !opens("/dev/null", O_RDWR) + 2 * !opens("/dev/zero", O_RDONLY) + 4 * opens("/dev/zero", O_WRONLY) +
+                    8 * opens("/dev/urandom", O_RDONLY);
         ::_exit(wrong);
     }
     int status = 0;
@@ -63,7 +67,8 @@ TEST(Cgroups, RemovingAGroupEndsWhatStillRunsInIt) {
     std::string seen = all.files(path).empty() ? all.v2_folder(path) + "/cgroup.procs" : all.files(path).back();
     for (int i = 0; i < 500 && slurp(seen).empty(); i++) (void)wait_readable(pidfd.get(), 5);
     if (!all.v2_folder(path).empty())
-        for (int i = 0; i < 500 && slurp(all.v2_folder(path) + "/cgroup.procs").empty(); i++) (void)wait_readable(pidfd.get(), 5);
+        for (int i = 0; i < 500 && slurp(all.v2_folder(path) + "/cgroup.procs").empty(); i++)
+            (void)wait_readable(pidfd.get(), 5);
     all.remove(path);
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);

@@ -10,7 +10,8 @@ namespace kedge::runtime {
 TEST_F(LaunchTest, CapabilitiesAreExactlyDockers) {
     const std::string none = "0000000000000000";
     EXPECT_EQ(print("c1", "grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)' /proc/self/status | tr -d '\\t'"),
-              "CapInh:" + none + "\nCapPrm:00000000a80425fb\nCapEff:00000000a80425fb\nCapBnd:00000000a80425fb\nCapAmb:" + none + "\n");
+              "CapInh:" + none +
+                  "\nCapPrm:00000000a80425fb\nCapEff:00000000a80425fb\nCapBnd:00000000a80425fb\nCapAmb:" + none + "\n");
     LaunchRequest r = shell("c2", "grep -E 'Cap(Prm|Eff|Bnd)' /proc/self/status | tr -d '\\t'");
     r.user = "app";
     run(r);
@@ -26,7 +27,9 @@ TEST_F(LaunchTest, CapabilitiesAreExactlyDockers) {
 }
 
 TEST_F(LaunchTest, APrivilegedContainerHasWhatTheMachineHasAndIsToldWhatItLacks) {
-    LaunchRequest r = shell("p", "grep CapEff /proc/self/status | tr -d '\\t'; grep Seccomp: /proc/self/status | tr -d '\\t'; ls /dev/ | grep -c .; touch /proc/sys/kernel/x 2>&1 | grep -c Read-only");
+    LaunchRequest r = shell("p",
+                            "grep CapEff /proc/self/status | tr -d '\\t'; grep Seccomp: /proc/self/status | tr -d "
+                            "'\\t'; ls /dev/ | grep -c .; touch /proc/sys/kernel/x 2>&1 | grep -c Read-only");
     r.spec.privileged = true;
     run(r);
     std::string own = slurp("/proc/self/status");
@@ -37,7 +40,9 @@ TEST_F(LaunchTest, APrivilegedContainerHasWhatTheMachineHasAndIsToldWhatItLacks)
 }
 
 TEST_F(LaunchTest, TheFilterRefusesWhatContainersHaveNoUseFor) {
-    LaunchRequest r = shell("s1", "grep -E 'Seccomp:|NoNewPrivs' /proc/self/status | tr -d '\\t'; unshare -m true 2>&1 | grep -c 'not permitted'; mount -t tmpfs x /tmp 2>&1 | grep -c -E 'denied|not permitted'");
+    LaunchRequest r = shell("s1",
+                            "grep -E 'Seccomp:|NoNewPrivs' /proc/self/status | tr -d '\\t'; unshare -m true 2>&1 | "
+                            "grep -c 'not permitted'; mount -t tmpfs x /tmp 2>&1 | grep -c -E 'denied|not permitted'");
     run(r);
     EXPECT_EQ(output("s1"), "NoNewPrivs:0\nSeccomp:2\n1\n1\n");
     r = shell("s2", "grep -E 'Seccomp:|NoNewPrivs' /proc/self/status | tr -d '\\t'; unshare -U true && echo yes");
@@ -45,12 +50,15 @@ TEST_F(LaunchTest, TheFilterRefusesWhatContainersHaveNoUseFor) {
     run(r);
     EXPECT_EQ(output("s2"), "NoNewPrivs:1\nSeccomp:0\nyes\n");
     r = shell("s3", "mkdir /tmp/x 2>/dev/null; echo $?; grep Seccomp: /proc/self/status | tr -d '\\t'");
-    r.spec.security_opt = {R"(seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":13}]})"};
+    r.spec.security_opt = {
+        R"(seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":13}]})"};
     run(r);
     EXPECT_EQ(output("s3"), "1\nSeccomp:2\n");
     r = request("s4", {"true"});
-    for (const char* bad : {"seccomp={", "seccomp={}", R"(seccomp={"defaultAction":"SCMP_ACT_DANCE"})", R"(seccomp={"defaultAction":5})",
-                            R"(seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_KILL","args":[{"index":9,"op":"SCMP_CMP_EQ"}]}]})"}) {
+    for (
+        const char* bad :
+        {"seccomp={", "seccomp={}", R"(seccomp={"defaultAction":"SCMP_ACT_DANCE"})", R"(seccomp={"defaultAction":5})",
+         R"(seccomp={"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir"],"action":"SCMP_ACT_KILL","args":[{"index":9,"op":"SCMP_CMP_EQ"}]}]})"}) {
         r.spec.security_opt = {bad};
         EXPECT_TRUE(refusal(r).starts_with("seccomp profile: ")) << bad;
     }
@@ -69,7 +77,8 @@ TEST_F(LaunchTest, LimitsStandInTheCgroup) {
     std::string group = slurp("/proc/" + std::to_string(launched.init.pid) + "/cgroup");
     size_t groups = 0;
     std::istringstream lines(group);
-    for (std::string line; std::getline(lines, line); groups++) EXPECT_TRUE(line.ends_with("/" + instance_ + "/l")) << line;
+    for (std::string line; std::getline(lines, line); groups++)
+        EXPECT_TRUE(line.ends_with("/" + instance_ + "/l")) << line;
     EXPECT_GT(groups, 0u);
     auto value = [&](const char* v1, const char* v2) {
         std::string old = "/sys/fs/cgroup/" + std::string(v1).insert(std::string(v1).find('/'), "/" + instance_ + "/l");
@@ -79,7 +88,9 @@ TEST_F(LaunchTest, LimitsStandInTheCgroup) {
     EXPECT_TRUE(value("cpu/cpu.cfs_quota_us", "cpu.max").starts_with("150000"));
     EXPECT_EQ(value("pids/pids.max", "pids.max"), "33\n");
     EXPECT_EQ(value("cpuset/cpuset.cpus", "cpuset.cpus"), "0\n");
-    EXPECT_NE(slurp("/proc/" + std::to_string(launched.init.pid) + "/limits").find("Max open files            100                  200"), std::string::npos);
+    EXPECT_NE(slurp("/proc/" + std::to_string(launched.init.pid) + "/limits")
+                  .find("Max open files            100                  200"),
+              std::string::npos);
 }
 
 TEST_F(LaunchTest, AContainerThatUsesTooMuchMemoryIsRecordedAsKilledForIt) {
@@ -92,20 +103,27 @@ TEST_F(LaunchTest, AContainerThatUsesTooMuchMemoryIsRecordedAsKilledForIt) {
 }
 
 TEST_F(LaunchTest, OnlyDevicesOfTheListCanBeOpened) {
-    LaunchRequest r = shell("d1", "mknod /tmp/kmsg c 1 11; cat /tmp/kmsg 2>&1 | head -n 1; mknod /tmp/zero c 1 5 && head -c 1 /tmp/zero | grep -c .");
+    LaunchRequest r = shell("d1",
+                            "mknod /tmp/kmsg c 1 11; cat /tmp/kmsg 2>&1 | head -n 1; mknod /tmp/zero c 1 5 && head -c "
+                            "1 /tmp/zero | grep -c .");
     run(r);
     EXPECT_NE(output("d1").find("Operation not permitted"), std::string::npos) << output("d1");
-    r = shell("d2", "ls -l /dev/mine | tr -s ' ' | cut -c1; dd if=/dev/mine of=/dev/null bs=1 count=1 2>/dev/null && echo read; : >/dev/mine || echo refused");
+    r = shell("d2",
+              "ls -l /dev/mine | tr -s ' ' | cut -c1; dd if=/dev/mine of=/dev/null bs=1 count=1 2>/dev/null && echo "
+              "read; : >/dev/mine || echo refused");
     r.spec.devices = {{"/dev/urandom", "/dev/mine", "r"}};
     run(r);
     EXPECT_NE(output("d2").find("read\n"), std::string::npos) << output("d2");
     r = request("d3", {"true"});
     r.spec.devices = {{"/etc/passwd", "/dev/x", "rwm"}};
-    EXPECT_EQ(refusal(r), "error gathering device information while adding custom device \"/etc/passwd\": not a device node");
+    EXPECT_EQ(refusal(r),
+              "error gathering device information while adding custom device \"/etc/passwd\": not a device node");
 }
 
 TEST_F(LaunchTest, SysctlsReachOnlyTheContainersNamespaces) {
-    LaunchRequest r = shell("y1", "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_unprivileged_port_start");
+    LaunchRequest r = shell(
+        "y1",
+        "cat /proc/sys/net/ipv4/ip_forward /proc/sys/kernel/msgmax /proc/sys/net/ipv4/ip_unprivileged_port_start");
     r.spec.sysctls = {{"net.ipv4.ip_forward", "1"}, {"kernel.msgmax", "4096"}};
     run(r);
     EXPECT_EQ(output("y1"), "1\n4096\n0\n");

@@ -3,7 +3,6 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-
 namespace kedge::runtime {
 
 class ExecTest : public LaunchTest {
@@ -41,13 +40,18 @@ protected:
 TEST_F(ExecTest, AFurtherProcessIsInTheContainer) {
     LaunchRequest r = request("e", {"sleep", "1000"});
     Launched launched = start(r);
-    Result result = exec("e", command({"sh", "-c", "hostname; ls /proc/1/exe >/dev/null && cat /proc/1/comm; cat /proc/self/cgroup; grep -E 'CapEff|Seccomp:' /proc/self/status | tr -d '\\t'; exit 17"}));
+    Result result =
+        exec("e", command({"sh", "-c",
+                           "hostname; ls /proc/1/exe >/dev/null && cat /proc/1/comm; cat /proc/self/cgroup; grep -E "
+                           "'CapEff|Seccomp:' /proc/self/status | tr -d '\\t'; exit 17"}));
     EXPECT_EQ(result.code, 17);
     EXPECT_TRUE(result.output.starts_with("e\nsleep\n")) << result.output;
     EXPECT_NE(result.output.find("CapEff:00000000a80425fb\nSeccomp:2\n"), std::string::npos) << result.output;
     std::istringstream lines(result.output);
     for (std::string line; std::getline(lines, line);)
-        if (line.find(":/") != std::string::npos) { EXPECT_TRUE(line.ends_with(":/")) << "in another cgroup: " << line; }
+        if (line.find(":/") != std::string::npos) {
+            EXPECT_TRUE(line.ends_with(":/")) << "in another cgroup: " << line;
+        }
     auto same = [&](const char* kind) {
         Result there = exec("e", command({"readlink", std::string("/proc/self/ns/") + kind}));
         std::string own = std::filesystem::read_symlink("/proc/" + std::to_string(launched.init.pid) + "/ns/" + kind);
@@ -58,7 +62,8 @@ TEST_F(ExecTest, AFurtherProcessIsInTheContainer) {
 
 TEST_F(ExecTest, UserWorkingDirectoryAndPrivilegeAreItsOwn) {
     start(request("u", {"sleep", "1000"}));
-    Launcher::ExecRequest r = command({"sh", "-c", "id -u; pwd; echo $HOME; grep CapEff /proc/self/status | tr -d '\\t'"});
+    Launcher::ExecRequest r =
+        command({"sh", "-c", "id -u; pwd; echo $HOME; grep CapEff /proc/self/status | tr -d '\\t'"});
     r.user = "app";
     r.working_dir = "/tmp";
     EXPECT_EQ(exec("u", r).output, "1000\n/tmp\n/home/app\nCapEff:0000000000000000\n");

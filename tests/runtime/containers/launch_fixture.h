@@ -37,7 +37,8 @@ inline bool wait_readable(int fd, int milliseconds = 20000) {
     return ::poll(&watched, 1, milliseconds) == 1;
 }
 
-/// Containers of busybox in a folder of their own, with an instance name of their own. Checks in the end that nothing is left.
+/// Containers of busybox in a folder of their own, with an instance name of their own. Checks in the end that nothing
+/// is left.
 class LaunchTest : public ::testing::Test {
 protected:
     void SetUp() override {
@@ -77,9 +78,10 @@ protected:
         std::string fs = root_ + "/layers/" + name + "/fs";
         for (const char* folder : {"/bin", "/etc", "/tmp", "/home"}) make_folders(AT_FDCWD, fs + folder);
         std::filesystem::copy_file("/bin/busybox", fs + "/bin/busybox");
-        for (const char* tool : {"sh", "cat", "id", "ls", "env", "hostname", "mount", "sleep", "true", "false", "pwd", "echo", "touch",
-                                 "mknod", "unshare", "kill", "ps", "stat", "readlink", "mkdir", "head", "dd", "tr", "grep", "ulimit",
-                                 "printf", "chmod", "tty", "umount", "rm", "seq"})
+        for (const char* tool :
+             {"sh",   "cat",   "id",     "ls",      "env",   "hostname", "mount",  "sleep",    "true",  "false", "pwd",
+              "echo", "touch", "mknod",  "unshare", "kill",  "ps",       "stat",   "readlink", "mkdir", "head",  "dd",
+              "tr",   "grep",  "ulimit", "printf",  "chmod", "tty",      "umount", "rm",       "seq"})
             std::filesystem::create_symlink("busybox", fs + "/bin/" + tool);
         std::ofstream(fs + "/etc/passwd") << "root:x:0:0:root:/root:/bin/sh\napp:x:1000:1000::/home/app:/bin/sh\n";
         std::ofstream(fs + "/etc/group") << "root:x:0:\napp:x:1000:\naudio:x:29:app\nextra:x:77:\n";
@@ -101,7 +103,9 @@ protected:
         return r;
     }
 
-    LaunchRequest shell(const std::string& id, const std::string& script) { return request(id, {"/bin/sh", "-c", script}); }
+    LaunchRequest shell(const std::string& id, const std::string& script) {
+        return request(id, {"/bin/sh", "-c", script});
+    }
 
     Launched start(const LaunchRequest& r) {
         started_.push_back(r.id);
@@ -129,14 +133,19 @@ protected:
             if (!stream.empty() && line.find("\"stream\":\"" + stream + "\"") == std::string::npos) continue;
             size_t begin = line.find("{\"log\":\"") + 8, end = line.rfind("\",\"stream\"");
             for (size_t i = begin; i < end; i++) {
-                if (line[i] != '\\') out += line[i];
-                else if (char c = line[++i]; c == 'n') out += '\n';
-                else if (c == 't') out += '\t';
-                else if (c == 'r') out += '\r';
+                if (line[i] != '\\')
+                    out += line[i];
+                else if (char c = line[++i]; c == 'n')
+                    out += '\n';
+                else if (c == 't')
+                    out += '\t';
+                else if (c == 'r')
+                    out += '\r';
                 else if (c == 'u') {
                     out += static_cast<char>(std::stoi(line.substr(i + 1, 4), nullptr, 16));
                     i += 4;
-                } else out += c;
+                } else
+                    out += c;
             }
         }
         return out;

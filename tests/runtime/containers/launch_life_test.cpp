@@ -11,8 +11,10 @@ namespace kedge::runtime {
 TEST_F(LaunchTest, TheLogIsLineByLineAsDockerWritesIt) {
     run(shell("l", "printf 'a \"q\" \\\\ \\t<&>\\001\\n'; printf '\\377\\342\\202\\254\\n'; printf 'no end'"));
     std::string text = log("l");
-    const std::string tail = R"re(","stream":"stdout","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z"\})re" "\n";
-    const std::string first = R"re(\{"log":"a \\"q\\" \\\\ \\t\\u003c\\u0026\\u003e\\u0001\\n)re", second = R"re(\{"log":"\\ufffd€\\n)re", third = R"re(\{"log":"no end)re";
+    const std::string tail = R"re(","stream":"stdout","time":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?Z"\})re"
+                             "\n";
+    const std::string first = R"re(\{"log":"a \\"q\\" \\\\ \\t\\u003c\\u0026\\u003e\\u0001\\n)re",
+                      second = R"re(\{"log":"\\ufffd€\\n)re", third = R"re(\{"log":"no end)re";
     EXPECT_TRUE(std::regex_match(text, std::regex(first + tail + second + tail + third + tail))) << text;
 }
 
@@ -154,7 +156,9 @@ TEST_F(LaunchTest, EightThreadsStartContainersAtOnce) {
                 Launched launched = launcher_->launch(requests[static_cast<size_t>(i)], {}, nullptr);
                 ExitRecord record;
                 bool ended = wait_readable(launched.shim_pidfd.get());
-                if (ended && Launcher::read_exit(run_folder(requests[static_cast<size_t>(i)].id), &record) && record.exit_code == 0) good++;
+                if (ended && Launcher::read_exit(run_folder(requests[static_cast<size_t>(i)].id), &record) &&
+                    record.exit_code == 0)
+                    good++;
             }
         });
     }

@@ -6,8 +6,10 @@ TEST_F(LaunchTest, MountsAreWhereAndAsTheyWereAskedFor) {
     std::string data = root_ + "/data";
     make_folders(AT_FDCWD, data);
     std::ofstream(data + "/file") << "hello\n";
-    LaunchRequest r = shell("m", "cat /rw/file /ro/file /one; echo new >/rw/new; echo no 2>/dev/null >/ro/new || echo read-only; "
-                                 "grep ' /small ' /proc/mounts; echo x >/small/f && cat /small/f; stat -c %a /small");
+    LaunchRequest r =
+        shell("m",
+              "cat /rw/file /ro/file /one; echo new >/rw/new; echo no 2>/dev/null >/ro/new || echo read-only; "
+              "grep ' /small ' /proc/mounts; echo x >/small/f && cat /small/f; stat -c %a /small");
     r.mounts = {bind(data, "/rw"), bind(data, "/ro", true), bind(data + "/file", "/one", true)};
     Mount small;
     small.type = Mount::Type::tmpfs;
@@ -25,7 +27,9 @@ TEST_F(LaunchTest, MountsAreWhereAndAsTheyWereAskedFor) {
 
 TEST_F(LaunchTest, AReadOnlyBindIsReadOnlyInWhatIsMountedBelowIt) {
     // /dev/shm is a mount of its own below /dev on the host.
-    LaunchRequest r = shell("b", "touch /hostdev/x 2>&1 | grep -c Read-only; for d in shm pts mqueue; do [ -d /hostdev/$d ] && touch /hostdev/$d/kedge-x 2>&1 | grep -c Read-only; done; true");
+    LaunchRequest r = shell("b",
+                            "touch /hostdev/x 2>&1 | grep -c Read-only; for d in shm pts mqueue; do [ -d /hostdev/$d ] "
+                            "&& touch /hostdev/$d/kedge-x 2>&1 | grep -c Read-only; done; true");
     r.mounts = {bind("/dev", "/hostdev", true)};
     run(r);
     EXPECT_EQ(output("b").find("0"), std::string::npos) << output("b");
@@ -42,18 +46,26 @@ TEST_F(LaunchTest, AReadOnlyRootCanBeReadOnly) {
 }
 
 TEST_F(LaunchTest, WhatTheKernelShowsOfTheMachineIsMasked) {
-    EXPECT_EQ(print("k1", "head -c 1 /proc/kcore 2>/dev/null | grep -c .; ls /sys/firmware | grep -c .; cat /proc/keys /proc/timer_list 2>/dev/null | grep -c ."), "0\n0\n0\n");
-    EXPECT_EQ(print("k2", "(echo 1 >/proc/sys/kernel/panic) 2>&1 | grep -c Read-only; for p in bus fs irq sys; do grep -c \" /proc/$p proc ro\" /proc/mounts; done; "
-                          "touch /sys/x 2>&1 | grep -c Read-only; mkdir /sys/fs/cgroup/x 2>&1 | grep -c Read-only"),
+    EXPECT_EQ(print("k1",
+                    "head -c 1 /proc/kcore 2>/dev/null | grep -c .; ls /sys/firmware | grep -c .; cat /proc/keys "
+                    "/proc/timer_list 2>/dev/null | grep -c ."),
+              "0\n0\n0\n");
+    EXPECT_EQ(print("k2",
+                    "(echo 1 >/proc/sys/kernel/panic) 2>&1 | grep -c Read-only; for p in bus fs irq sys; do grep -c \" "
+                    "/proc/$p proc ro\" /proc/mounts; done; "
+                    "touch /sys/x 2>&1 | grep -c Read-only; mkdir /sys/fs/cgroup/x 2>&1 | grep -c Read-only"),
               "1\n1\n1\n1\n1\n1\n1\n");
 }
 
 TEST_F(LaunchTest, DevHasWhatProgramsExpect) {
-    EXPECT_EQ(print("d", "cd /dev; ls | tr '\\n' ' '; for l in fd stdin stdout stderr core ptmx; do readlink $l; done | tr '\\n' ' '; stat -c '%n %a %t:%T' null zero full random urandom tty | tr '\\n' ' '"),
+    EXPECT_EQ(print("d",
+                    "cd /dev; ls | tr '\\n' ' '; for l in fd stdin stdout stderr core ptmx; do readlink $l; done | tr "
+                    "'\\n' ' '; stat -c '%n %a %t:%T' null zero full random urandom tty | tr '\\n' ' '"),
               "core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero "
               "/proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 /proc/kcore pts/ptmx "
               "null 666 1:3 zero 666 1:5 full 666 1:7 random 666 1:8 urandom 666 1:9 tty 666 5:0 ");
-    EXPECT_EQ(print("s", "grep -c ' /dev/shm tmpfs .*size=65536k' /proc/mounts; grep -c '^overlay / ' /proc/mounts"), "1\n1\n");
+    EXPECT_EQ(print("s", "grep -c ' /dev/shm tmpfs .*size=65536k' /proc/mounts; grep -c '^overlay / ' /proc/mounts"),
+              "1\n1\n");
     EXPECT_NE(print("g", "ls /sys/fs/cgroup; cat /proc/self/cgroup | grep -v ':/$'"), "");
     EXPECT_EQ(output("g").find(instance_), std::string::npos) << "the host's cgroup paths can be seen: " << output("g");
 }
@@ -114,7 +126,8 @@ TEST_F(LaunchTest, AWorkingDirectoryCantLeadToTheHost) {
 
 TEST_F(LaunchTest, NetworkFilesComeFromTheContainersFolder) {
     LaunchRequest r = shell("f", "cat /etc/hosts /etc/hostname /etc/resolv.conf");
-    for (const char* name : {"hosts", "hostname", "resolv.conf"}) std::ofstream(r.container_folder + "/" + name) << name << "\n";
+    for (const char* name : {"hosts", "hostname", "resolv.conf"})
+        std::ofstream(r.container_folder + "/" + name) << name << "\n";
     std::filesystem::create_symlink("../run/systemd/resolve/stub-resolv.conf", layer_ + "/etc/resolv.conf");
     run(r);
     EXPECT_EQ(output("f"), "hosts\nhostname\nresolv.conf\n");

@@ -92,18 +92,23 @@ TEST_F(LaunchTest, WhatCantBeExecutedIsToldInDockersWords) {
 
 TEST_F(LaunchTest, AFailureInTheNetworkWiringLeavesNothingBehind) {
     LaunchRequest r = request("n", {"true"});
-    EXPECT_THROW(launcher_->launch(r, [](int) { throw Error(Code::conflict, "port in use"); }, nullptr), Error);
+    EXPECT_THROW(launcher_->launch(
+                     r, [](int) { throw Error(Code::conflict, "port in use"); }, nullptr),
+                 Error);
     EXPECT_FALSE(std::filesystem::exists(r.run_folder));
 }
 
 TEST_F(LaunchTest, TheNetworkIsWiredBeforeTheProgramRuns) {
     LaunchRequest r = shell("w", "cat /proc/self/net/dev | grep -c :; readlink /proc/self/ns/net");
     ino_t inode = 0;
-    Launched launched = launcher_->launch(r, [&](int netns) {
-        struct stat info {};
-        ASSERT_EQ(::fstat(netns, &info), 0);
-        inode = info.st_ino;
-    }, nullptr);
+    Launched launched = launcher_->launch(
+        r,
+        [&](int netns) {
+            struct stat info {};
+            ASSERT_EQ(::fstat(netns, &info), 0);
+            inode = info.st_ino;
+        },
+        nullptr);
     started_.push_back("w");
     (void)await_exit("w", launched);
     EXPECT_NE(output("w").find("net:[" + std::to_string(inode) + "]"), std::string::npos) << output("w");

@@ -3,9 +3,9 @@
 #include "base/error.h"
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <thread>
 
@@ -26,7 +26,9 @@ struct Archives : StoreTest {
     }
 
     ImageInfo busybox() {
-        return import_tar(make_tar({{"bin", folder()}, {"bin/busybox", file(read_text("/bin/busybox"), 0755)}, {"bin/sh", symlink_to("busybox")}}),
+        return import_tar(make_tar({{"bin", folder()},
+                                    {"bin/busybox", file(read_text("/bin/busybox"), 0755)},
+                                    {"bin/sh", symlink_to("busybox")}}),
                           "registry.test/busybox:1", {"CMD [\"/bin/sh\"]", "LABEL a=b"});
     }
 
@@ -57,7 +59,11 @@ void check_busybox(ImageStore& store, const ImageInfo& image, const ImageInfo& o
 }
 
 std::string config_for(const std::string& layer) {
-    return json{{"architecture", "amd64"}, {"os", "linux"}, {"config", json::object()}, {"rootfs", {{"type", "layers"}, {"diff_ids", {Digest::of(layer).str()}}}}}.dump();
+    return json{{"architecture", "amd64"},
+                {"os", "linux"},
+                {"config", json::object()},
+                {"rootfs", {{"type", "layers"}, {"diff_ids", {Digest::of(layer).str()}}}}}
+        .dump();
 }
 
 }  // namespace
@@ -76,7 +82,8 @@ TEST_F(Archives, OtherToolsReadTheLayout) {
 
 TEST_F(Archives, ADockerArchiveThatAnotherToolMadeIsLoaded) {
     const ImageInfo original = busybox();
-    skopeo({"copy", "oci:" + path + "/images:registry.test/busybox:1", "docker-archive:" + path + "/a.tar:registry.test/other:2"});
+    skopeo({"copy", "oci:" + path + "/images:registry.test/busybox:1",
+            "docker-archive:" + path + "/a.tar:registry.test/other:2"});
     empty();
     const ImageInfo image = load_file(path + "/a.tar");
     EXPECT_EQ(image.tags, std::vector<std::string>{"registry.test/other:2"});
@@ -88,7 +95,8 @@ TEST_F(Archives, ADockerArchiveThatAnotherToolMadeIsLoaded) {
 
 TEST_F(Archives, AnOciArchiveThatAnotherToolMadeIsLoadedCompressedOrNotAndFromAPipe) {
     const ImageInfo original = busybox();
-    skopeo({"copy", "oci:" + path + "/images:registry.test/busybox:1", "oci-archive:" + path + "/a.tar:registry.test/other:2"});
+    skopeo({"copy", "oci:" + path + "/images:registry.test/busybox:1",
+            "oci-archive:" + path + "/a.tar:registry.test/other:2"});
     ASSERT_EQ(run({"gzip", "-k", path + "/a.tar"}), 0);
     ASSERT_EQ(run({"zstd", "-q", path + "/a.tar"}), 0);
     for (const char* name : {"a.tar", "a.tar.gz", "a.tar.zst"}) {
@@ -116,12 +124,21 @@ TEST_F(Archives, AnOciArchiveThatAnotherToolMadeIsLoadedCompressedOrNotAndFromAP
 TEST_F(Archives, SeveralImagesAndSharedLayersOfAnOlderDockerArchive) {
     const std::string layer = make_tar({{"file", file("shared")}});
     const std::string config = config_for(layer);
-    const std::string other_config = json::parse(config).patch(json::parse(R"([{"op":"add","path":"/config/User","value":"7"}])")).dump();
-    json manifest = {{{"Config", "one.json"}, {"RepoTags", {"one:1", "registry.test/one:2"}}, {"Layers", {"aa/layer.tar"}}},
-                     {{"Config", "two.json"}, {"RepoTags", nullptr}, {"Layers", {"bb/layer.tar"}}}};
-    const std::string archive_bytes = make_tar({{"aa", folder()}, {"aa/VERSION", file("1.0")}, {"aa/json", file("{}")}, {"aa/layer.tar", file(layer)}, {"bb", folder()},
-                                                {"bb/layer.tar", symlink_to("../aa/layer.tar")}, {"one.json", file(config)}, {"two.json", file(other_config)},
-                                                {"repositories", file("{}")}, {"manifest.json", file(manifest.dump())}});
+    const std::string other_config =
+        json::parse(config).patch(json::parse(R"([{"op":"add","path":"/config/User","value":"7"}])")).dump();
+    json manifest = {
+        {{"Config", "one.json"}, {"RepoTags", {"one:1", "registry.test/one:2"}}, {"Layers", {"aa/layer.tar"}}},
+        {{"Config", "two.json"}, {"RepoTags", nullptr}, {"Layers", {"bb/layer.tar"}}}};
+    const std::string archive_bytes = make_tar({{"aa", folder()},
+                                                {"aa/VERSION", file("1.0")},
+                                                {"aa/json", file("{}")},
+                                                {"aa/layer.tar", file(layer)},
+                                                {"bb", folder()},
+                                                {"bb/layer.tar", symlink_to("../aa/layer.tar")},
+                                                {"one.json", file(config)},
+                                                {"two.json", file(other_config)},
+                                                {"repositories", file("{}")},
+                                                {"manifest.json", file(manifest.dump())}});
     const auto images = store->load(file_with(archive_bytes).get(), {}, {});
     ASSERT_EQ(images.size(), 2u);
     EXPECT_EQ(images[0].tags, (std::vector<std::string>{"one:1", "registry.test/one:2"}));
@@ -143,13 +160,21 @@ TEST_F(Archives, AnIndexGivesTheImageOfThisMachine) {
         const std::string layer = make_tar({{"file", file(architecture)}});
         json config = json::parse(config_for(layer));
         config["architecture"] = architecture;
-        json manifest = {{"schemaVersion", 2}, {"config", {{"digest", add(config.dump())}, {"size", 1}}}, {"layers", {{{"digest", add(layer)}, {"size", 1}}}}};
-        list.push_back({{"digest", add(manifest.dump())}, {"size", 1}, {"platform", {{"os", "linux"}, {"architecture", architecture}}}});
+        json manifest = {{"schemaVersion", 2},
+                         {"config", {{"digest", add(config.dump())}, {"size", 1}}},
+                         {"layers", {{{"digest", add(layer)}, {"size", 1}}}}};
+        list.push_back({{"digest", add(manifest.dump())},
+                        {"size", 1},
+                        {"platform", {{"os", "linux"}, {"architecture", architecture}}}});
     }
     const std::string index_type = "application/vnd.oci.image.index.v1+json";
     const std::string index = json{{"schemaVersion", 2}, {"mediaType", index_type}, {"manifests", list}}.dump();
-    json top = {{"schemaVersion", 2}, {"manifests", {{{"mediaType", index_type}, {"digest", add(index)}, {"size", index.size()},
-                                                      {"annotations", {{"org.opencontainers.image.ref.name", "registry.test/multi:1"}}}}}}};
+    json top = {{"schemaVersion", 2},
+                {"manifests",
+                 {{{"mediaType", index_type},
+                   {"digest", add(index)},
+                   {"size", index.size()},
+                   {"annotations", {{"org.opencontainers.image.ref.name", "registry.test/multi:1"}}}}}}};
     entries.emplace_back("index.json", file(top.dump()));
     const auto images = store->load(file_with(make_tar(entries)).get(), {}, {});
     ASSERT_EQ(images.size(), 1u);
@@ -163,12 +188,16 @@ TEST_F(Archives, AnIndexGivesTheImageOfThisMachine) {
 TEST_F(Archives, ArchivesThatAreWrongAreRefusedAndLeaveNothing) {
     const std::string layer = make_tar({{"file", file("x")}});
     auto docker = [&](const json& manifest, const Entries& more = {}) {
-        Entries entries = {{"c.json", file(config_for(layer))}, {"l.tar", file(layer)}, {"big", file(random_hex(200000))}};
+        Entries entries = {
+            {"c.json", file(config_for(layer))}, {"l.tar", file(layer)}, {"big", file(random_hex(200000))}};
         entries.insert(entries.end(), more.begin(), more.end());
-        entries.emplace_back("manifest.json", file(manifest.is_string() ? manifest.get<std::string>() : manifest.dump()));
+        entries.emplace_back("manifest.json",
+                             file(manifest.is_string() ? manifest.get<std::string>() : manifest.dump()));
         return make_tar(entries);
     };
-    auto item = [](const char* config, json layers, json tags = nullptr) { return json::array({{{"Config", config}, {"Layers", std::move(layers)}, {"RepoTags", std::move(tags)}}}); };
+    auto item = [](const char* config, json layers, json tags = nullptr) {
+        return json::array({{{"Config", config}, {"Layers", std::move(layers)}, {"RepoTags", std::move(tags)}}});
+    };
     EXPECT_NE(refusal("no tar"), "accepted");
     EXPECT_NE(refusal(make_tar({{"etc", folder()}})).find("not an image archive"), std::string::npos);
     EXPECT_NE(refusal(docker("{")), "accepted");
@@ -183,13 +212,23 @@ TEST_F(Archives, ArchivesThatAreWrongAreRefusedAndLeaveNothing) {
     EXPECT_NE(refusal(docker(item("c.json", {"big"}))), "accepted");
     EXPECT_NE(refusal(docker(item("c.json", {"l.tar"}, {"Bad Name"}))), "accepted");
     EXPECT_NE(refusal(docker(item("c.json", {"loop"}), {{"loop", symlink_to("loop")}})), "accepted");
-    EXPECT_NE(refusal(docker(item("bad.json", {"l.tar"}), {{"bad.json", file("{\"rootfs\":{\"diff_ids\":[\"sha256:x\"]}}")}})), "accepted");
+    EXPECT_NE(refusal(docker(item("bad.json", {"l.tar"}),
+                             {{"bad.json", file("{\"rootfs\":{\"diff_ids\":[\"sha256:x\"]}}")}})),
+              "accepted");
     const std::string hex(64, 'a');
-    json top = {{"manifests", {{{"mediaType", "application/vnd.oci.image.manifest.v1+json"}, {"digest", "sha256:" + hex}, {"size", 1}}}}};
+    json top = {
+        {"manifests",
+         {{{"mediaType", "application/vnd.oci.image.manifest.v1+json"}, {"digest", "sha256:" + hex}, {"size", 1}}}}};
     EXPECT_NE(refusal(make_tar({{"oci-layout", file("{}")}, {"index.json", file(top.dump())}})), "accepted");
-    EXPECT_NE(refusal(make_tar({{"oci-layout", file("{}")}, {"blobs/sha256/" + hex, file("evil")}, {"index.json", file(top.dump())}})).find("wrong content"), std::string::npos);
+    EXPECT_NE(refusal(make_tar({{"oci-layout", file("{}")},
+                                {"blobs/sha256/" + hex, file("evil")},
+                                {"index.json", file(top.dump())}}))
+                  .find("wrong content"),
+              std::string::npos);
     EXPECT_EQ(load_file([&] {
                   write_text(path + "/good.tar", docker(item("c.json", {"l.tar"}, {"good:1"})));
                   return path + "/good.tar";
-              }()).tags, std::vector<std::string>{"good:1"});
+              }())
+                  .tags,
+              std::vector<std::string>{"good:1"});
 }

@@ -152,13 +152,15 @@ TEST_F(Blobs, NamesOutliveTheProcess) {
         EXPECT_FALSE(store.remove_name("registry.test/gone:1"));
     }
     BlobStore store(path);
-    EXPECT_EQ(store.names(), (std::vector<BlobStore::Named>{named("registry.test/app:1", b), named("", a), named("", b), from_index}));
+    EXPECT_EQ(store.names(),
+              (std::vector<BlobStore::Named>{named("registry.test/app:1", b), named("", a), named("", b), from_index}));
     EXPECT_EQ(store.damaged(), "");
     EXPECT_EQ(names_in(path), (std::vector<std::string>{"blobs", "index.json", "oci-layout"}));
 }
 
 TEST_F(Blobs, ADamagedIndexIsSetAside) {
-    for (const char* text : {"", "{", "[]", "{\"manifests\":[{}]}", "{\"manifests\":[{\"mediaType\":1,\"digest\":\"x\",\"size\":0}]}", "\0\0\0"}) {
+    for (const char* text : {"", "{", "[]", "{\"manifests\":[{}]}",
+                             "{\"manifests\":[{\"mediaType\":1,\"digest\":\"x\",\"size\":0}]}", "\0\0\0"}) {
         { BlobStore store(path); }
         write_text(path + "/index.json", text);
         BlobStore store(path);
@@ -198,12 +200,15 @@ TEST(BlobsInAnotherProcess, DISABLED_StoringAndNaming) {
 /// At each of the fault points of a download, the process dies as if the power went; the next one finds all or nothing.
 TEST_F(Blobs, ADeathAtAnyPointLeavesAllOrNothing) {
     const Digest digest = Digest::of("hello world");
-    for (const char* point : {"pull.blob.before_rename", "pull.blob.after_rename", "image.tag.before_write", "image.tag.after_write"}) {
+    for (const char* point :
+         {"pull.blob.before_rename", "pull.blob.after_rename", "image.tag.before_write", "image.tag.after_write"}) {
         const std::string folder_path = path + "/" + point;
         { BlobStore store(folder_path); }
         std::string output;
-        const int code = run({"env", std::string("KEDGE_FAULT=") + point, "KEDGE_TEST_FOLDER=" + folder_path, "/proc/" + std::to_string(::getpid()) + "/exe",
-                              "--gtest_also_run_disabled_tests", "--gtest_filter=BlobsInAnotherProcess.DISABLED_StoringAndNaming"}, &output);
+        const int code = run({"env", std::string("KEDGE_FAULT=") + point, "KEDGE_TEST_FOLDER=" + folder_path,
+                              "/proc/" + std::to_string(::getpid()) + "/exe", "--gtest_also_run_disabled_tests",
+                              "--gtest_filter=BlobsInAnotherProcess.DISABLED_StoringAndNaming"},
+                             &output);
         ASSERT_EQ(code, 128 + SIGKILL) << point << " was not passed: " << output;
         BlobStore store(folder_path);
         EXPECT_EQ(store.damaged(), "");

@@ -20,7 +20,8 @@ namespace {
 std::string fill(const std::string& root) {
     Database database(root + "/kedge.db");
     Events events;
-    ImageStore store(root, RegistrySettings{}, 3, int64_t{1} << 30, database, events, [] { return std::set<Digest>{}; });
+    ImageStore store(root, RegistrySettings{}, 3, int64_t{1} << 30, database, events,
+                     [] { return std::set<Digest>{}; });
     std::string noise;
     while (noise.size() < (5u << 20)) noise += random_hex(512);
     auto import_failure = [&](const std::string& tar) -> std::string {

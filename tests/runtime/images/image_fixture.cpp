@@ -24,8 +24,9 @@ extern char** environ;
 namespace kedge::runtime {
 
 std::ostream& operator<<(std::ostream& out, const Node& node) {
-    out << node.type << " mode " << std::oct << node.mode << std::dec << " owner " << node.uid << ':' << node.gid << " mtime "
-        << node.mtime << " device " << node.major << ':' << node.minor << " content " << testing::PrintToString(node.content.substr(0, 60));
+    out << node.type << " mode " << std::oct << node.mode << std::dec << " owner " << node.uid << ':' << node.gid
+        << " mtime " << node.mtime << " device " << node.major << ':' << node.minor << " content "
+        << testing::PrintToString(node.content.substr(0, 60));
     for (const auto& [key, value] : node.xattrs) out << ' ' << key << '=' << testing::PrintToString(value);
     return out;
 }
@@ -101,7 +102,8 @@ void add_entry(archive* a, const std::string& name, const Node& node) {
         archive_entry_set_rdevmajor(entry.get(), node.major);
         archive_entry_set_rdevminor(entry.get(), node.minor);
     }
-    for (const auto& [key, value] : node.xattrs) archive_entry_xattr_add_entry(entry.get(), key.c_str(), value.data(), value.size());
+    for (const auto& [key, value] : node.xattrs)
+        archive_entry_xattr_add_entry(entry.get(), key.c_str(), value.data(), value.size());
     archive_entry_set_size(entry.get(), node.type == 'f' ? static_cast<int64_t>(node.content.size()) : 0);
     if (archive_write_header(a, entry.get()) < ARCHIVE_WARN) throw std::runtime_error(archive_error_string(a));
     if (node.type == 'f') archive_write_data(a, node.content.data(), node.content.size());
@@ -133,7 +135,9 @@ std::string raw_header(const std::string& name, char type, const std::string& si
     put(148, "        ");
     block[156] = type;
     put(157, link.substr(0, 100));
-    put(257, std::string("ustar\0" "00", 8));
+    put(257, std::string("ustar\0"
+                         "00",
+                         8));
     unsigned sum = 0;
     for (char c : block) sum += static_cast<unsigned char>(c);
     char text[8];
@@ -279,10 +283,12 @@ void StoreTest::reopen(int64_t layer_limit) {
     database.reset();
     events = std::make_unique<Events>();
     database = std::make_unique<Database>(path + "/kedge.db");
-    store = std::make_unique<ImageStore>(path, RegistrySettings{}, 3, layer_limit, *database, *events, [this] { return used; });
+    store = std::make_unique<ImageStore>(path, RegistrySettings{}, 3, layer_limit, *database, *events,
+                                         [this] { return used; });
 }
 
-ImageInfo StoreTest::import_tar(const std::string& tar, const std::string& reference, std::vector<std::string> changes) {
+ImageInfo StoreTest::import_tar(const std::string& tar, const std::string& reference,
+                                std::vector<std::string> changes) {
     ImportOptions options;
     options.reference = reference;
     options.changes = std::move(changes);

@@ -3,9 +3,9 @@
 #include "base/error.h"
 
 #include <fcntl.h>
-#include <nlohmann/json.hpp>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <nlohmann/json.hpp>
 
 #include <atomic>
 #include <thread>
@@ -34,18 +34,20 @@ std::string refusal(Code code, Work work) {
 
 std::vector<std::string> untagged(const std::vector<RemovedImage>& removed) {
     std::vector<std::string> texts;
-    for (const RemovedImage& item : removed) texts.push_back(item.untagged.empty() ? "deleted " + item.deleted.str() : item.untagged);
+    for (const RemovedImage& item : removed)
+        texts.push_back(item.untagged.empty() ? "deleted " + item.deleted.str() : item.untagged);
     return texts;
 }
 
 }  // namespace
 
 TEST_F(ImageStoreTest, AnImportedTarIsAnImageOfOneLayer) {
-    const ImageInfo image = import_tar(small_tar("hello"), "app:v1",
-                                       {"CMD [\"sh\", \"-c\", \"true\"]", "ENTRYPOINT /bin/start now", "ENV A=b C=\"d e\"", "env OLD the rest",
-                                        "EXPOSE 80 53/udp 8000-8002", "LABEL a=1 \"b c\"=2", "USER 10:20", "VOLUME /data /more", "VOLUME [\"/x\"]",
-                                        "WORKDIR /srv", "WORKDIR app", "STOPSIGNAL SIGINT",
-                                        "HEALTHCHECK --interval=5s --timeout=1s --start-period=2s --retries=7 CMD curl -f localhost"});
+    const ImageInfo image =
+        import_tar(small_tar("hello"), "app:v1",
+                   {"CMD [\"sh\", \"-c\", \"true\"]", "ENTRYPOINT /bin/start now", "ENV A=b C=\"d e\"",
+                    "env OLD the rest", "EXPOSE 80 53/udp 8000-8002", "LABEL a=1 \"b c\"=2", "USER 10:20",
+                    "VOLUME /data /more", "VOLUME [\"/x\"]", "WORKDIR /srv", "WORKDIR app", "STOPSIGNAL SIGINT",
+                    "HEALTHCHECK --interval=5s --timeout=1s --start-period=2s --retries=7 CMD curl -f localhost"});
     EXPECT_EQ(image.tags, std::vector<std::string>{"app:v1"});
     EXPECT_TRUE(image.repo_digests.empty());
     EXPECT_EQ(image.size, 6);
@@ -73,9 +75,12 @@ TEST_F(ImageStoreTest, AnImportedTarIsAnImageOfOneLayer) {
 }
 
 TEST_F(ImageStoreTest, ChangesThatCannotBeMadeAreRefusedBeforeAnythingIsStored) {
-    for (const char* change : {"RUN rm -rf /", "FROM x", "", "CMD", "EXPOSE x", "EXPOSE 0", "EXPOSE 70000", "EXPOSE 9-8", "EXPOSE 1/abc", "ENV A",
-                               "ENV =b", "LABEL \"a", "HEALTHCHECK --bad=1 CMD x", "HEALTHCHECK x", "HEALTHCHECK --interval=x CMD y", "COPY a b"}) {
-        EXPECT_NE(refusal(Code::invalid_argument, [&] { import_tar(small_tar("x"), "app", {change}); }), "accepted") << change;
+    for (const char* change :
+         {"RUN rm -rf /", "FROM x", "", "CMD", "EXPOSE x", "EXPOSE 0", "EXPOSE 70000", "EXPOSE 9-8", "EXPOSE 1/abc",
+          "ENV A", "ENV =b", "LABEL \"a", "HEALTHCHECK --bad=1 CMD x", "HEALTHCHECK x",
+          "HEALTHCHECK --interval=x CMD y", "COPY a b"}) {
+        EXPECT_NE(refusal(Code::invalid_argument, [&] { import_tar(small_tar("x"), "app", {change}); }), "accepted")
+            << change;
     }
     EXPECT_EQ(refusal(Code::invalid_argument, [&] { import_tar(small_tar("x"), "app", {"RUN x"}); }),
               "change \"RUN x\": RUN is not a valid change command");
@@ -95,11 +100,13 @@ TEST_F(ImageStoreTest, AnImportThatFailsLeavesNothing) {
 TEST_F(ImageStoreTest, ImagesAreFoundByNameIdAndUniquePrefix) {
     const ImageInfo one = import_tar(small_tar("1"), "registry.test/one:1");
     const ImageInfo two = import_tar(small_tar("2"), "");
-    for (const std::string& reference : {std::string("registry.test/one:1"), one.id.str(), one.id.hex(), one.id.hex().substr(0, 12), "sha256:" + one.id.hex().substr(0, 20)}) {
+    for (const std::string& reference : {std::string("registry.test/one:1"), one.id.str(), one.id.hex(),
+                                         one.id.hex().substr(0, 12), "sha256:" + one.id.hex().substr(0, 20)}) {
         EXPECT_EQ(store->get(reference).id, one.id) << reference;
     }
     EXPECT_EQ(store->get(two.id.hex()).tags, std::vector<std::string>{});
-    for (const std::string& reference : {std::string("registry.test/one"), std::string("registry.test/one:2"), std::string("x"), std::string("A B"), std::string(64, 'f')}) {
+    for (const std::string& reference : {std::string("registry.test/one"), std::string("registry.test/one:2"),
+                                         std::string("x"), std::string("A B"), std::string(64, 'f')}) {
         EXPECT_EQ(refusal(Code::not_found, [&] { (void)store->get(reference); }), "No such image: " + reference);
     }
     EXPECT_EQ(store->list().size(), 2u);
@@ -140,7 +147,8 @@ TEST_F(ImageStoreTest, RemovingAName) {
     store->tag("app:v1", "app:v2");
     EXPECT_EQ(untagged(store->remove("app:v1", false)), std::vector<std::string>{"app:v1"});
     EXPECT_EQ(store->get(image.id.str()).tags, std::vector<std::string>{"app:v2"});
-    EXPECT_EQ(untagged(store->remove("app:v2", false)), (std::vector<std::string>{"app:v2", "deleted " + image.id.str()}));
+    EXPECT_EQ(untagged(store->remove("app:v2", false)),
+              (std::vector<std::string>{"app:v2", "deleted " + image.id.str()}));
     EXPECT_TRUE(store->list().empty());
     EXPECT_TRUE(store->blobs().list().empty());
     EXPECT_TRUE(names_in(path + "/layers").empty());
@@ -152,9 +160,11 @@ TEST_F(ImageStoreTest, RemovingAnIdTakesAllItsNames) {
     const ImageInfo image = import_tar(small_tar("1"), "app:v1");
     store->tag("app:v1", "registry.test/app:v2");
     const std::string short_id = image.id.hex().substr(0, 12);
-    EXPECT_EQ(refusal(Code::conflict, [&] { store->remove(short_id, false); }),
-              "conflict: unable to delete " + short_id + " (must be forced) - image is referenced in multiple repositories");
-    EXPECT_EQ(untagged(store->remove(short_id, true)), (std::vector<std::string>{"app:v1", "registry.test/app:v2", "deleted " + image.id.str()}));
+    EXPECT_EQ(
+        refusal(Code::conflict, [&] { store->remove(short_id, false); }),
+        "conflict: unable to delete " + short_id + " (must be forced) - image is referenced in multiple repositories");
+    EXPECT_EQ(untagged(store->remove(short_id, true)),
+              (std::vector<std::string>{"app:v1", "registry.test/app:v2", "deleted " + image.id.str()}));
     EXPECT_TRUE(store->list().empty());
 }
 
@@ -163,7 +173,9 @@ TEST_F(ImageStoreTest, AnImageThatAContainerUsesStays) {
     used = {image.id};
     const std::string short_id = image.id.hex().substr(0, 12);
     EXPECT_EQ(refusal(Code::conflict, [&] { store->remove("app", false); }),
-              "conflict: unable to remove repository reference \"app\" (must force) - a container is using its referenced image " + short_id);
+              "conflict: unable to remove repository reference \"app\" (must force) - a container is using its "
+              "referenced image " +
+                  short_id);
     EXPECT_EQ(refusal(Code::conflict, [&] { store->remove(short_id, true); }),
               "conflict: unable to delete " + short_id + " (cannot be forced) - image is being used by a container");
     EXPECT_EQ(untagged(store->remove("app", true)), std::vector<std::string>{"app:latest"});
@@ -252,8 +264,9 @@ TEST_F(ImageStoreTest, TheKindOfCompressionIsKeptWhereAManifestHasAWordForIt) {
         const ImageInfo image = import_tar(make_tar(entries, pack), "app");
         EXPECT_EQ(image.diff_ids[0], Digest::of(make_tar(entries)));
         auto manifest = nlohmann::json::parse(store->blobs().read(image.manifest));
-        EXPECT_EQ(manifest["layers"][0]["mediaType"],
-                  pack == Pack::zstd ? "application/vnd.oci.image.layer.v1.tar+zstd" : "application/vnd.oci.image.layer.v1.tar+gzip");
+        EXPECT_EQ(manifest["layers"][0]["mediaType"], pack == Pack::zstd
+                                                          ? "application/vnd.oci.image.layer.v1.tar+zstd"
+                                                          : "application/vnd.oci.image.layer.v1.tar+gzip");
         EXPECT_LT(manifest["layers"][0]["size"].get<int64_t>(), 10000);
     }
 }
@@ -267,7 +280,8 @@ TEST_F(ImageStoreTest, CollectingWhileImagesComeNeverBreaksThem) {
     for (int t = 0; t < 3; ++t) {
         threads.emplace_back([&, t] {
             for (int i = 0; i < 10; ++i) {
-                // The same layer under changing names: found as stored already, removed with its image, and needed again.
+                // The same layer under changing names: found as stored already, removed with its image, and needed
+                // again.
                 const std::string name = "app-" + std::to_string(t);
                 const ImageInfo image = import_tar(small_tar(std::to_string(i % 2)), name);
                 EXPECT_EQ(read_text(store->layer_folders(image.id)[0] + "/file"), std::to_string(i % 2));

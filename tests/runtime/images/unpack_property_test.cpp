@@ -14,8 +14,8 @@ namespace {
 
 rc::Gen<std::string> name() {
     using rc::gen::element;
-    return rc::gen::suchThat(rc::gen::nonEmpty(rc::gen::container<std::string>(
-                                 element('a', 'b', 'c', 'Z', '0', '.', '-', '_', ' ', '\\', '\n', '*', '\xc3', '\xa4'))),
+    return rc::gen::suchThat(rc::gen::nonEmpty(rc::gen::container<std::string>(element(
+                                 'a', 'b', 'c', 'Z', '0', '.', '-', '_', ' ', '\\', '\n', '*', '\xc3', '\xa4'))),
                              [](const std::string& text) {
                                  return text.size() < 200 && text != "." && text != ".." && !text.starts_with(".wh.");
                              });
@@ -91,7 +91,8 @@ TEST_F(UnpackProperty, AnyTreeComesOutOfItsArchiveAsItWas) {
     EXPECT_TRUE(holds);
 }
 
-/// Whatever a damaged or hostile archive holds, unpacking it ends with a layer or an Error, and nothing outside changes.
+/// Whatever a damaged or hostile archive holds, unpacking it ends with a layer or an Error, and nothing outside
+/// changes.
 TEST_F(UnpackProperty, NoArchiveHoweverDamagedTouchesAnythingOutside) {
     write_text(path + "/outside", "untouched");
     LayerStore store(path + "/layers", 64 << 20);
@@ -100,10 +101,14 @@ TEST_F(UnpackProperty, NoArchiveHoweverDamagedTouchesAnythingOutside) {
         const std::string outside = path + "/outside";
         const int hostile = *rc::gen::inRange(0, 6);
         for (int i = 0; i < hostile; ++i) {
-            const std::string where = *rc::gen::element<std::string>("a", "b", "a/b", "a/outside", "../outside", "/outside", "b/../../outside", ".wh.a", "a/.wh.outside", "a/.wh..wh..opq");
-            const Node what = *rc::gen::element(symlink_to(".."), symlink_to("../.."), symlink_to(outside), hardlink_to(outside),
-                                                hardlink_to("a"), hardlink_to("a/outside"), file("evil"), folder());
-            entries.insert(entries.begin() + *rc::gen::inRange<long>(0, static_cast<long>(entries.size()) + 1), {where, what});
+            const std::string where =
+                *rc::gen::element<std::string>("a", "b", "a/b", "a/outside", "../outside", "/outside",
+                                               "b/../../outside", ".wh.a", "a/.wh.outside", "a/.wh..wh..opq");
+            const Node what =
+                *rc::gen::element(symlink_to(".."), symlink_to("../.."), symlink_to(outside), hardlink_to(outside),
+                                  hardlink_to("a"), hardlink_to("a/outside"), file("evil"), folder());
+            entries.insert(entries.begin() + *rc::gen::inRange<long>(0, static_cast<long>(entries.size()) + 1),
+                           {where, what});
         }
         std::string tar = make_tar(entries, *rc::gen::element(Pack::none, Pack::gzip, Pack::zstd));
         const int damage = *rc::gen::inRange(0, 4);

@@ -66,8 +66,13 @@ TEST_F(Unpack, EveryKindOfEntryKeepsItsAttributes) {
     disk.type = 'b';
     disk.major = 8;
     disk.minor = 1;
-    Entries entries = {{"bin", folder(01777)}, {"bin/tool", tool},     {"data", data}, {"pipe", pipe},
-                       {"null", null},         {"disk", disk},         {"link", symlink_to("../../outside")},
+    Entries entries = {{"bin", folder(01777)},
+                       {"bin/tool", tool},
+                       {"data", data},
+                       {"pipe", pipe},
+                       {"null", null},
+                       {"disk", disk},
+                       {"link", symlink_to("../../outside")},
                        {"empty", folder(0700)}};
     auto tree = unpack(make_tar(entries));
     EXPECT_EQ(tree.size(), entries.size());
@@ -127,8 +132,10 @@ TEST_F(Unpack, AFolderThatIsRemovedAndMadeAgainHidesTheLowerOne) {
 }
 
 TEST_F(Unpack, HardLinksShareTheFile) {
-    LayerStore::Unpacked layer = store->unpack(file_with(make_tar({{"a", file("x")}, {"d/b", hardlink_to("./a")}, {"c", hardlink_to("/d/b")}})).get(), {});
-    struct stat a {}, c {};
+    LayerStore::Unpacked layer = store->unpack(
+        file_with(make_tar({{"a", file("x")}, {"d/b", hardlink_to("./a")}, {"c", hardlink_to("/d/b")}})).get(), {});
+    struct stat a {
+    }, c{};
     ASSERT_EQ(::stat((store->folder(layer.diff_id) + "/a").c_str(), &a), 0);
     ASSERT_EQ(::stat((store->folder(layer.diff_id) + "/c").c_str(), &c), 0);
     EXPECT_EQ(a.st_ino, c.st_ino);
@@ -137,8 +144,16 @@ TEST_F(Unpack, HardLinksShareTheFile) {
 }
 
 TEST_F(Unpack, ALaterEntryReplacesAnEarlierOneAndNeverWritesIntoIt) {
-    auto tree = unpack(make_tar({{"a", file("first")}, {"b", hardlink_to("a")}, {"a", file("second")}, {"d", folder()}, {"d/x", file("x")},
-                                 {"d", file("no folder")}, {"e", file("")}, {"e", folder()}, {"e/y", file("y")}, {"a", hardlink_to("a")}}));
+    auto tree = unpack(make_tar({{"a", file("first")},
+                                 {"b", hardlink_to("a")},
+                                 {"a", file("second")},
+                                 {"d", folder()},
+                                 {"d/x", file("x")},
+                                 {"d", file("no folder")},
+                                 {"e", file("")},
+                                 {"e", folder()},
+                                 {"e/y", file("y")},
+                                 {"a", hardlink_to("a")}}));
     EXPECT_EQ(tree["a"].content, "second");
     EXPECT_EQ(tree["b"].content, "first");
     EXPECT_EQ(tree["d"].content, "no folder");
@@ -202,22 +217,31 @@ TEST_F(Unpack, AnEntryThatLeavesTheLayerIsRefused) {
 }
 
 TEST_F(Unpack, NothingIsWrittenThroughALink) {
-    EXPECT_TRUE(contains(refusal(make_tar({{"l", symlink_to("..")}, {"l/outside", file("evil")}})), "its parent l is not a folder"));
-    EXPECT_TRUE(contains(refusal(make_tar({{"l", symlink_to(path)}, {"l/outside", file("evil")}})), "entry \"l/outside\""));
-    EXPECT_TRUE(contains(refusal(make_tar({{"d", folder()}, {"l", symlink_to("d")}, {"l/x/y", file("evil")}})), "its parent l is not a folder"));
+    EXPECT_TRUE(contains(refusal(make_tar({{"l", symlink_to("..")}, {"l/outside", file("evil")}})),
+                         "its parent l is not a folder"));
+    EXPECT_TRUE(
+        contains(refusal(make_tar({{"l", symlink_to(path)}, {"l/outside", file("evil")}})), "entry \"l/outside\""));
+    EXPECT_TRUE(contains(refusal(make_tar({{"d", folder()}, {"l", symlink_to("d")}, {"l/x/y", file("evil")}})),
+                         "its parent l is not a folder"));
     EXPECT_TRUE(contains(refusal(make_tar({{"f", file("")}, {"f/x", file("evil")}})), "its parent f is not a folder"));
-    EXPECT_TRUE(contains(refusal(make_tar({{"l", symlink_to("..")}, {"l/.wh.outside", file("")}})), "its parent l is not a folder"));
+    EXPECT_TRUE(contains(refusal(make_tar({{"l", symlink_to("..")}, {"l/.wh.outside", file("")}})),
+                         "its parent l is not a folder"));
 }
 
 TEST_F(Unpack, ALinkIsReplacedByTheFileOfItsName) {
-    auto tree = unpack(make_tar({{"l", symlink_to(path + "/outside")}, {"l", file("mine")}, {"m", symlink_to("/")}, {"m", folder()}, {"m/x", file("")}}));
+    auto tree = unpack(make_tar({{"l", symlink_to(path + "/outside")},
+                                 {"l", file("mine")},
+                                 {"m", symlink_to("/")},
+                                 {"m", folder()},
+                                 {"m/x", file("")}}));
     EXPECT_EQ(tree["l"].content, "mine");
     EXPECT_EQ(tree["m"].type, 'd');
     EXPECT_EQ(read_text(path + "/outside"), "untouched");
 }
 
 TEST_F(Unpack, AHardLinkStaysInTheLayer) {
-    for (const std::string& target : {std::string("../outside"), std::string("missing"), path + "/outside", std::string("l/outside"), std::string("d"), std::string("")}) {
+    for (const std::string& target : {std::string("../outside"), std::string("missing"), path + "/outside",
+                                      std::string("l/outside"), std::string("d"), std::string("")}) {
         Entries entries = {{"d", folder()}, {"l", symlink_to("..")}};
         if (!target.empty()) {
             entries.emplace_back("link", hardlink_to(target));
@@ -244,7 +268,8 @@ TEST_F(Unpack, OverlayfsOwnAttributesCannotBeSmuggledIn) {
     for (const char* key : {"trusted.overlay.opaque", "trusted.overlay.redirect", "trusted.overlay.metacopy"}) {
         for (Node node : {file(""), folder(), symlink_to("x")}) {
             node.xattrs[key] = "y";
-            EXPECT_TRUE(contains(refusal(make_tar({{"a", node}})), std::string("the attribute ") + key)) << key << node.type;
+            EXPECT_TRUE(contains(refusal(make_tar({{"a", node}})), std::string("the attribute ") + key))
+                << key << node.type;
         }
     }
 }
@@ -267,12 +292,14 @@ TEST_F(Unpack, DamagedCompressionIsRefused) {
         std::string tar = make_tar(entries, pack);
         tar[tar.size() / 2] = static_cast<char>(tar[tar.size() / 2] ^ 0x55);
         // zstd may come without a checksum; then the diff id tells.
-        EXPECT_NE(refusal(tar, Code::invalid_argument, Digest::of(make_tar(entries))), "accepted") << static_cast<int>(pack);
+        EXPECT_NE(refusal(tar, Code::invalid_argument, Digest::of(make_tar(entries))), "accepted")
+            << static_cast<int>(pack);
     }
 }
 
 TEST_F(Unpack, WhatIsNoTarIsRefused) {
-    for (const std::string& text : {std::string(), std::string("x"), std::string(10000, 'x'), random_hex(5000), std::string("\x1f\x8b")}) {
+    for (const std::string& text :
+         {std::string(), std::string("x"), std::string(10000, 'x'), random_hex(5000), std::string("\x1f\x8b")}) {
         EXPECT_NE(refusal(text), "accepted") << text.substr(0, 20);
     }
 }
@@ -295,13 +322,16 @@ TEST_F(Unpack, BytesAfterTheEndOfTheArchiveCountForTheDiffId) {
 }
 
 TEST_F(Unpack, ALayerOverTheLimitIsRefusedBeforeItFillsTheDisk) {
-    const std::string bomb = make_tar({{"a", file(std::string(40 << 20, '\0'))}, {"b", file(std::string(40 << 20, '\0'))}}, Pack::gzip);
+    const std::string bomb =
+        make_tar({{"a", file(std::string(40 << 20, '\0'))}, {"b", file(std::string(40 << 20, '\0'))}}, Pack::gzip);
     ASSERT_LT(bomb.size(), 1u << 20);
     EXPECT_TRUE(contains(refusal(bomb, Code::resource_exhausted), "larger than 67108864 bytes"));
 }
 
 TEST_F(Unpack, AbsurdSizesAreRefused) {
-    EXPECT_TRUE(contains(refusal(raw_header("a", '0', "77777777777") + std::string(512, 'x') + tar_end(), Code::resource_exhausted), "larger than"));
+    EXPECT_TRUE(contains(
+        refusal(raw_header("a", '0', "77777777777") + std::string(512, 'x') + tar_end(), Code::resource_exhausted),
+        "larger than"));
     EXPECT_NE(refusal(raw_header("a", '0', std::string(12, '\xff')) + tar_end()), "accepted");
     EXPECT_NE(refusal(raw_header("a", 'x', "77777777777") + std::string(512, 'x') + tar_end()), "accepted");
     EXPECT_NE(refusal(raw_header("a", 'L', "77777777777") + std::string(512, 'x') + tar_end()), "accepted");
@@ -317,7 +347,9 @@ TEST_F(Unpack, NamesThatAreTooLongAreRefused) {
 TEST_F(Unpack, AnOwnerThatIsNoneIsRefused) {
     const std::string record = "18 uid=4294967295\n";
     std::string padded = record + std::string(512 - record.size(), '\0');
-    EXPECT_TRUE(contains(refusal(raw_header("pax", 'x', "00000000022") + padded + raw_header("a", '0', "00000000000") + tar_end()), "is not a user or group id"));
+    EXPECT_TRUE(contains(
+        refusal(raw_header("pax", 'x', "00000000022") + padded + raw_header("a", '0', "00000000000") + tar_end()),
+        "is not a user or group id"));
 }
 
 // The store around it.

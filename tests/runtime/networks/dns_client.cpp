@@ -62,10 +62,11 @@ std::string to_wire(const ldns_pkt* packet) {
 
 }  // namespace
 
-DnsAnswer query(int netns, const std::string& server, const std::string& name, const std::string& type, Protocol protocol) {
+DnsAnswer query(int netns, const std::string& server, const std::string& name, const std::string& type,
+                Protocol protocol) {
     ldns_pkt* raw = nullptr;
-    if (ldns_pkt_query_new_frm_str(&raw, name.c_str(), ldns_get_rr_type_by_name(type.c_str()), LDNS_RR_CLASS_IN, LDNS_RD) !=
-        LDNS_STATUS_OK) {
+    if (ldns_pkt_query_new_frm_str(&raw, name.c_str(), ldns_get_rr_type_by_name(type.c_str()), LDNS_RR_CLASS_IN,
+                                   LDNS_RD) != LDNS_STATUS_OK) {
         throw Error(Code::invalid_argument, name);
     }
     ldns_pkt_set_random_id(raw);
@@ -86,12 +87,14 @@ DnsAnswer query(int netns, const std::string& server, const std::string& name, c
     }
     if (answer.empty()) return {"timeout", {}};
     ldns_pkt* parsed = nullptr;
-    if (ldns_wire2pkt(&parsed, reinterpret_cast<const uint8_t*>(answer.data()), answer.size()) != LDNS_STATUS_OK) return {"malformed", {}};
+    if (ldns_wire2pkt(&parsed, reinterpret_cast<const uint8_t*>(answer.data()), answer.size()) != LDNS_STATUS_OK)
+        return {"malformed", {}};
     DnsAnswer result;
     result.code = ldns_pkt_id(parsed) == id ? to_text(ldns_pkt_rcode2str(ldns_pkt_get_rcode(parsed))) : "wrong id";
     result.truncated = ldns_pkt_tc(parsed);
     const ldns_rr_list* records = ldns_pkt_answer(parsed);
-    for (size_t i = 0; i < ldns_rr_list_rr_count(records); ++i) result.data.push_back(to_text(ldns_rdf2str(ldns_rr_rdf(ldns_rr_list_rr(records, i), 0))));
+    for (size_t i = 0; i < ldns_rr_list_rr_count(records); ++i)
+        result.data.push_back(to_text(ldns_rdf2str(ldns_rr_rdf(ldns_rr_list_rr(records, i), 0))));
     ldns_pkt_free(parsed);
     return result;
 }
@@ -158,7 +161,8 @@ void Upstreams::serve() {
             ++questions_;
             wire.resize(static_cast<size_t>(n));
             std::string reply = answer(wire);
-            if (!mute_) (void)::sendto(udp_.get(), reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&peer), size);
+            if (!mute_)
+                (void)::sendto(udp_.get(), reply.data(), reply.size(), 0, reinterpret_cast<sockaddr*>(&peer), size);
         }
         if (polled[2].revents) {
             Fd client(::accept4(tcp_.get(), nullptr, nullptr, SOCK_CLOEXEC));

@@ -10,7 +10,8 @@
 
 namespace kedge::runtime {
 
-/// What a name server said: `NOERROR`, `NXDOMAIN`, `REFUSED`, `SERVFAIL` or `timeout`, and the data of its answer's records.
+/// What a name server said: `NOERROR`, `NXDOMAIN`, `REFUSED`, `SERVFAIL` or `timeout`, and the data of its answer's
+/// records.
 struct DnsAnswer {
     std::string code;
     std::vector<std::string> data;
@@ -25,7 +26,8 @@ DnsAnswer query(int netns, const std::string& server, const std::string& name, c
 /// Sends any bytes; what came back within the time, or empty.
 std::string send_raw(int netns, const std::string& server, const std::string& bytes, int timeout_ms);
 
-/// Knows `example.test` as 203.0.113.7 and nothing else (NXDOMAIN), over UDP and TCP. `mute`: takes questions and never answers.
+/// Knows `example.test` as 203.0.113.7 and nothing else (NXDOMAIN), over UDP and TCP. `mute`: takes questions and never
+/// answers.
 class Upstreams {
 public:
     Upstreams(int netns, const std::string& address, bool mute = false);

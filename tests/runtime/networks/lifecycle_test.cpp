@@ -81,29 +81,42 @@ TEST_F(Networking, WhatIsAskedForIsCheckedInDockersWords) {
     EXPECT_EQ(error_of([&] { (void)networks->inspect("x"); }, Code::not_found), "network x not found");
     EXPECT_EQ(error_of([&] { networks->remove(""); }, Code::not_found), "network  not found");
     for (const char* name : {"", "host", "none", "a b", "-a", "../x", "a\nb"}) {
-        EXPECT_THAT(error_of([&] { network(name); }, Code::invalid_argument), testing::StartsWith("invalid network name")) << name;
+        EXPECT_THAT(error_of([&] { network(name); }, Code::invalid_argument),
+                    testing::StartsWith("invalid network name"))
+            << name;
     }
-    for (const char* subnet : {"x", "10.0.0.0", "10.0.0.0/33", "10.0.0.1/24", "10.0.0.0/31", "127.0.0.0/24", "0.0.0.0/0", "224.0.0.0/24", "fd00::/64", "10.0.0.0/24x"}) {
-        EXPECT_THAT(error_of([&] { network("b", false, subnet); }, Code::invalid_argument), testing::StartsWith("invalid ")) << subnet;
+    for (const char* subnet : {"x", "10.0.0.0", "10.0.0.0/33", "10.0.0.1/24", "10.0.0.0/31", "127.0.0.0/24",
+                               "0.0.0.0/0", "224.0.0.0/24", "fd00::/64", "10.0.0.0/24x"}) {
+        EXPECT_THAT(error_of([&] { network("b", false, subnet); }, Code::invalid_argument),
+                    testing::StartsWith("invalid "))
+            << subnet;
     }
     NetworkSpec spec{"c", "overlay", {}, {}, false, {}, {}};
     EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::invalid_argument), "plugin \"overlay\" not found");
     spec = {"c", "bridge", "10.5.0.0/24", "10.6.0.1", false, {}, {}};
-    EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::invalid_argument), "invalid gateway 10.6.0.1: it is not in the subnet 10.5.0.0/24");
+    EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::invalid_argument),
+              "invalid gateway 10.6.0.1: it is not in the subnet 10.5.0.0/24");
     spec = {"c", "bridge", {}, {}, false, {}, {{"x", "y"}}};
     EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::invalid_argument), "network option x is not supported");
     spec = {"c", "bridge", {}, {}, false, {}, {{"com.docker.network.bridge.name", "wire"}}};
     EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::conflict), "network interface wire already exists");
     for (const char* mtu : {"", "x", "10", "70000", "1500x", "-1"}) {
         spec.options = {{"com.docker.network.driver.mtu", mtu}};
-        EXPECT_THAT(error_of([&] { networks->create(spec); }, Code::invalid_argument), testing::HasSubstr("mtu")) << mtu;
+        EXPECT_THAT(error_of([&] { networks->create(spec); }, Code::invalid_argument), testing::HasSubstr("mtu"))
+            << mtu;
     }
     EXPECT_EQ(networks->list().size(), 1u);
     EXPECT_TRUE(link_names().contains("wire"));
 }
 
 TEST_F(Networking, TheLinksNameAndSizeAreTakenFromTheOptions) {
-    NetworkSpec spec{"c", "bridge", {}, {}, false, {{"label", "\xff"}}, {{"com.docker.network.bridge.name", "br-mine"}, {"com.docker.network.driver.mtu", "1400"}}};
+    NetworkSpec spec{"c",
+                     "bridge",
+                     {},
+                     {},
+                     false,
+                     {{"label", "\xff"}},
+                     {{"com.docker.network.bridge.name", "br-mine"}, {"com.docker.network.driver.mtu", "1400"}}};
     networks->create(spec);
     EXPECT_TRUE(link_names().contains("br-mine"));
     restart();
@@ -148,17 +161,43 @@ TEST_F(Networking, AddressesRotateAndFixedOnesAreChecked) {
     networks->disconnect(first.id());
     EXPECT_EQ(start("second", {{"a", {}, {}}}).ip(), "10.7.0.3") << "an address rests";
     EXPECT_EQ(start("fixed", {{"a", {}, "10.7.0.5"}}).ip(), "10.7.0.5");
-    EXPECT_EQ(error_of([&] { start("x", {{"a", {}, "10.7.0.5"}}); }, Code::conflict), "Address already in use: 10.7.0.5");
+    EXPECT_EQ(error_of(
+                  [&] {
+                      start("x", {{"a", {}, "10.7.0.5"}});
+                  },
+                  Code::conflict),
+              "Address already in use: 10.7.0.5");
     for (const char* bad : {"10.8.0.2", "10.7.0.0", "10.7.0.7", "10.7.0", "x"}) {
-        EXPECT_THAT(error_of([&] { start("x", {{"a", {}, bad}}); }, Code::invalid_argument), testing::StartsWith("invalid ")) << bad;
+        EXPECT_THAT(error_of(
+                        [&] {
+                            start("x", {{"a", {}, bad}});
+                        },
+                        Code::invalid_argument),
+                    testing::StartsWith("invalid "))
+            << bad;
     }
     EXPECT_EQ(start("third", {{"a", {}, {}}}).ip(), "10.7.0.4");
     EXPECT_EQ(start("fourth", {{"a", {}, {}}}).ip(), "10.7.0.6");
     EXPECT_EQ(start("fifth", {{"a", {}, {}}}).ip(), "10.7.0.2");
-    EXPECT_THAT(error_of([&] { start("sixth", {{"a", {}, {}}}); }, Code::resource_exhausted), testing::StartsWith("no available IPv4 addresses"));
+    EXPECT_THAT(error_of(
+                    [&] {
+                        start("sixth", {{"a", {}, {}}});
+                    },
+                    Code::resource_exhausted),
+                testing::StartsWith("no available IPv4 addresses"));
     network("b");
-    EXPECT_THAT(error_of([&] { start("x", {{"b", {}, {}}, {"b", {}, {}}}); }, Code::invalid_argument), testing::HasSubstr("twice"));
-    EXPECT_THAT(error_of([&] { start("x", {{"b", {}, {}}, {"nosuch", {}, {}}}); }, Code::not_found), testing::HasSubstr("nosuch"));
+    EXPECT_THAT(error_of(
+                    [&] {
+                        start("x", {{"b", {}, {}}, {"b", {}, {}}});
+                    },
+                    Code::invalid_argument),
+                testing::HasSubstr("twice"));
+    EXPECT_THAT(error_of(
+                    [&] {
+                        start("x", {{"b", {}, {}}, {"nosuch", {}, {}}});
+                    },
+                    Code::not_found),
+                testing::HasSubstr("nosuch"));
     EXPECT_TRUE(networks->inspect("b").containers.empty());
 }
 
@@ -167,15 +206,41 @@ TEST_F(Networking, APortIsHeldAgainstEverybodyElse) {
     Box web = start("web", {{"a", {}, {}}}, {tcp(80, 80), {{}, 53, 53, Protocol::udp}, tcp(81, 81, "127.0.0.1")});
     const std::string taken = "Bind for 0.0.0.0:80 failed: port is already allocated";
     EXPECT_EQ(error_of([&] { start("x", {{"a", {}, {}}}, {tcp(1000, 1), tcp(80, 8080)}); }, Code::conflict), taken);
-    EXPECT_EQ(error_of([&] { start("x", {{"a", {}, {}}}, {{{}, 53, 53, Protocol::udp}}); }, Code::conflict), "Bind for 0.0.0.0:53 failed: port is already allocated");
-    EXPECT_THAT(error_of([&] { start("x", {{"a", {}, {}}}, {tcp(80, 80, "127.0.0.1")}); }, Code::conflict), testing::HasSubstr("127.0.0.1:80"));
+    EXPECT_EQ(error_of(
+                  [&] {
+                      start("x", {{"a", {}, {}}}, {{{}, 53, 53, Protocol::udp}});
+                  },
+                  Code::conflict),
+              "Bind for 0.0.0.0:53 failed: port is already allocated");
+    EXPECT_THAT(error_of(
+                    [&] {
+                        start("x", {{"a", {}, {}}}, {tcp(80, 80, "127.0.0.1")});
+                    },
+                    Code::conflict),
+                testing::HasSubstr("127.0.0.1:80"));
     Box other = start("other", {{"a", {}, {}}}, {tcp(81, 81, "192.0.2.1"), tcp(1000, 1)});
     EXPECT_THROW(Service(host.get(), Protocol::tcp, 80, "host"), Error) << "nor can another program take it";
-    EXPECT_THAT(error_of([&] { start("x", {{"a", {}, {}}}, {tcp(80, 80, "::1")}); }, Code::invalid_argument), testing::HasSubstr("only IPv4"));
-    EXPECT_THAT(error_of([&] { start("x", {{"a", {}, {}}}, {tcp(80, 80, "203.0.113.1")}); }, Code::internal), testing::HasSubstr("203.0.113.1:80"));
+    EXPECT_THAT(error_of(
+                    [&] {
+                        start("x", {{"a", {}, {}}}, {tcp(80, 80, "::1")});
+                    },
+                    Code::invalid_argument),
+                testing::HasSubstr("only IPv4"));
+    EXPECT_THAT(error_of(
+                    [&] {
+                        start("x", {{"a", {}, {}}}, {tcp(80, 80, "203.0.113.1")});
+                    },
+                    Code::internal),
+                testing::HasSubstr("203.0.113.1:80"));
     networks->disconnect(web.id());
     Service free(host.get(), Protocol::tcp, 80, "host");
-    EXPECT_EQ(error_of([&] { start("x", {{"a", {}, {}}}, {tcp(80, 80)}); }, Code::conflict), taken) << "a program of the host's has it";
+    EXPECT_EQ(error_of(
+                  [&] {
+                      start("x", {{"a", {}, {}}}, {tcp(80, 80)});
+                  },
+                  Code::conflict),
+              taken)
+        << "a program of the host's has it";
     EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "host 192.0.2.2");
 }
 
@@ -216,7 +281,12 @@ TEST_F(Networking, APortOfZeroIsChosenAndTold) {
 
 TEST_F(Networking, AnInternalNetworkAlonePublishesNothingAndSaysSo) {
     network("closed", true);
-    EXPECT_THAT(error_of([&] { start("x", {{"closed", {}, {}}}, {tcp(80, 80)}); }, Code::invalid_argument), testing::HasSubstr("no network with a way out"));
+    EXPECT_THAT(error_of(
+                    [&] {
+                        start("x", {{"closed", {}, {}}}, {tcp(80, 80)});
+                    },
+                    Code::invalid_argument),
+                testing::HasSubstr("no network with a way out"));
     network("a");
     Box both = start("both", {{"closed", {}, {}}, {"a", {}, {}}}, {tcp(80, 80)});
     Service service(both.netns.get(), Protocol::tcp, 80, "both");

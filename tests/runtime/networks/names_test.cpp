@@ -28,7 +28,8 @@ TEST_F(Names, AContainerIsFoundByItsNameIdAndAliasesInAnyCase) {
     Box client = start("client", {{"front", {}, {}}});
     const std::string server = networks->name_server("front");
     EXPECT_EQ(server, "10.199.0.1");
-    for (const std::string& name : {std::string("web-1"), std::string("web"), std::string("WWW"), std::string("web-1.front"), web.id().substr(0, 12)}) {
+    for (const std::string& name : {std::string("web-1"), std::string("web"), std::string("WWW"),
+                                    std::string("web-1.front"), web.id().substr(0, 12)}) {
         EXPECT_EQ(query(client.netns.get(), server, name), yes({web.ip()})) << name;
         EXPECT_EQ(query(client.netns.get(), server, name, "A", Protocol::tcp), yes({web.ip()})) << name;
         EXPECT_EQ(query(client.netns.get(), server, name, "AAAA"), yes({})) << name << " exists, but not there";
@@ -75,10 +76,12 @@ TEST_F(Names, NamesAreSeenOnSharedNetworksOnly) {
     Box web = start("web", {{"front", {}, {}}});
     Box data = start("data", {{"back", {}, {}}});
     Box both = start("both", {{"back", {}, {}}, {"front", {}, {}}});
-    EXPECT_EQ(query(both.netns.get(), "10.199.1.1", "web"), yes({web.ip()})) << "all its networks, whichever gateway it asks";
+    EXPECT_EQ(query(both.netns.get(), "10.199.1.1", "web"), yes({web.ip()}))
+        << "all its networks, whichever gateway it asks";
     EXPECT_EQ(query(both.netns.get(), "10.199.1.1", "data"), yes({data.ip()}));
     EXPECT_NE(query(data.netns.get(), "10.199.1.1", "web").code, "NOERROR");
-    EXPECT_EQ(query(data.netns.get(), "10.199.0.1", "web").code, "REFUSED") << "at the gateway of a network that isn't its";
+    EXPECT_EQ(query(data.netns.get(), "10.199.0.1", "web").code, "REFUSED")
+        << "at the gateway of a network that isn't its";
 }
 
 TEST_F(Names, OtherNamesAreAskedOfTheHostsServersWhoseListMayChange) {
@@ -139,8 +142,12 @@ TEST_F(Names, RandomAndBrokenPacketsAreIgnored) {
         send_raw(client.netns.get(), "10.199.0.1", packet, 0);
     }
     // A name that points to itself, a label beyond the end, a response, two questions.
-    for (const std::string& bad : {std::string("\0\1\1\0\0\1\0\0\0\0\0\0\xc0\x0c\0\1\0\1", 18), std::string("\0\1\1\0\0\1\0\0\0\0\0\0\x3f" "a", 14),
-                                   std::string("\0\1\x81\0\0\1\0\0\0\0\0\0\6client\0\0\1\0\1", 24), std::string("\0\1\1\0\0\2\0\0\0\0\0\0\1a\0\0\1\0\1\1b\0\0\1\0\1", 26)}) {
+    for (const std::string& bad : {std::string("\0\1\1\0\0\1\0\0\0\0\0\0\xc0\x0c\0\1\0\1", 18),
+                                   std::string("\0\1\1\0\0\1\0\0\0\0\0\0\x3f"
+                                               "a",
+                                               14),
+                                   std::string("\0\1\x81\0\0\1\0\0\0\0\0\0\6client\0\0\1\0\1", 24),
+                                   std::string("\0\1\1\0\0\2\0\0\0\0\0\0\1a\0\0\1\0\1\1b\0\0\1\0\1", 26)}) {
         EXPECT_EQ(send_raw(client.netns.get(), "10.199.0.1", bad, 50), "");
     }
     EXPECT_EQ(query(client.netns.get(), "10.199.0.1", "client"), yes({client.ip()}));

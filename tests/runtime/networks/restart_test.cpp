@@ -32,8 +32,8 @@ bool has_link(const std::string& name) {
     return std::any_of(links.begin(), links.end(), [&](const Link& link) { return link.name == name; });
 }
 
-// A child that makes and removes a network and is meant to die meanwhile. It is this program again, as fault points are armed once for
-// a process; it never gets as far as main().
+// A child that makes and removes a network and is meant to die meanwhile. It is this program again, as fault points are
+// armed once for a process; it never gets as far as main().
 const bool child = [] {
     const char* folder = std::getenv("KEDGE_TEST_NETWORK_FOLDER");
     if (!folder) return false;
@@ -47,7 +47,8 @@ const bool child = [] {
 }();
 
 int run_child(const std::string& folder, const std::string& instance, const std::string& point) {
-    std::vector<std::string> environment{"KEDGE_TEST_NETWORK_FOLDER=" + folder, "KEDGE_TEST_INSTANCE=" + instance, "KEDGE_FAULT=" + point};
+    std::vector<std::string> environment{"KEDGE_TEST_NETWORK_FOLDER=" + folder, "KEDGE_TEST_INSTANCE=" + instance,
+                                         "KEDGE_FAULT=" + point};
     std::vector<char*> pointers;
     for (std::string& text : environment) pointers.push_back(text.data());
     pointers.push_back(nullptr);
@@ -76,7 +77,8 @@ TEST_F(Restarted, ContainersAreReachedWhileNoAgentRunsAndAfterAdoption) {
     networks->adopt(web.attachment, web.attached);
     networks->remove_leftovers();
     EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "web 192.0.2.2");
-    EXPECT_EQ(ask(client.netns.get(), web.ip(), 8080), "Network is unreachable") << "client was not adopted: its link is a leftover";
+    EXPECT_EQ(ask(client.netns.get(), web.ip(), 8080), "Network is unreachable")
+        << "client was not adopted: its link is a leftover";
     EXPECT_THROW(start("x", {{"a", {}, {}}}, {tcp(80, 80)}), Error);
     EXPECT_THROW(start("x", {{"a", {}, web.ip()}}), Error) << "its address is taken";
     EXPECT_EQ(query(web.netns.get(), "10.199.0.1", "web").data, std::vector{web.ip()});
@@ -88,8 +90,10 @@ TEST_F(Restarted, LeftoversOfUnknownContainersAndNetworksGo) {
     const std::string id = network("a");
     Box web = start("web", {{"a", {}, {}}}, {tcp(80, 8080)});
     const std::string bridge = networks->inspect("a").bridge;
-    make_bridge(bridge.substr(0, 7) + "00000000", "kedge instance " + instance, Ipv4::parse("10.198.0.1"), Subnet::parse("10.198.0.0/24"));
-    make_bridge(bridge.substr(0, 7) + "11111111", "kedge instance somebody-else", Ipv4::parse("10.197.0.1"), Subnet::parse("10.197.0.0/24"));
+    make_bridge(bridge.substr(0, 7) + "00000000", "kedge instance " + instance, Ipv4::parse("10.198.0.1"),
+                Subnet::parse("10.198.0.0/24"));
+    make_bridge(bridge.substr(0, 7) + "11111111", "kedge instance somebody-else", Ipv4::parse("10.197.0.1"),
+                Subnet::parse("10.197.0.0/24"));
     restart();
     networks->remove_leftovers();
     EXPECT_TRUE(has_link(bridge));
@@ -142,7 +146,8 @@ TEST_F(Restarted, ADeathAtAnyPointLeavesNoNetworkHalfMade) {
     ASSERT_FALSE(child);
     networks.reset();
     database.reset();
-    for (const char* point : {"network.create.before_record", "network.create.after_record", "network.remove.before_record", "network.remove.after_record"}) {
+    for (const char* point : {"network.create.before_record", "network.create.after_record",
+                              "network.remove.before_record", "network.remove.after_record"}) {
         const int status = run_child(folder, instance, point);
         ASSERT_TRUE(WIFSIGNALED(status)) << point;
         database = std::make_unique<Database>(folder + "/kedge.db");
@@ -181,7 +186,8 @@ TEST_F(Moved, NoConnectionFailsWhilePortsMoveBackAndForth) {
     for (int i = 0; i < 100; ++i) {
         const auto begin = std::chrono::steady_clock::now();
         networks->move_ports(i % 2 ? green.id() : blue.id(), i % 2 ? blue.id() : green.id());
-        slowest = std::max(slowest, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
+        slowest = std::max(slowest,
+                           std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count());
         const int seen = from_blue + from_green + failed;
         while (from_blue + from_green + failed < seen + 3) std::this_thread::yield();
     }
@@ -193,7 +199,8 @@ TEST_F(Moved, NoConnectionFailsWhilePortsMoveBackAndForth) {
     RecordProperty("slowest_move_ms", std::to_string(slowest));
     EXPECT_THROW(start("x", {{"a", {}, {}}}, {tcp(80, 80)}), Error) << "the port is still held";
     networks->disconnect(green.id());
-    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "blue 192.0.2.2") << "the one that lost its ports takes nothing with it";
+    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "blue 192.0.2.2")
+        << "the one that lost its ports takes nothing with it";
 }
 
 TEST_F(Moved, DatagramsOfAnOldFlowGoToTheSuccessor) {

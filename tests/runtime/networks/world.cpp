@@ -164,7 +164,8 @@ Echo::~Echo() {
     thread_.join();
 }
 
-Connection::Connection(int netns, const std::string& ip, uint16_t port) : socket_(socket_in(netns, AF_INET, SOCK_STREAM, 0)) {
+Connection::Connection(int netns, const std::string& ip, uint16_t port)
+    : socket_(socket_in(netns, AF_INET, SOCK_STREAM, 0)) {
     timeval timeout{3, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     sockaddr_in address = address_of(ip, port);
@@ -202,7 +203,8 @@ void World::SetUp() {
 
 void World::restart() {
     networks.reset();
-    networks = std::make_unique<BridgeNetworks>(BridgeNetworks::Options{instance, {"10.199.0.0/16"}, folder + "/resolv.conf"}, *database);
+    networks = std::make_unique<BridgeNetworks>(
+        BridgeNetworks::Options{instance, {"10.199.0.0/16"}, folder + "/resolv.conf"}, *database);
 }
 
 void World::resolv_conf(const std::string& text) {
@@ -215,8 +217,8 @@ void World::TearDown() {
     remove_tree(AT_FDCWD, folder);
 }
 
-World::Box World::start(const std::string& name, std::vector<NetworkAttachment> attachments, std::vector<PortBinding> ports,
-                        bool publish) {
+World::Box World::start(const std::string& name, std::vector<NetworkAttachment> attachments,
+                        std::vector<PortBinding> ports, bool publish) {
     Box box;
     box.netns = new_namespace();
     box.attachment = {random_hex(32), name, std::move(attachments), std::move(ports), publish};

@@ -38,7 +38,8 @@ private:
 };
 
 /// What the service there says; `refused`, `timeout` or another errno's words if nothing does.
-std::string ask(int netns, const std::string& address, uint16_t port, Protocol protocol = Protocol::tcp, int timeout_ms = 1000);
+std::string ask(int netns, const std::string& address, uint16_t port, Protocol protocol = Protocol::tcp,
+                int timeout_ms = 1000);
 
 /// Sends datagrams from one and the same port.
 class Flow {
@@ -108,6 +109,5 @@ struct World : testing::Test {
     Fd host;  ///< the host's network namespace
     Fd outside;
 };
-
 
 }  // namespace kedge::runtime
