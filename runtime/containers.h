@@ -183,8 +183,9 @@ public:
     /// probes that say nothing of the container), nothing is changed. False: not taken.
     virtual bool set_health(const std::string& id, const Health& health, std::optional<WallTime> run = {}) = 0;
 
-    /// Moves every published port of `from` to the running container `to`, whose spec publishes the same ones, in
-    /// one nftables transaction: at no instant is a port without a container behind it.
+    /// Moves every published port of `from` to the running container `to`, as far as its spec publishes them too, in
+    /// one nftables transaction: at no instant is such a port without a container behind it. Others of `from` are
+    /// closed.
     virtual void take_over_ports(const std::string& from, const std::string& to) = 0;
 
     /// A folder of the container's first process' view can be reached as /proc/<pid>/root only by the caller's care;

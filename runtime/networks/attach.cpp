@@ -6,6 +6,7 @@
 #include "runtime/networks/network_state.h"
 
 #include <algorithm>
+#include <optional>
 
 namespace kedge::runtime {
 
@@ -18,14 +19,11 @@ bool is_same(const PortBinding& binding, const PortBinding& old) {
            (binding.host_port == 0 ? binding.container_port == old.container_port : binding.host_port == old.host_port);
 }
 
-// The binding of `wanted` (taken out of it) that goes on with what `old` publishes.
-PortBinding successor_of(const PortBinding& old, std::vector<PortBinding>& wanted, const std::string& name) {
+// The binding of `wanted` (taken out of it) that goes on with what `old` publishes, if there is one.
+std::optional<PortBinding> successor_of(const PortBinding& old, std::vector<PortBinding>& wanted) {
     auto found =
         std::find_if(wanted.begin(), wanted.end(), [&](const PortBinding& binding) { return is_same(binding, old); });
-    if (found == wanted.end()) {
-        throw Error(Code::invalid_argument, "container " + name + " does not publish port " +
-                                                std::to_string(old.host_port) + " of the one that it should succeed");
-    }
+    if (found == wanted.end()) return std::nullopt;
     PortBinding binding = *found;
     binding.host_port = old.host_port;
     wanted.erase(found);
@@ -165,9 +163,11 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to, 
             std::find_if(missing.begin(), missing.end(), [&](const PortBinding& b) { return is_same(b, own); });
         if (found != missing.end()) missing.erase(found);
     }
+    State::Container closed;
     if (has_source) {
         for (const PortBinding& binding : source->second.attached.ports) {
-            next.attached.ports.push_back(successor_of(binding, missing, next.attachment.container_name));
+            std::optional<PortBinding> moved = successor_of(binding, missing);
+            (moved ? next : closed).attached.ports.push_back(moved ? *moved : binding);
         }
     }
     for (PortBinding binding : missing) {
@@ -175,7 +175,9 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to, 
         binding.host_port = next.held.back().port().port;
         next.attached.ports.push_back(binding);
     }
-    const Firewall::Changes changes = state_->port_changes(next, true);
+    Firewall::Changes changes = state_->port_changes(next, true);
+    const Firewall::Changes closing = state_->port_changes(closed, false);
+    changes.insert(closing.begin(), closing.end());
     Firewall::Changes back;
     for (const auto& [port, backend] : changes) back[port] = std::nullopt;
     for (const State::Container* before : {has_source ? &source->second : nullptr, &target->second}) {
@@ -196,7 +198,9 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to, 
     target->second.attached.ports = next.attached.ports;
     for (HeldPort& port : next.held) target->second.held.push_back(std::move(port));
     if (has_source) {
-        for (HeldPort& port : source->second.held) target->second.held.push_back(std::move(port));
+        for (HeldPort& port : source->second.held) {
+            if (!closing.contains(port.port())) target->second.held.push_back(std::move(port));
+        }
         source->second.held.clear();
         source->second.attached.ports.clear();
     }

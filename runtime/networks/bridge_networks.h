@@ -53,8 +53,9 @@ public:
     void disconnect(const std::string& container_id);
     /// A running container that a former agent connected.
     void adopt(const Attachment& attachment, const Attached& attached);
-    /// Every published port of `from` now leads to `to`, in one nftables transaction. `record` is then called with all
-    /// ports of `to`. When anything fails, `record` too, they lead where they led before.
+    /// Every published port of `from` now leads to `to`, and what only one of them publishes is opened or closed, in
+    /// one nftables transaction. `record` is then called with all ports of `to`. When anything fails, `record` too,
+    /// they lead where they led before.
     using RecordPorts = std::function<void(const std::vector<PortBinding>&)>;
     void move_ports(const std::string& from, const std::string& to, const RecordPorts& record = {});
     /// A connected container is found by its new name from now on; another one is left alone.

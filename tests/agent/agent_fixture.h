@@ -212,25 +212,32 @@ public:
 
     // --- what may be there
 
-    /// Everything that exists belongs to a container that is known: nothing half-done is left.
+    /// Everything that exists belongs to a container that is known: nothing half-done is left. What a release that has
+    /// just ended leaves to be cleared away may still be on its way.
     void expect_settled() {
+        std::string unsettled;
+        EXPECT_TRUE(until([&] { return (unsettled = what_is_unsettled()).empty(); }, std::chrono::seconds(10)))
+            << unsettled;
+    }
+
+    std::string what_is_unsettled() const {
         std::set<std::string> known, live;
         for (const json& c : containers()) {
             known.insert(c.at("Id"));
             if (c.value("State", "") == "running") live.insert(c.at("Id"));
         }
-        EXPECT_EQ(names_in(folder + "/root/containers"), known);
-        EXPECT_EQ(names_in(folder + "/run/containers"), live) << "run folders of containers that do not run";
-        EXPECT_EQ(cgroups(), live);
+        if (names_in(folder + "/root/containers") != known) return "folders of containers that are not known";
+        if (names_in(folder + "/run/containers") != live) return "run folders of containers that do not run";
+        if (cgroups() != live) return "control groups of containers that do not run";
         for (const char* place :
              {"/root/layers", "/root/images/blobs/sha256", "/root/sources/fleet/trees", "/root/volumes"}) {
             for (const std::string& name : names_in(folder + place)) {
-                EXPECT_FALSE(name.starts_with(".tmp") || name.ends_with(".partial") ||
-                             name.find(".tmp-") != std::string::npos)
-                    << place << "/" << name;
+                bool temporary =
+                    name.starts_with(".tmp") || name.ends_with(".partial") || name.find(".tmp-") != std::string::npos;
+                if (temporary) return std::string(place) + "/" + name;
             }
         }
-        EXPECT_EQ(mounts(), 0) << "mounts of containers are seen by the host";
+        return mounts() == 0 ? "" : "mounts of containers are seen by the host";
     }
 
     void expect_nothing_left() {

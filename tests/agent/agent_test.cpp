@@ -146,6 +146,33 @@ TEST_F(Agent, APortInUseIsNamedAndTheReleaseGoesBack) {
     EXPECT_EQ(services(), before);
 }
 
+TEST_F(Agent, PortsThatComeAndGoAreNoObstacleToASuccessorNorToTheWayBack) {
+    std::string first = "deploy: {update_config: {order: start-first}}\n    ports: ";
+    auto ports = [&] {
+        std::set<int> found;
+        for (const json& c : containers()) {
+            if (c.value("State", "") != "running") continue;
+            for (const json& port : c.at("Ports")) found.insert(port.value("PublicPort", 0));
+        }
+        return found;
+    };
+    std::string one = push(service("a", "app:1", first + "[\"18101:80\"]"));
+    ASSERT_TRUE(reaches(one, "good")) << project().dump(1);
+    std::string two = push(service("a", "app:2", first + "[\"18101:80\", \"18102:81\"]"));
+    ASSERT_TRUE(reaches(two, "good")) << project().dump(1);
+    EXPECT_EQ(ports(), (std::set<int>{18101, 18102}));
+    auto before = services();
+    std::string bad = push(service(
+        "a", "app:1",
+        first + "[\"18101:80\", \"18103:81\"]\n    healthcheck: {test: \"false\", interval: 100ms, retries: 1}"));
+    ASSERT_TRUE(reaches(bad, "rolled_back")) << project().dump(1);
+    EXPECT_EQ(services(), before);
+    EXPECT_EQ(ports(), (std::set<int>{18101, 18102}));
+    std::string fewer = push(service("a", "app:1", first + "[\"18102:81\"]"));
+    ASSERT_TRUE(reaches(fewer, "good")) << project().dump(1);
+    EXPECT_EQ(ports(), (std::set<int>{18102}));
+}
+
 TEST_F(Agent, AMissingBranchAndAVanishedRepositoryAreToldAndWhatRanGoesOn) {
     std::string good = push(service("a", "app:1"));
     ASSERT_TRUE(reaches(good, "good"));
