@@ -3,13 +3,10 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
-#include "sources/git_request.h"
-#include "tests/support/process.h"
 #include "tests/support/test_repository.h"
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -250,23 +247,6 @@ TEST_F(Git, ACommitWhoseObjectsAreGoneIsFetchedAgainAndNotGivenUp) {
     EXPECT_NE(message.find("will be fetched again"), std::string::npos) << message;
     EXPECT_EQ(source.fetch().id, id);
     EXPECT_EQ(content(source.checkout(id), "a"), "1");
-}
-
-TEST_F(Git, ACloneThatCanNotBeOpenedForWantOfFilesIsKept) {
-    push({{"a", {"1"}}});
-    GitSource(settings(), clone()).fetch();
-    Fd request(::memfd_create("request", MFD_CLOEXEC)), answer(::memfd_create("answer", MFD_CLOEXEC));
-    write_all(request.get(), to_json_text(GitRequest{GitRequest::Kind::fetch, settings(), clone(), ""}));
-    ASSERT_EQ(::lseek(request.get(), 0, SEEK_SET), 0);
-    const char* close_others = "for fd in 3 4 5 6 7 8 9; do eval \"exec $fd<&-\"; done; ";
-    test::Process git({"sh", "-c", std::string(close_others) + "ulimit -n 4; exec " KEDGE_BUILD "/bin/kedge-git"},
-                      {{}, request.get(), answer.get(), -1});
-    ASSERT_EQ(git.wait(std::chrono::seconds(20)), 0);
-    ASSERT_EQ(::lseek(answer.get(), 0, SEEK_SET), 0);
-    std::string line = read_all(answer.get(), 1u << 20);
-    EXPECT_NE(line.find("\"transient\":true"), std::string::npos) << line;
-    EXPECT_NE(::access((clone() + "/repository.git.damaged").c_str(), F_OK), 0) << line;
-    EXPECT_EQ(::access((clone() + "/repository.git/objects").c_str(), F_OK), 0);
 }
 
 TEST_F(Git, TheLastCommitIsRememberedByTheNextProcess) {

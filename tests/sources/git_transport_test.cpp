@@ -127,6 +127,11 @@ TEST_F(Transport, HttpsNeedsATrustedCertificateAndTheRightPassword) {
     settings.auth.ca_file = folder + "/cert.pem";
     EXPECT_EQ(fetch(settings), pushed);
 
+    settings.auth.password_file = file("open", "secret\n", 0644);
+    std::string readable = fetch(settings);
+    EXPECT_TRUE(readable.starts_with("permission_denied") && readable.find("others may read") != std::string::npos)
+        << readable;
+
     settings.auth.password_file = file("wrong", "guess\n");
     std::string refused = fetch(settings);
     EXPECT_TRUE(refused.starts_with("unauthenticated")) << refused;
@@ -168,4 +173,12 @@ TEST_F(Ssh, AKeyThatTheServerDoesNotKnowIsUnauthenticated) {
     made.auth.ssh_key_file = folder + "/stranger";
     std::string refused = fetch(made);
     EXPECT_TRUE(refused.starts_with("unauthenticated")) << refused;
+}
+
+TEST_F(Ssh, AKeyThatOthersMayReadIsNotUsed) {
+    GitSettings made = settings();
+    ASSERT_EQ(::chmod(made.auth.ssh_key_file.c_str(), 0604), 0);
+    std::string readable = fetch(made);
+    EXPECT_TRUE(readable.starts_with("permission_denied") && readable.find("others may read") != std::string::npos)
+        << readable;
 }
