@@ -9,6 +9,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/secret.h"
 #include "health/health.h"
 
 #include <fcntl.h>

@@ -3,6 +3,7 @@
 #include "agent/yaml_reader.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/secret.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -216,19 +217,6 @@ Config parse_config(const std::string& text, const std::string& file) {
 
 Config load_config(const std::string& path) {
     return parse_config(read_file_at(AT_FDCWD, path, 1u << 20), path);
-}
-
-std::string read_secret(const std::string& path) {
-    Fd file = open_at(AT_FDCWD, path, O_RDONLY);
-    struct stat status {};
-    if (::fstat(file.get(), &status) != 0) throw_errno(path);
-    if (status.st_mode & S_IRWXO) {
-        throw Error(Code::permission_denied, path + ": others may read this secret", "chmod 600 " + path);
-    }
-    std::string secret = read_all(file.get(), 65536);
-    while (!secret.empty() && (secret.back() == '\n' || secret.back() == '\r')) secret.pop_back();
-    if (secret.empty()) throw Error(Code::invalid_argument, path + ": is empty");
-    return secret;
 }
 
 }  // namespace kedge::agent

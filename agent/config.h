@@ -41,8 +41,4 @@ Config parse_config(const std::string& text, const std::string& file);
 /// The file's. Error not_found if it isn't there.
 Config load_config(const std::string& path);
 
-/// The content of a file that holds one secret, without the line end. Refuses empty ones, and files that others may
-/// read.
-std::string read_secret(const std::string& path);
-
 }  // namespace kedge::agent

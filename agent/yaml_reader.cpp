@@ -1,6 +1,7 @@
 #include "agent/yaml_reader.h"
 
 #include "base/error.h"
+#include "base/size.h"
 
 #include <yaml-cpp/yaml.h>
 
@@ -126,16 +127,9 @@ Nanoseconds YamlReader::duration(const std::string& key, Nanoseconds otherwise) 
 int64_t YamlReader::size(const std::string& key, int64_t otherwise) {
     std::string value = text(key);
     if (value.empty()) return otherwise;
-    int64_t number = 0;
-    auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
-    std::string unit = value.substr(static_cast<size_t>(end - value.data()));
-    static const std::map<std::string, int> kShifts = {{"", 0},    {"b", 0},   {"k", 10},  {"m", 20}, {"g", 30},
-                                                       {"kb", 10}, {"mb", 20}, {"gb", 30}, {"t", 40}, {"tb", 40}};
-    auto shift = kShifts.find(unit);
-    if (failure != std::errc() || shift == kShifts.end() || number <= 0 || number > INT64_MAX >> shift->second) {
-        fail(key, "\"" + value + "\" is not a size such as 512m or 1g");
-    }
-    return number << shift->second;
+    std::optional<int64_t> bytes = parse_size(value);
+    if (!bytes || *bytes == 0) fail(key, "\"" + value + "\" is not a size such as 512m or 1g");
+    return *bytes;
 }
 
 std::vector<std::string> YamlReader::texts(const std::string& key) {

@@ -1,6 +1,8 @@
 #include "api/docker_json.h"
 #include "api/json_body.h"
 #include "base/error.h"
+#include "base/size.h"
+#include "base/text.h"
 #include "runtime/container_spec.h"
 
 #include <algorithm>
@@ -19,39 +21,15 @@ Error invalid(const std::string& message) {
     return Error(Code::invalid_argument, message);
 }
 
-std::vector<std::string> split(const std::string& text, char separator) {
-    std::vector<std::string> parts;
-    std::istringstream stream(text);
-    for (std::string part; std::getline(stream, part, separator);) parts.push_back(part);
-    return parts;
-}
-
-/// `64m`, `1g`, `1048576`.
-int64_t read_size(std::string text, const std::string& where) {
-    int64_t unit = 1;
-    if (!text.empty()) {
-        size_t known =
-            std::string("kmg").find(static_cast<char>(std::tolower(static_cast<unsigned char>(text.back()))));
-        if (known != std::string::npos) {
-            unit = int64_t{1} << (10 * (known + 1));
-            text.pop_back();
-        }
-    }
-    int64_t value = 0;
-    auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc() || end != text.data() + text.size() || value < 0 || value > INT64_MAX / unit) {
-        throw invalid(where + ": \"" + text + "\" is not a size");
-    }
-    return value * unit;
-}
-
 void read_tmpfs(const std::string& target, const std::string& options, ContainerSpec& spec) {
     Mount mount;
     mount.type = Mount::Type::tmpfs;
     mount.target = target;
     for (const std::string& option : split(options, ',')) {
         if (option.starts_with("size=")) {
-            mount.tmpfs_size = read_size(option.substr(5), "HostConfig.Tmpfs." + target);
+            std::optional<int64_t> size = parse_size(std::string_view(option).substr(5));
+            if (!size) throw invalid("HostConfig.Tmpfs." + target + ": \"" + option.substr(5) + "\" is not a size");
+            mount.tmpfs_size = *size;
         } else if (option.starts_with("mode=")) {
             auto [end, failure] =
                 std::from_chars(option.data() + 5, option.data() + option.size(), mount.tmpfs_mode, 8);
@@ -194,8 +172,7 @@ void read_bind(const std::string& text, ContainerSpec& spec) {
     // SELinux labels, and hints for machines that reach the files over a network: nothing to do here.
     static const std::set<std::string> without_effect = {"rw", "z", "Z", "consistent", "cached", "delegated"};
     std::vector<std::string> parts = split(text, ':');
-    if (parts.empty() || parts.size() > 3 || std::find(parts.begin(), parts.end(), "") != parts.end() ||
-        text.ends_with(":")) {
+    if (parts.size() > 3 || std::find(parts.begin(), parts.end(), "") != parts.end()) {
         throw invalid("invalid volume specification: '" + text + "'");
     }
     Mount mount;

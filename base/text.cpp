@@ -11,4 +11,14 @@ std::string beginning(std::string_view text, size_t bytes) {
     return std::string(text.substr(0, continues(end) ? bytes : end));
 }
 
+std::vector<std::string> split(std::string_view text, char separator) {
+    std::vector<std::string> parts;
+    while (true) {
+        size_t end = text.find(separator);
+        parts.emplace_back(text.substr(0, end));
+        if (end == std::string_view::npos) return parts;
+        text.remove_prefix(end + 1);
+    }
+}
+
 }  // namespace kedge

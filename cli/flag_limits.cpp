@@ -26,7 +26,7 @@ void put_size(const std::string& value, const char* flag, const char* key, json&
         return;
     }
     try {
-        host[key] = parse_size(value);
+        host[key] = size_of(value);
     } catch (const Error& error) {
         throw invalid_flag(value, flag, error.what());
     }

@@ -1,4 +1,6 @@
 #include "cli/flag_values.h"
+
+#include "base/text.h"
 #include "cli/format.h"
 
 #include <fmt/format.h>
@@ -20,17 +22,6 @@ std::string absolute(const std::string& path, const std::string& folder) {
     std::string whole = (std::filesystem::path(folder) / path).lexically_normal().string();
     while (whole.size() > 1 && whole.ends_with('/')) whole.pop_back();
     return whole;
-}
-
-std::vector<std::string> split(const std::string& text, char separator) {
-    std::vector<std::string> parts(1);
-    for (char c : text) {
-        if (c == separator)
-            parts.emplace_back();
-        else
-            parts.back() += c;
-    }
-    return parts;
 }
 
 /// Fields of a line of comma-separated values; one that begins with a quote may have commas in it.
@@ -71,7 +62,7 @@ bool read_flag(const std::string& key, const std::string& text) {
 void Mount::set_tmpfs(const std::string& key, const std::string& text) {
     kinds.insert("tmpfs");
     if (key == "tmpfs-size") {
-        value["TmpfsOptions"]["SizeBytes"] = parse_size(text);
+        value["TmpfsOptions"]["SizeBytes"] = size_of(text);
         return;
     }
     unsigned mode = 0;

@@ -1,6 +1,7 @@
 #include "cli/format.h"
 
 #include "base/error.h"
+#include "base/size.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -85,24 +86,11 @@ std::string labels_text(const json& labels) {
     return text;
 }
 
-int64_t parse_size(const std::string& text) {
-    size_t used = 0;
-    double value = -1;
-    try {
-        value = std::stod(text, &used);
-    } catch (const std::exception&) {
-        used = 0;  // reported below
-    }
-    std::string unit = text.substr(std::min(used, text.size()));
-    for (char& c : unit) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (unit.size() == 2 && unit[1] == 'b') unit.pop_back();
-    constexpr std::string_view kUnits = "bkmgtp";
-    size_t power = unit.empty() ? 0 : kUnits.find(unit);
-    double bytes = value * static_cast<double>(int64_t{1} << (10 * std::min<size_t>(power, 5)));
-    if (used == 0 || unit.size() > 1 || power == std::string_view::npos || !(bytes >= 0 && bytes < 9e18)) {
+int64_t size_of(const std::string& text) {
+    std::optional<int64_t> size = parse_size(text);
+    if (!size || text.find(' ') != std::string::npos)
         throw Error(Code::invalid_argument, "invalid size: '" + text + "'", "write it as 512m or 1g");
-    }
-    return static_cast<int64_t>(bytes);
+    return *size;
 }
 
 namespace {

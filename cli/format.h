@@ -26,8 +26,8 @@ std::string text_of(const nlohmann::json& object, const char* key);
 int64_t number_of(const nlohmann::json& object, const char* key);
 /// `a=b,c=d` of labels; null is none.
 std::string labels_text(const nlohmann::json& labels);
-/// `512m`, `1g`, `1.5g`, bytes. Throws Error.
-int64_t parse_size(const std::string& text);
+/// kedge::parse_size(); throws Error (invalid_argument) with what to write instead.
+int64_t size_of(const std::string& text);
 /// --since and --until for the agent, as seconds since 1970 with nine decimals: a duration (`10m`: so long before
 /// `now`), such seconds, or a date and time in RFC 3339, whose end may be missing (`2026-01-02T15:04`, `2026-01-02`)
 /// and which is local without an offset. Empty stays empty. Throws Error.

@@ -1,5 +1,7 @@
 #include "health/text.h"
 
+#include "base/text.h"
+
 #include <nlohmann/json.hpp>
 
 namespace kedge::health {
@@ -7,10 +9,6 @@ namespace kedge::health {
 namespace {
 
 constexpr std::string_view kCut = "...";
-
-bool continues_character(char c) {
-    return (static_cast<unsigned char>(c) & 0xc0) == 0x80;
-}
 
 }  // namespace
 
@@ -20,10 +18,7 @@ std::string bounded_text(std::string_view bytes, size_t limit) {
     std::string quoted = json(bytes).dump(-1, ' ', false, json::error_handler_t::replace);
     std::string text = json::parse(quoted).get<std::string>();
     if (text.size() <= limit) return text;
-    size_t end = limit - kCut.size();
-    while (end > 0 && continues_character(text[end])) --end;
-    text.resize(end);
-    return text.append(kCut);
+    return beginning(text, limit - kCut.size()).append(kCut);
 }
 
 std::string one_line(std::string_view text, size_t limit) {

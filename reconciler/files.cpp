@@ -3,9 +3,9 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/folder.h"
 #include "reconciler/render.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -92,12 +92,10 @@ void remove_other_files(const std::string& folder, const std::vector<Target>& ta
     for (const Target& target : targets) {
         for (const Use& use : uses_of(target.project)) used.insert(file_name(*use.source, *use.use));
     }
-    std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(folder.c_str()), ::closedir);
-    if (!dir) return;  // no secrets, no folder
-    while (dirent* entry = ::readdir(dir.get())) {
-        std::string name = entry->d_name;
-        if (name == "." || name == ".." || used.contains(name)) continue;
-        (void)::unlinkat(::dirfd(dir.get()), name.c_str(), 0);  // tried again after the next release
+    if (::access(folder.c_str(), F_OK) != 0) return;  // no secrets, no folder
+    Fd dir = open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
+    for (const std::string& name : names_in(dir.get())) {
+        if (!used.contains(name)) (void)::unlinkat(dir.get(), name.c_str(), 0);  // tried again after the next release
     }
 }
 

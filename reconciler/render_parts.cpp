@@ -1,6 +1,8 @@
 #include "reconciler/render_parts.h"
 
 #include "base/error.h"
+#include "base/size.h"
+#include "base/text.h"
 #include "reconciler/render.h"
 
 #include <charconv>
@@ -13,31 +15,6 @@ namespace {
     throw Error(Code::invalid_argument, "services." + service.name + "." + key + ": " + problem);
 }
 
-std::vector<std::string> split(const std::string& text, char separator) {
-    std::vector<std::string> parts;
-    for (size_t start = 0;;) {
-        size_t end = text.find(separator, start);
-        parts.push_back(text.substr(start, end == std::string::npos ? end : end - start));
-        if (end == std::string::npos) return parts;
-        start = end + 1;
-    }
-}
-
-/// `64m`, `1g`, `4096`
-std::optional<int64_t> size_of(std::string_view text) {
-    int64_t value = 0;
-    auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || value < 0) return {};
-    std::string_view unit = text.substr(static_cast<size_t>(end - text.data()));
-    int shift = unit.empty() || unit == "b"   ? 0
-                : unit == "k" || unit == "kb" ? 10
-                : unit == "m" || unit == "mb" ? 20
-                : unit == "g" || unit == "gb" ? 30
-                                              : -1;
-    if (shift < 0 || value > (INT64_MAX >> shift)) return {};
-    return value << shift;
-}
-
 runtime::Mount tmpfs_mount(const sources::Service& service, const std::string& text) {
     runtime::Mount mount;
     mount.type = runtime::Mount::Type::tmpfs;
@@ -46,7 +23,7 @@ runtime::Mount tmpfs_mount(const sources::Service& service, const std::string& t
     if (colon == std::string::npos) return mount;
     for (const std::string& option : split(text.substr(colon + 1), ',')) {
         if (option.starts_with("size=")) {
-            std::optional<int64_t> size = size_of(std::string_view(option).substr(5));
+            std::optional<int64_t> size = parse_size(std::string_view(option).substr(5));
             if (!size) refuse(service, "tmpfs", "\"" + option + "\" is not a size");
             mount.tmpfs_size = *size;
         } else if (option.starts_with("mode=")) {

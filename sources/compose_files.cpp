@@ -2,9 +2,9 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/folder.h"
 #include "sources/utf8.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <limits.h>
@@ -47,20 +47,6 @@ std::string link_target(int dirfd, const char* name) {
     ssize_t length = ::readlinkat(dirfd, name, target.data(), target.size());
     if (length < 0) throw_errno(std::string("readlink ") + name);
     return {target.data(), static_cast<size_t>(length)};
-}
-
-std::vector<std::string> names_in(int fd) {
-    Fd own = open_at(fd, ".", O_RDONLY | O_DIRECTORY);
-    std::unique_ptr<DIR, int (*)(DIR*)> folder(::fdopendir(own.get()), &::closedir);
-    if (!folder) throw_errno("fdopendir");
-    (void)own.release();
-    std::vector<std::string> names;
-    while (dirent* entry = ::readdir(folder.get())) {
-        std::string name = entry->d_name;
-        if (name != "." && name != "..") names.push_back(std::move(name));
-    }
-    std::sort(names.begin(), names.end());
-    return names;
 }
 
 /// Names, modes, link targets and bytes, in sorted order; links are not followed.

@@ -1,6 +1,7 @@
 #include "sources/compose_read.h"
 
 #include "base/error.h"
+#include "base/size.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -109,21 +110,11 @@ Nanoseconds read_duration(const Node& node) {
 int64_t read_size(const Node& node) {
     if (node.kind != Kind::integer && node.kind != Kind::number && !node.is_string())
         fail(node, "must be a size such as 512m");
-    bool digit = !node.text.empty() && (std::isdigit(static_cast<unsigned char>(node.text[0])) || node.text[0] == '.');
-    const char* begin = node.text.data();
-    double value = 0;
-    auto [end, error] = std::from_chars(begin, begin + node.text.size(), value, std::chars_format::fixed);
-    std::string unit = lower(std::string(end, static_cast<size_t>(begin + node.text.size() - end)));
-    while (unit.starts_with(' ')) unit.erase(0, 1);
-    if (unit.ends_with("ib")) unit.resize(unit.size() - 2);
-    if (unit.ends_with('b')) unit.pop_back();
-    static constexpr std::string_view kUnits[] = {"", "k", "m", "g", "t", "p"};
-    auto found = std::find(std::begin(kUnits), std::end(kUnits), unit);
-    if (!digit || error != std::errc() || found == std::end(kUnits))
-        fail(node, shown(node) + " is not a size", "write it as 512m or 1.5g");
-    double bytes = std::ldexp(value, 10 * static_cast<int>(found - std::begin(kUnits)));
-    if (!(bytes < 9.2e18)) fail(node, shown(node) + " is too large");
-    return static_cast<int64_t>(bytes);
+    bool too_large = false;
+    std::optional<int64_t> size = parse_size(node.text, &too_large);
+    if (too_large) fail(node, shown(node) + " is too large");
+    if (!size) fail(node, shown(node) + " is not a size", "write it as 512m or 1.5g");
+    return *size;
 }
 
 uint32_t read_mode(const Node& node) {

@@ -1,5 +1,7 @@
 #include "sources/compose_values.h"
 
+#include "base/text.h"
+
 #include "sources/compose_keys.h"
 #include "sources/compose_load.h"
 
@@ -103,16 +105,6 @@ bool is_signal(const std::string& text) {
 }
 
 /// A text's parts; one more than there are separators.
-std::vector<std::string> parts_of(const std::string& text, char separator) {
-    std::vector<std::string> parts;
-    for (size_t start = 0; start <= text.size();) {
-        size_t end = std::min(text.find(separator, start), text.size());
-        parts.push_back(text.substr(start, end - start));
-        start = end + 1;
-    }
-    return parts;
-}
-
 std::string tmpfs_option(const Node& node, const std::string& option) {
     if (option.starts_with("size="))
         return fmt::format("size={}", read_size(yaml::string_node(node, option.substr(5))));
@@ -138,7 +130,7 @@ std::string read_device(const Node& node) {
         with(node, "target", [&](const Node& value) { target = read_string(value); });
         with(node, "permissions", [&](const Node& value) { permissions = read_string(value); });
     } else {
-        std::vector<std::string> parts = parts_of(read_string(node), ':');
+        std::vector<std::string> parts = split(read_string(node), ':');
         source = target = parts[0];
         // As in Docker the second part may be the permissions.
         bool short_form = parts.size() == 2 && is_permissions(parts[1]);
@@ -199,7 +191,7 @@ std::vector<std::string> read_tmpfs(const Node& node) {
         std::string result = read_target(item, list[i].substr(0, colon));
         char separator = ':';
         for (const std::string& option :
-             colon == std::string::npos ? std::vector<std::string>{} : parts_of(list[i].substr(colon + 1), ',')) {
+             colon == std::string::npos ? std::vector<std::string>{} : split(list[i].substr(colon + 1), ',')) {
             result += separator + tmpfs_option(item, option);
             separator = ',';
         }

@@ -4,10 +4,10 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/fd.h"
+#include "base/folder.h"
 #include "base/programs.h"
 #include "sources/git_request.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
@@ -154,15 +154,8 @@ std::string GitSource::checkout(const std::string& commit_id, std::stop_token st
 
 void GitSource::keep(const std::vector<std::string>& commit_ids) {
     Fd trees = open_at(state_->fd.get(), "trees", O_RDONLY | O_DIRECTORY);
-    std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(trees.duplicate().release()), ::closedir);
-    if (!dir) throw_errno("read trees");
-    std::vector<std::string> unwanted;
-    while (dirent* entry = ::readdir(dir.get())) {
-        std::string name = entry->d_name;
-        if (name == "." || name == "..") continue;
-        if (std::find(commit_ids.begin(), commit_ids.end(), name) == commit_ids.end()) unwanted.push_back(name);
-    }
-    for (const std::string& name : unwanted) {
+    for (const std::string& name : names_in(trees.get())) {
+        if (std::find(commit_ids.begin(), commit_ids.end(), name) != commit_ids.end()) continue;
         // Renamed first: what is left of a removal that is cut off is no tree of a commit.
         std::string doomed = name.starts_with(".tmp-") ? name : ".tmp-" + name;
         if (doomed != name && ::renameat(trees.get(), name.c_str(), trees.get(), doomed.c_str()) != 0) {

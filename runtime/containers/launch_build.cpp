@@ -1,6 +1,7 @@
 #include "runtime/containers/launch_build.h"
 
 #include "base/error.h"
+#include "base/size.h"
 #include "runtime/containers/capabilities.h"
 #include "runtime/containers/launch_limits.h"
 #include "runtime/containers/launch_mounts.h"
@@ -135,6 +136,14 @@ void plan_namespaces(const LaunchRequest& request, LaunchSpec& spec, std::vector
     kind(request.spec.ipc_mode, "ipc", CLONE_NEWIPC);
 }
 
+/// 0: no limit.
+uint64_t parse_log_size(const std::string& text) {
+    if (text == "-1") return 0;
+    std::optional<int64_t> size = parse_size(text);
+    if (!size || *size == 0) throw Error(Code::invalid_argument, "invalid value for max-size: \"" + text + "\"");
+    return static_cast<uint64_t>(*size);
+}
+
 void plan_log(const LaunchRequest& request, LaunchSpec& spec) {
     const LogConfig& log = request.spec.log;
     if (log.driver != "json-file" && log.driver != "none") {
@@ -143,7 +152,7 @@ void plan_log(const LaunchRequest& request, LaunchSpec& spec) {
     }
     for (const auto& [key, value] : log.options) {
         if (key == "max-size")
-            spec.log_max_size = parse_size(value, "max-size");
+            spec.log_max_size = parse_log_size(value);
         else if (key == "max-file")
             spec.log_max_files = parse_count(value, "max-file");
         else

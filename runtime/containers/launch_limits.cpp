@@ -121,26 +121,6 @@ void plan_sysctls(const LaunchRequest& request, LaunchSpec& spec) {
                              {"/proc/sys/net/ipv4/ping_group_range", "0 2147483647"}};
 }
 
-uint64_t parse_size(const std::string& text, const std::string& what) {
-    double value = 0;
-    const char* end = text.data() + text.size();
-    auto [rest, error] = std::from_chars(text.data(), end, value);
-    std::string unit(rest, end);
-    std::transform(unit.begin(), unit.end(), unit.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-    if (!unit.empty() && unit.back() == 'b') unit.pop_back();
-    double factor = unit.empty()  ? 1
-                    : unit == "k" ? 1024.
-                    : unit == "m" ? 1024. * 1024
-                    : unit == "g" ? 1024. * 1024 * 1024
-                                  : 0;
-    if (text == "-1") return 0;
-    if (error != std::errc() || factor == 0 || !(value > 0) || value * factor > 9e18) {
-        throw Error(Code::invalid_argument, "invalid value for " + what + ": \"" + text + "\"");
-    }
-    return static_cast<uint64_t>(value * factor);
-}
-
 uint32_t parse_count(const std::string& text, const std::string& what) {
     uint32_t value = 0;
     auto [rest, error] = std::from_chars(text.data(), text.data() + text.size(), value);

@@ -11,8 +11,6 @@ void plan_limits(const ContainerSpec& container, LaunchSpec& spec);
 /// Sysctls of the request, which must belong to a namespace that is the container's own, and Docker's defaults.
 void plan_sysctls(const LaunchRequest& request, LaunchSpec& spec);
 
-/// `10m`, `1g`, `512k`, `1000`: bytes. Throws Error that names `what`.
-uint64_t parse_size(const std::string& text, const std::string& what);
 uint32_t parse_count(const std::string& text, const std::string& what);
 
 }  // namespace kedge::runtime

@@ -1,8 +1,8 @@
 #include "runtime/containers/log_reader.h"
 
 #include "base/error.h"
+#include "base/folder.h"
 #include "runtime/containers/log_line.h"
-#include "runtime/volumes/folder_list.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

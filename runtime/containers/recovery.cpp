@@ -2,9 +2,9 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "runtime/containers/restart_policy.h"
-#include "runtime/volumes/folder_list.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>

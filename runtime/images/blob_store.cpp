@@ -4,9 +4,9 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/folder.h"
 #include "runtime/images/index_file.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -27,19 +27,6 @@ WallTime modified(const struct stat& info) {
     return WallTime(std::chrono::seconds(info.st_mtim.tv_sec) + Nanoseconds(info.st_mtim.tv_nsec));
 }
 
-std::vector<std::string> file_names(int dirfd) {
-    Fd fd = open_at(dirfd, ".", O_RDONLY | O_DIRECTORY);
-    std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd.get()), ::closedir);
-    if (!dir) throw_errno("read folder");
-    (void)fd.release();
-    std::vector<std::string> names;
-    while (dirent* entry = ::readdir(dir.get())) {
-        std::string name = entry->d_name;
-        if (name != "." && name != "..") names.push_back(std::move(name));
-    }
-    return names;
-}
-
 }  // namespace
 
 BlobStore::BlobStore(const std::string& folder) : folder_(folder) {
@@ -47,7 +34,7 @@ BlobStore::BlobStore(const std::string& folder) : folder_(folder) {
     root_ = open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY);
     blobs_ = open_at(root_.get(), "blobs/sha256", O_RDONLY | O_DIRECTORY);
     // Only a download can be resumed; what an import left behind has no name to find it by.
-    for (const std::string& name : file_names(blobs_.get())) {
+    for (const std::string& name : names_in(blobs_.get())) {
         if (name.starts_with(kUnknown)) (void)::unlinkat(blobs_.get(), name.c_str(), 0);
     }
     if (::faccessat(root_.get(), "oci-layout", F_OK, 0) != 0) write_file_durably(root_.get(), "oci-layout", kLayout);
@@ -131,7 +118,7 @@ int64_t BlobStore::remove(const Digest& digest) {
 
 std::vector<Digest> BlobStore::list(WallTime before) const {
     std::vector<Digest> digests;
-    for (const std::string& name : file_names(blobs_.get())) {
+    for (const std::string& name : names_in(blobs_.get())) {
         struct stat info {};
         if (name.size() != 64 || name.find_first_not_of("0123456789abcdef") != std::string::npos) continue;
         if (::fstatat(blobs_.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || modified(info) >= before)
@@ -143,7 +130,7 @@ std::vector<Digest> BlobStore::list(WallTime before) const {
 
 int64_t BlobStore::remove_partials(WallTime before) {
     int64_t freed = 0;
-    for (const std::string& name : file_names(blobs_.get())) {
+    for (const std::string& name : names_in(blobs_.get())) {
         std::lock_guard lock(mutex_);
         struct stat info {};
         if (!name.ends_with(kPartial) || writing_.contains(name)) continue;

@@ -3,10 +3,10 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "runtime/images/unpack.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,19 +29,6 @@ std::string short_name(const Digest& diff_id) {
 
 std::string temporary_name() {
     return std::string(kTemporary) + random_hex(8);
-}
-
-std::vector<std::string> entries(int dirfd) {
-    Fd fd = open_at(dirfd, ".", O_RDONLY | O_DIRECTORY);
-    std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(fd.get()), ::closedir);
-    if (!dir) throw_errno("read folder");
-    (void)fd.release();
-    std::vector<std::string> names;
-    while (dirent* entry = ::readdir(dir.get())) {
-        std::string name = entry->d_name;
-        if (name != "." && name != "..") names.push_back(std::move(name));
-    }
-    return names;
 }
 
 LayerStore::Unpacked read_meta(int root, const std::string& name) {
@@ -74,7 +61,7 @@ LayerStore::LayerStore(const std::string& folder, int64_t size_limit)
 
 /// What a crash or damage left behind goes; a layer that is missing then is unpacked again from its blob.
 void LayerStore::adopt() {
-    for (const std::string& name : entries(root_.get())) {
+    for (const std::string& name : names_in(root_.get())) {
         Unpacked layer;
         if (!name.starts_with(kTemporary) && is_layer(root_.get(), name, layer)) {
             sizes_[layer.diff_id] = layer.size;

@@ -1,6 +1,7 @@
 #include "runtime/images/registry_auth.h"
 
 #include "base/error.h"
+#include "base/loopback.h"
 #include "runtime/engine.h"
 #include "runtime/images/registry_http.h"
 

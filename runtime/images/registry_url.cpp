@@ -1,6 +1,7 @@
 #include "runtime/images/registry_url.h"
 
 #include "base/error.h"
+#include "base/loopback.h"
 #include "runtime/engine.h"
 
 #include <arpa/inet.h>
@@ -114,15 +115,6 @@ std::string Url::authority() const {
 
 bool Url::same_origin(const Url& other) const {
     return tls == other.tls && host == other.host && port == other.port;
-}
-
-bool is_loopback(std::string_view host) {
-    std::string text(host);
-    in_addr v4{};
-    in6_addr v6{};
-    if (::inet_pton(AF_INET, text.c_str(), &v4) == 1) return ntohl(v4.s_addr) >> 24 == 127;
-    if (::inet_pton(AF_INET6, text.c_str(), &v6) == 1) return IN6_IS_ADDR_LOOPBACK(&v6);
-    return text == "localhost";
 }
 
 bool is_insecure(const RegistrySettings& settings, const std::string& authority) {

@@ -25,9 +25,6 @@ struct Url {
     bool same_origin(const Url& other) const;
 };
 
-/// 127.0.0.0/8, ::1 and localhost.
-bool is_loopback(std::string_view host);
-
 /// Whether this host[:port] is configured as one that may be spoken to without TLS.
 bool is_insecure(const RegistrySettings& settings, const std::string& authority);
 

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
-#include "runtime/volumes/folder_list.h"
+#include "base/folder.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -4,9 +4,9 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "runtime/volumes/copy_tree.h"
-#include "runtime/volumes/folder_list.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>

@@ -1,8 +1,10 @@
 #include "base/error.h"
 #include "base/fd.h"
-#include "base/text.h"
+#include "base/loopback.h"
+#include "base/secret.h"
 #include "sources/git/repository.h"
 #include "sources/semver.h"
+#include "sources/utf8.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -51,13 +53,6 @@ Parts split_url(const std::string& url) {
     return parts;
 }
 
-/// `127.0.0.1.example.org` is somebody else's.
-bool is_loopback(const std::string& host) {
-    in_addr address{};
-    if (::inet_pton(AF_INET, host.c_str(), &address) == 1) return ntohl(address.s_addr) >> 24 == 127;
-    return host == "localhost" || host == "[::1]";
-}
-
 void check_url(const GitSettings& settings) {
     Parts parts = split_url(settings.url);
     if (parts.scheme == "http") {
@@ -71,20 +66,6 @@ void check_url(const GitSettings& settings) {
     } else if (parts.scheme == "ssh" && settings.auth.known_hosts_file.empty()) {
         throw Error(Code::invalid_argument, settings.url + ": the host can't be known: known_hosts_file is not set");
     }
-}
-
-void check_private(const std::string& path) {
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) throw_errno(path);
-    if (info.st_mode & S_IRWXO)
-        throw Error(Code::permission_denied, path + ": others may read this secret", "chmod 600 " + path);
-}
-
-std::string read_secret(const std::string& path) {
-    check_private(path);
-    std::string text = read_file_at(AT_FDCWD, path, 64 << 10);
-    while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
-    return text;
 }
 
 int give_credentials(git_credential** out, const char*, const char* user_from_url, unsigned allowed, void* payload) {
@@ -212,8 +193,8 @@ Commit describe(git_repository* repository, const git_oid& id, const std::string
     check_git(result, url + ": " + ref + " is no commit");
     auto* commit = reinterpret_cast<git_commit*>(peeled);
     const char* summary = git_commit_summary(commit);
-    Commit described{git_oid_tostr_s(git_commit_id(commit)), ref, git_commit_author(commit)->name,
-                     beginning(summary ? summary : "", 200), from_unix(git_commit_time(commit))};
+    Commit described{git_oid_tostr_s(git_commit_id(commit)), ref, printable(git_commit_author(commit)->name, 200),
+                     printable(summary ? summary : "", 200), from_unix(git_commit_time(commit))};
     git_commit_free(commit);
     return described;
 }

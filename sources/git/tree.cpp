@@ -1,10 +1,10 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "sources/git/repository.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <git2.h>
 #include <sys/stat.h>
@@ -22,19 +22,6 @@ constexpr int kDepthLimit = 64;
 constexpr size_t kSyncedSingly =
     100;  ///< entries; syncing the file system waits for everything that others have written to it, too
 constexpr std::string_view kLfsPointer = "version https://git-lfs.github.com/spec/";
-
-std::vector<std::string> names_in(int dirfd) {
-    Fd again = open_at(dirfd, ".", O_RDONLY | O_DIRECTORY);  // with an offset of its own
-    std::unique_ptr<DIR, int (*)(DIR*)> dir(::fdopendir(again.get()), ::closedir);
-    if (!dir) throw_errno("read folder");
-    (void)again.release();
-    std::vector<std::string> names;
-    while (dirent* entry = ::readdir(dir.get())) {
-        std::string name = entry->d_name;
-        if (name != "." && name != "..") names.push_back(name);
-    }
-    return names;
-}
 
 bool is_link_to(int dirfd, const std::string& name, std::string_view target) {
     std::string found(target.size() + 1, '\0');

@@ -49,14 +49,14 @@ TEST(Sizes, AreShownInThreeDigitsAndPowersOfThousand) {
 }
 
 TEST(Sizes, AreReadInPowersOf1024) {
-    EXPECT_EQ(parse_size("0"), 0);
-    EXPECT_EQ(parse_size("512"), 512);
-    EXPECT_EQ(parse_size("1b"), 1);
-    EXPECT_EQ(parse_size("64k"), 65536);
-    EXPECT_EQ(parse_size("64KB"), 65536);
-    EXPECT_EQ(parse_size("1.5g"), int64_t{1536} << 20);
+    EXPECT_EQ(size_of("0"), 0);
+    EXPECT_EQ(size_of("512"), 512);
+    EXPECT_EQ(size_of("1b"), 1);
+    EXPECT_EQ(size_of("64k"), 65536);
+    EXPECT_EQ(size_of("64KB"), 65536);
+    EXPECT_EQ(size_of("1.5g"), int64_t{1536} << 20);
     for (const char* bad : {"", "m", "-1", "1x", "1mm", "1mbb", "99999999p", "nan", "inf", "1 m"})
-        EXPECT_THROW(parse_size(bad), Error) << bad;
+        EXPECT_THROW(size_of(bad), Error) << bad;
 }
 
 TEST(Texts, AreCutByCharactersNotBytes) {

@@ -1,10 +1,10 @@
 #include "image_fixture.h"
 
 #include "base/error.h"
+#include "base/folder.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <dirent.h>
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/mman.h>
@@ -218,15 +218,7 @@ void write_text(const std::string& path, const std::string& text) {
 }
 
 std::vector<std::string> names_in(const std::string& folder) {
-    std::unique_ptr<DIR, int (*)(DIR*)> dir(::opendir(folder.c_str()), ::closedir);
-    if (!dir) throw std::runtime_error("opendir " + folder);
-    std::vector<std::string> names;
-    while (dirent* entry = ::readdir(dir.get())) {
-        std::string name = entry->d_name;
-        if (name != "." && name != "..") names.push_back(name);
-    }
-    std::sort(names.begin(), names.end());
-    return names;
+    return kedge::names_in(open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY).get());
 }
 
 Fd file_with(const std::string& content) {

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-namespace kedge::runtime {
+namespace kedge {
 
 /// The names in a folder but `.` and `..`, sorted. Throws Error.
 std::vector<std::string> names_in(int folder);
 
-}  // namespace kedge::runtime
+}  // namespace kedge

@@ -1,4 +1,4 @@
-#include "runtime/volumes/folder_list.h"
+#include "base/folder.h"
 
 #include "base/error.h"
 #include "base/fd.h"
@@ -9,7 +9,7 @@
 #include <algorithm>
 #include <memory>
 
-namespace kedge::runtime {
+namespace kedge {
 
 std::vector<std::string> names_in(int folder) {
     // A descriptor of its own: reading moves the position of the open file.
@@ -26,4 +26,4 @@ std::vector<std::string> names_in(int folder) {
     return names;
 }
 
-}  // namespace kedge::runtime
+}  // namespace kedge
