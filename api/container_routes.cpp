@@ -5,6 +5,7 @@
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/error.h"
+#include "reconciler/controller.h"
 #include "runtime/engine.h"
 
 #include <charconv>
@@ -92,10 +93,11 @@ Response remove(const Request& request, const Services& services) {
 Response prune(const Request& request, const Services& services) {
     Filters filters(request, {"label"});
     json removed = json::array();
+    const std::set<std::string> kept = services.controller.kept_containers();
     for (const runtime::ContainerInfo& info : services.engine.containers().list()) {
         bool stopped = info.status == runtime::Status::created || info.status == runtime::Status::exited ||
                        info.status == runtime::Status::dead;
-        if (!stopped || !filters.labels(info.labels)) continue;
+        if (!stopped || kept.contains(info.id) || !filters.labels(info.labels)) continue;
         try {
             services.engine.containers().remove(info.id);
             removed.push_back(info.id);

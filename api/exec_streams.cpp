@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -25,30 +27,46 @@ Pipe make_pipe() {
     return {Fd(ends[0]), Fd(ends[1])};
 }
 
-/// One readable pipe end whose bytes become frames. False at its end.
-bool forward(const Fd& from, StreamKind kind, Writer& writer) {
+/// At most `limit` bytes of a readable pipe become a frame. How many; 0 at its end.
+size_t forward(const Fd& from, StreamKind kind, Writer& writer, size_t limit = 16384) {
     std::array<char, 16384> buffer;
-    ssize_t n = ::read(from.get(), buffer.data(), buffer.size());
-    if (n <= 0) return n < 0 && (errno == EINTR || errno == EAGAIN);
-    (void)writer.write(frame(
-        kind, {buffer.data(), static_cast<size_t>(n)}));  // a client that is gone ends the command by its stop token
-    return true;
+    ssize_t n = -1;
+    do n = ::read(from.get(), buffer.data(), std::min(limit, buffer.size()));
+    while (n < 0 && errno == EINTR);
+    if (n <= 0) return 0;
+    // A client that is gone ends the command by its stop token.
+    (void)writer.write(frame(kind, {buffer.data(), static_cast<size_t>(n)}));
+    return static_cast<size_t>(n);
 }
 
-/// Forwards both streams until they end; or, once `done` is readable, until they are empty: children that
-/// the command left behind may hold them open for ever.
+/// What the pipe holds now, and no more: children that the command left behind may write for ever.
+void forward_rest(const Fd& from, StreamKind kind, Writer& writer) {
+    int rest = 0;
+    if (::ioctl(from.get(), FIONREAD, &rest) != 0) return;
+    for (size_t left = static_cast<size_t>(rest); left > 0;) {
+        size_t n = forward(from, kind, writer, left);
+        if (n == 0) return;
+        left -= n;
+    }
+}
+
+/// Forwards both streams until they end, or until `done` is readable.
 void pump_output(const Fd& out, const Fd& err, const Fd& done, Writer& writer) {
+    struct Stream {
+        const Fd& fd;
+        StreamKind kind;
+    };
+    const Stream streams[] = {{out, StreamKind::out}, {err, StreamKind::err}};
     pollfd entries[] = {{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}, {done.get(), POLLIN, 0}};
-    while (entries[0].fd >= 0 || entries[1].fd >= 0) {
-        if (::poll(entries, 3, entries[2].fd < 0 ? 0 : -1) < 0 && errno != EINTR) return;
-        bool any = false;
+    while ((entries[0].fd >= 0 || entries[1].fd >= 0) && !entries[2].revents) {
+        if (::poll(entries, 3, -1) < 0 && errno != EINTR) return;
         for (int i = 0; i < 2; ++i) {
             if (entries[i].fd < 0 || !(entries[i].revents & (POLLIN | POLLHUP))) continue;
-            any = true;
-            if (!forward(i == 0 ? out : err, i == 0 ? StreamKind::out : StreamKind::err, writer)) entries[i].fd = -1;
+            if (forward(streams[i].fd, streams[i].kind, writer) == 0) entries[i].fd = -1;
         }
-        if (!any && entries[2].fd < 0) return;
-        if (entries[2].revents) entries[2].fd = -1;
+    }
+    for (int i = 0; i < 2; ++i) {
+        if (entries[i].fd >= 0) forward_rest(streams[i].fd, streams[i].kind, writer);
     }
 }
 

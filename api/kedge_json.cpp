@@ -41,7 +41,9 @@ json release_detail_json(const reconciler::Release& release) {
     json images = json::object();
     for (const auto& [service, id] : release.target.images) images[service] = id.str();
     value["images"] = images;
-    value["target"] = json::parse(sources::to_json_text(release.target.project), nullptr, false);
+    sources::Project project = release.target.project;
+    for (auto& [name, secret] : project.secrets) secret.content.clear();  // whoever may look need not know them
+    value["target"] = json::parse(sources::to_json_text(project), nullptr, false);
     return value;
 }
 

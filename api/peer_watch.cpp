@@ -10,11 +10,17 @@
 
 namespace kedge::api {
 
+namespace {
+
+constexpr uint64_t kWake = UINT64_MAX;
+
+}  // namespace
+
 PeerWatch::PeerWatch() : epoll_(::epoll_create1(EPOLL_CLOEXEC)), wake_(::eventfd(0, EFD_CLOEXEC)) {
     if (!epoll_ || !wake_) throw_errno("watch connections");
     epoll_event event{};
     event.events = EPOLLIN;
-    event.data.fd = wake_.get();
+    event.data.u64 = kWake;
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) throw_errno("watch connections");
 }
 
@@ -29,14 +35,16 @@ PeerWatch::~PeerWatch() {
 std::stop_token PeerWatch::watch(int socket, bool half_closed) {
     std::lock_guard lock(mutex_);
     auto [entry, added] = watched_.try_emplace(socket);
-    if (!added) return entry->second.get_token();
-    if (stopped_) entry->second.request_stop();
+    std::stop_source& source = entry->second.source;
+    if (!added) return source.get_token();
+    entry->second.generation = ++generation_;
+    if (stopped_) source.request_stop();
     epoll_event event{};
     event.events = half_closed ? EPOLLONESHOT : EPOLLRDHUP | EPOLLONESHOT;  // EPOLLHUP always counts
-    event.data.fd = socket;
+    event.data.u64 = uint64_t{generation_} << 32 | static_cast<uint32_t>(socket);
     if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket, &event) != 0) throw_errno("watch a connection");
     if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
-    return entry->second.get_token();
+    return source.get_token();
 }
 
 void PeerWatch::forget(int socket) {
@@ -46,13 +54,13 @@ void PeerWatch::forget(int socket) {
 }
 
 void PeerWatch::stop_all() {
-    std::map<int, std::stop_source> sources;
+    std::map<int, Watched> watched;
     {
         std::lock_guard lock(mutex_);
         stopped_ = true;
-        sources = watched_;
+        watched = watched_;
     }
-    for (auto& [socket, source] : sources) source.request_stop();
+    for (auto& [socket, entry] : watched) entry.source.request_stop();
 }
 
 void PeerWatch::run() {
@@ -60,11 +68,13 @@ void PeerWatch::run() {
         epoll_event event{};
         int count = ::epoll_wait(epoll_.get(), &event, 1, -1);
         if (count < 0 && errno == EINTR) continue;
-        if (count <= 0 || event.data.fd == wake_.get()) return;
+        if (count <= 0 || event.data.u64 == kWake) return;
         std::stop_source source(std::nostopstate);
         {
             std::lock_guard lock(mutex_);
-            if (auto found = watched_.find(event.data.fd); found != watched_.end()) source = found->second;
+            auto found = watched_.find(static_cast<int>(event.data.u64 & UINT32_MAX));
+            if (found == watched_.end() || found->second.generation != event.data.u64 >> 32) continue;
+            source = found->second.source;
         }
         source.request_stop();  // outside the lock: callbacks may take locks of their own
     }

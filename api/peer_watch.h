@@ -2,6 +2,7 @@
 
 #include "base/fd.h"
 
+#include <cstdint>
 #include <map>
 #include <mutex>
 #include <stop_token>
@@ -32,7 +33,12 @@ private:
     Fd epoll_;
     Fd wake_;
     std::mutex mutex_;
-    std::map<int, std::stop_source> watched_;
+    struct Watched {
+        std::stop_source source;
+        uint32_t generation = 0;  ///< tells an event of a closed connection from one of the next of its number
+    };
+    std::map<int, Watched> watched_;
+    uint32_t generation_ = 0;
     bool stopped_ = false;
     std::thread thread_;
 };

@@ -11,7 +11,7 @@ std::optional<int64_t> parse_size(std::string_view text, bool* too_large) {
     double value = 0;
     const char* end = text.data() + text.size();
     auto [rest, error] = std::from_chars(text.data(), end, value, std::chars_format::fixed);
-    if (error != std::errc() || !(value >= 0)) return {};
+    if (error != std::errc() || !(value >= 0) || std::isinf(value)) return {};
     std::string unit;
     for (const char* c = rest; c != end; ++c) {
         if (*c != ' ' || !unit.empty()) unit += static_cast<char>(std::tolower(static_cast<unsigned char>(*c)));

@@ -92,6 +92,17 @@ std::vector<ProjectStatus> Controller::status() const {
     return result;
 }
 
+std::set<std::string> Controller::kept_containers() const {
+    std::set<std::string> ids;
+    for (const auto& loop : state_->loops) {
+        for (const SourceLoop::Snapshot& snapshot : loop->snapshots()) {
+            for (const auto& [id, name] : snapshot.retired) ids.insert(id);
+            ids.insert(snapshot.stopped.begin(), snapshot.stopped.end());
+        }
+    }
+    return ids;
+}
+
 ProjectStatus Controller::status(const std::string& project) const {
     SourceLoop::Snapshot snapshot;
     (void)state_->loop_of(project, &snapshot);

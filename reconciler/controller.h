@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -149,6 +150,10 @@ public:
     void resume(const std::string& project);
     /// Lifts the quarantine of the project's newest commit and applies it again.
     void retry(const std::string& project);
+
+    /// Ids of stopped containers that are not to be removed by mistake: a release goes back to them if it does not
+    /// prove good.
+    std::set<std::string> kept_containers() const;
 
     Figures figures() const;
 

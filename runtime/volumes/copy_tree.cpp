@@ -22,6 +22,8 @@ namespace kedge::runtime {
 
 namespace {
 
+constexpr int kDepthLimit = 256;  // each level holds two descriptors; images have nothing that is deeper
+
 std::string self(int fd) {
     return "/proc/self/fd/" + std::to_string(fd);
 }
@@ -31,8 +33,13 @@ public:
     explicit TreeCopy(int to) : top_(to) {}
 
     void folder(int from, int to, const std::string& path) {
+        if (++depth_ > kDepthLimit) {
+            throw Error(Code::invalid_argument, "folders are nested deeper than " + std::to_string(kDepthLimit) + ": " +
+                                                    path.substr(0, 100) + "...");
+        }
         for (const std::string& name : names_in(from)) entry(from, to, name, path.empty() ? name : path + "/" + name);
         folder_attributes(from, to, path);  // last: adding entries changed its time
+        --depth_;
     }
 
     static void folder_attributes(int from, int to, const std::string& path) {
@@ -135,6 +142,7 @@ private:
     }
 
     int top_;
+    int depth_ = 0;
     std::map<std::pair<dev_t, ino_t>, std::string> linked_;
 };
 

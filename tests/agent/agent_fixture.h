@@ -132,7 +132,6 @@ public:
         request.body = body;
         request.set_header("Host", "kedge");
         request.set_header("Content-Type", type);
-        if (body.empty() && method == "POST") request.set_header("Content-Length", "0");
         auto result = client.send(request);
         return result ? Answer{result->status, result->body} : Answer{};
     }

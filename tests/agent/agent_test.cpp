@@ -173,6 +173,20 @@ TEST_F(Agent, PortsThatComeAndGoAreNoObstacleToASuccessorNorToTheWayBack) {
     EXPECT_EQ(ports(), (std::set<int>{18102}));
 }
 
+TEST_F(Agent, APruneSparesWhatARolloutMayGoBackTo) {
+    std::string one = push(service("a", "app:1"));
+    ASSERT_TRUE(reaches(one, "good")) << project().dump(1);
+    auto before = services();
+    std::string two = push(service("a", "app:2", "healthcheck: {test: \"true\", interval: 1h}"));
+    ASSERT_TRUE(reaches(two, "soaking")) << project().dump(1);
+    json made = json::parse(call("POST", "/containers/create?name=mine", R"({"Image": "app:1"})").body);
+    EXPECT_EQ(json::parse(call("POST", "/containers/prune").body).at("ContainersDeleted"),
+              json::array({made.at("Id")}));
+    std::string back = push(service("a", "app:1"));
+    ASSERT_TRUE(reaches(back, "good")) << project().dump(1);
+    EXPECT_EQ(services(), before) << "the very container of before";
+}
+
 TEST_F(Agent, AMissingBranchAndAVanishedRepositoryAreToldAndWhatRanGoesOn) {
     std::string good = push(service("a", "app:1"));
     ASSERT_TRUE(reaches(good, "good"));

@@ -186,6 +186,9 @@ TEST_F(DockerContainers, ExecutesCommandsWithTheirStreamsAndExitCodes) {
     EXPECT_EQ(shown["ExitCode"], 5);
     EXPECT_EQ(shown["Running"], false);
     EXPECT_EQ(post("/exec/" + id + "/start", json::object()).status, 409) << "once";
+    std::string left =
+        unframed(post("/kedge/v1/containers/box/exec", {{"Cmd", {"sh", "-c", "yes & sleep 0.1; exit 6"}}}).text);
+    EXPECT_TRUE(left.ends_with("code:6")) << "what the command left behind writes on and is not waited for";
     EXPECT_EQ(post("/containers/box/exec", json::object()).status, 400);
     EXPECT_EQ(post("/containers/box/exec", {{"Cmd", {"sh"}}, {"Tty", true}}).status, 400);
     EXPECT_EQ(unframed(post("/kedge/v1/containers/box/exec", {{"Cmd", {"sh", "-c", "echo x; exit 4"}}}).text),

@@ -102,6 +102,17 @@ TEST_F(CopyTree, AHoleyOrEmptyOrLongFileArrivesAsItIs) {
     EXPECT_EQ(info(to + "/holes").st_size, 1 << 20);
 }
 
+TEST_F(CopyTree, FoldersThatAreNestedWithoutEndAreRefused) {
+    std::string folder = from;
+    for (int i = 0; i < 300; ++i) fs::create_directory(folder += "/d");
+    try {
+        copy();
+        ADD_FAILURE() << "copied";
+    } catch (const Error& e) {
+        EXPECT_EQ(e.code(), Code::invalid_argument) << e.what();
+    }
+}
+
 TEST_F(CopyTree, WhatIsThereAlreadyIsNotWrittenOver) {
     std::ofstream(from + "/file") << "new";
     std::ofstream(to + "/file") << "old";
