@@ -4,7 +4,9 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "tests/support/leftovers.h"
 #include "tests/support/loopback.h"
+#include "tests/support/network_namespace.h"
 #include "tests/support/process.h"
 #include "tests/support/test_repository.h"
 
@@ -14,9 +16,6 @@
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 
 #include <algorithm>
 #include <atomic>
@@ -37,18 +36,9 @@ using nlohmann::json;
 /// A whole agent as users have it: the program kedged with a root, a run folder, an instance name and a repository of
 /// its own, in a network namespace that all tests of the process share. It is spoken to through its socket. At the end
 /// everything is removed, and what is left behind fails the test.
-class AgentFixture : public testing::Test {
+class AgentFixture : public testing::Test, public Leftovers {
 public:
-    static void SetUpTestSuite() {
-        static bool done = false;
-        if (std::exchange(done, true)) return;
-        if (::unshare(CLONE_NEWNET) != 0) throw_errno("unshare");
-        Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-        ifreq request{};
-        std::strcpy(request.ifr_name, "lo");
-        request.ifr_flags = IFF_UP;
-        if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) throw_errno("lo");
-    }
+    static void SetUpTestSuite() { enter_network_namespace(); }
 
     void SetUp() override {
         static std::atomic<int> count;
@@ -225,12 +215,12 @@ public:
             known.insert(c.at("Id"));
             if (c.value("State", "") == "running") live.insert(c.at("Id"));
         }
-        if (names_in(folder + "/root/containers") != known) return "folders of containers that are not known";
-        if (names_in(folder + "/run/containers") != live) return "run folders of containers that do not run";
-        if (cgroups() != live) return "control groups of containers that do not run";
+        if (names_of(entries(folder + "/root/containers")) != known) return "folders of containers that are not known";
+        if (names_of(entries(folder + "/run/containers")) != live) return "run folders of containers that do not run";
+        if (names_of(groups(instance)) != live) return "control groups of containers that do not run";
         for (const char* place :
              {"/root/layers", "/root/images/blobs/sha256", "/root/sources/fleet/trees", "/root/volumes"}) {
-            for (const std::string& name : names_in(folder + place)) {
+            for (const std::string& name : entries(folder + place)) {
                 bool temporary =
                     name.starts_with(".tmp") || name.ends_with(".partial") || name.find(".tmp-") != std::string::npos;
                 if (temporary) return std::string(place) + "/" + name;
@@ -240,33 +230,17 @@ public:
     }
 
     void expect_nothing_left() {
-        EXPECT_TRUE(cgroups().empty());
-        EXPECT_EQ(names_in(folder + "/run/containers"), std::set<std::string>{});
-        EXPECT_EQ(names_in(folder + "/root/containers"), std::set<std::string>{});
+        EXPECT_EQ(remove_groups(instance), std::vector<std::string>{});
+        EXPECT_EQ(entries(folder + "/run/containers"), std::vector<std::string>{});
+        EXPECT_EQ(entries(folder + "/root/containers"), std::vector<std::string>{});
         EXPECT_EQ(mounts(), 0);
         for (const std::string& process : processes()) ADD_FAILURE() << "still runs: " << process;
-        EXPECT_TRUE(until([] { return links().empty(); }, std::chrono::seconds(10))) << *links().begin();
+        EXPECT_EQ(wait_for_no_links(), std::vector<std::string>{});
     }
 
-    static std::set<std::string> names_in(const std::string& path) {
+    static std::set<std::string> names_of(const std::vector<std::string>& paths) {
         std::set<std::string> names;
-        std::error_code missing;
-        for (const auto& entry : std::filesystem::directory_iterator(path, missing))
-            names.insert(entry.path().filename());
-        return names;
-    }
-    /// Names of the container groups below this instance's, in any hierarchy.
-    std::set<std::string> cgroups() const {
-        std::set<std::string> names;
-        auto collect = [&](const std::string& root) {
-            std::error_code missing;
-            for (const auto& entry : std::filesystem::directory_iterator(root + "/" + instance, missing)) {
-                if (entry.is_directory(missing)) names.insert(entry.path().filename());
-            }
-        };
-        collect("/sys/fs/cgroup");
-        std::error_code missing;
-        for (const auto& entry : std::filesystem::directory_iterator("/sys/fs/cgroup", missing)) collect(entry.path());
+        for (const std::string& path : paths) names.insert(std::filesystem::path(path).filename());
         return names;
     }
     int mounts() const {
@@ -275,20 +249,10 @@ public:
         for (std::string line; std::getline(table, line);) count += line.find(folder) != std::string::npos;
         return count;
     }
-    /// Links of containers in this network namespace: all but lo.
-    static std::set<std::string> links() {
-        std::set<std::string> names;
-        struct if_nameindex* list = ::if_nameindex();
-        for (auto* entry = list; entry && entry->if_index; ++entry) {
-            if (std::string(entry->if_name) != "lo") names.insert(entry->if_name);
-        }
-        ::if_freenameindex(list);
-        return names;
-    }
     /// Command lines that name this test's folder.
     std::vector<std::string> processes() const {
         std::vector<std::string> found;
-        for (const std::string& pid : names_in("/proc")) {
+        for (const std::string& pid : entries("/proc")) {
             if (pid.find_first_not_of("0123456789") != std::string::npos || pid == std::to_string(::getpid())) continue;
             std::ifstream file("/proc/" + pid + "/cmdline");
             std::string line((std::istreambuf_iterator<char>(file)), {});

@@ -6,19 +6,13 @@
 #include "base/fd.h"
 #include "runtime/engine.h"
 #include "tests/runtime/tar_writer.h"
+#include "tests/support/leftovers.h"
+#include "tests/support/network_namespace.h"
 
 #include <gtest/gtest.h>
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
-#include <poll.h>
-#include <sched.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -36,20 +30,6 @@
 #include <vector>
 
 namespace kedge::test {
-
-/// Puts this process (and the threads it makes from now on) into a network namespace of its own with lo up. Once per
-/// process; call it before any thread is there.
-inline void enter_network_namespace() {
-    static bool done = false;
-    if (done) return;
-    done = true;
-    if (::unshare(CLONE_NEWNET) != 0) throw_errno("unshare");
-    Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP;
-    if (::ioctl(socket.get(), SIOCSIFFLAGS, &request) != 0) throw_errno("lo");
-}
 
 /// The bytes in a memory file, at its start.
 inline Fd memory_file(std::string_view data) {
@@ -88,7 +68,7 @@ inline std::string busybox_tar(const std::function<void(TarWriter&)>& more = {})
 /// An engine with a root, a run folder, an instance name, addresses and (for the whole process) a network namespace of
 /// its own. It has the image `busybox` with the command `sh`. At the end everything is removed, and what is left behind
 /// (mounts, cgroups, run folders, links) fails the test.
-class EngineFixture : public testing::Test {
+class EngineFixture : public testing::Test, public Leftovers {
 public:
     static void SetUpTestSuite() { enter_network_namespace(); }
 
@@ -298,86 +278,9 @@ public:
         EXPECT_EQ(wait_for_no_links(), std::vector<std::string>{}) << "links are left";
         EXPECT_EQ(children(), std::vector<std::string>{}) << "processes are left";
         EXPECT_EQ(entries(options.root + "/volumes"), std::vector<std::string>{}) << "volumes are left";
-        remove_cgroups("/sys/fs/cgroup", 0);
+        EXPECT_EQ(remove_groups(instance), std::vector<std::string>{}) << "cgroups are left";
     }
 
-    static std::vector<std::string> entries(const std::string& path) {
-        std::vector<std::string> names;
-        DIR* dir = ::opendir(path.c_str());
-        if (!dir) return names;
-        while (dirent* entry = ::readdir(dir)) {
-            std::string name = entry->d_name;
-            if (name != "." && name != "..") names.push_back(name);
-        }
-        (void)::closedir(dir);
-        return names;
-    }
-
-    /// This process' children that have not ended (what has is its next start's to reap).
-    static std::vector<std::string> children() {
-        std::vector<std::string> found;
-        for (const auto& pid : entries("/proc")) {
-            if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
-            try {
-                std::string stat = read_file_at(AT_FDCWD, "/proc/" + pid + "/stat");
-                std::string rest = stat.substr(stat.rfind(')') + 2);
-                if (rest[0] != 'Z' && std::stoi(rest.substr(2)) == ::getpid()) found.push_back(stat);
-            } catch (const Error&) {
-                // it has ended meanwhile
-            }
-        }
-        return found;
-    }
-
-    /// Links but lo in this network namespace. They die some time after their container's namespace does, so this waits
-    /// (for the kernel to say so) up to five seconds for the last to go.
-    static std::vector<std::string> wait_for_no_links() {
-        Fd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
-        sockaddr_nl address{};
-        address.nl_family = AF_NETLINK;
-        address.nl_groups = RTMGRP_LINK;
-        (void)::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address);
-        auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(5);
-        while (true) {
-            std::vector<std::string> left;
-            if (auto* names = ::if_nameindex()) {
-                for (auto* name = names; name->if_index != 0; ++name) {
-                    if (std::string(name->if_name) != "lo") left.push_back(name->if_name);
-                }
-                ::if_freenameindex(names);
-            }
-            auto rest =
-                std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-            if (left.empty() || rest.count() <= 0) return left;
-            pollfd poll{socket.get(), POLLIN, 0};
-            char message[8192];
-            if (::poll(&poll, 1, static_cast<int>(rest.count())) > 0)
-                (void)::recv(socket.get(), message, sizeof message, 0);
-        }
-    }
-
-private:
-    /// The instance's own cgroup may stay; one of a container may not.
-    void remove_cgroups(const std::string& path, int depth) const {
-        for (const auto& name : entries(path)) {
-            std::string child = path + "/" + name;
-            struct stat info {};
-            if (::lstat(child.c_str(), &info) != 0 || !S_ISDIR(info.st_mode)) continue;
-            if (name == instance) {
-                for (const auto& left : entries(child)) {
-                    struct stat left_info {};
-                    bool is_folder =
-                        ::lstat((child + "/" + left).c_str(), &left_info) == 0 && S_ISDIR(left_info.st_mode);
-                    EXPECT_FALSE(is_folder) << "cgroup " << child << "/" << left << " is left";
-                }
-                EXPECT_EQ(::rmdir(child.c_str()), 0) << child;
-            } else if (depth < 5) {
-                remove_cgroups(child, depth + 1);
-            }
-        }
-    }
-
-public:
     std::string instance, folder;
     runtime::EngineOptions options;
     std::unique_ptr<Database> database;
