@@ -1,51 +1,100 @@
 #include "api/frames.h"
 #include "api/reply.h"
 #include "api/routes.h"
+#include "api/stream_pump.h"
+#include "api/terminal_size.h"
+#include "base/detach_keys.h"
 #include "base/error.h"
 #include "base/log.h"
+#include "base/stop_fd.h"
 #include "runtime/engine.h"
+
+#include <thread>
 
 namespace kedge::api {
 
 namespace {
 
-/// Docker's attach: what the container writes in the run in progress or, if there is none, in its next one; with `logs`
-/// all of before as well. The output is what the log gets, so that any number may be attached, at any time.
+/// What a client who attaches asked for.
+struct Wanted {
+    std::string id;
+    bool raw = false;  ///< a terminal's bytes as they are
+    bool out = false, err = false, in = false, logs = false, stream = false;
+    std::string detach_keys;
+};
+
+void send_logs(runtime::Containers& containers, const Wanted& wanted, WallTime until, Duplex& client,
+               const std::stop_token& stop) {
+    runtime::LogOptions options;
+    options.out = wanted.out;
+    options.err = wanted.err;
+    options.until = until;
+    auto send = [&](const runtime::LogLine& line) {
+        return client.write(wanted.raw ? line.text : frame(line.err ? StreamKind::err : StreamKind::out, line.text));
+    };
+    containers.logs(wanted.id, options, send, stop);
+}
+
+/// Carries bytes in both directions until the container ends, the client is gone, or it detaches. Who only sends is
+/// done when it has sent all.
+void carry(runtime::Containers& containers, const Wanted& wanted, runtime::Attachment* attachment, Duplex& client,
+           const std::stop_token& client_gone) {
+    std::stop_source end;
+    std::stop_callback gone(client_gone, [&] { end.request_stop(); });
+    WallTime until{};
+    Fd input;
+    if (attachment) {
+        runtime::Attachment::Begun begun = attachment->wait(end.get_token());
+        until = begun.since;
+        input = std::move(begun.in);
+    }
+    if (wanted.logs) send_logs(containers, wanted, until, client, end.get_token());
+    if (!attachment) return;
+    StopFd stopped(end.get_token());
+    std::atomic<bool> quiet = !wanted.out && !wanted.err;  // read all the same: its end is the container's
+    std::jthread feeder;
+    if (input) {
+        feeder = std::jthread([&, to = std::move(input)]() mutable {
+            DetachKeys keys(wanted.detach_keys);
+            bool detached = pump_input(client, std::move(to), stopped.get(), wanted.raw ? &keys : nullptr);
+            if (detached || quiet) end.request_stop();
+        });
+    }
+    pump_output({attachment->out(), attachment->err(), wanted.raw}, stopped.get(), client, &quiet);
+    client.end_reading();
+}
+
 Response attach(const Request& request, runtime::Containers& containers) {
     runtime::ContainerInfo info = containers.inspect(request.captures.at("id"));
-    if (request.flag("stdin") && info.spec.open_stdin) {
-        throw Error(Code::invalid_argument, "attaching to a container's standard input is not supported by kedge",
-                    "leave out -i, or use exec -i, which has one");
+    Wanted wanted;
+    wanted.id = info.id;
+    wanted.raw = info.spec.tty;
+    wanted.out = request.flag("stdout");
+    wanted.err = request.flag("stderr");
+    wanted.in = request.flag("stdin");
+    wanted.stream = request.flag("stream");
+    wanted.logs = request.flag("logs") && info.spec.log.driver != "none";
+    wanted.detach_keys = request.parameter("detachKeys");
+    (void)DetachKeys(wanted.detach_keys);
+    std::shared_ptr<runtime::Attachment> attachment;
+    if (wanted.stream) {
+        // Made before the client hears that it is attached, which then starts the container.
+        runtime::AttachOptions options;
+        options.out = wanted.out || !wanted.err;
+        options.err = wanted.err;
+        options.in = wanted.in;
+        options.pending = wanted.logs;
+        attachment = containers.attach(info.id, options);
     }
-    if (!request.flag("stream")) {
-        throw Error(Code::invalid_argument, "attaching without stream=1 is not supported by kedge", "ask for the logs");
-    }
-    runtime::LogOptions options;
-    options.out = request.flag("stdout");
-    options.err = request.flag("stderr");
-    options.tail = request.flag("logs") ? -1 : 0;
+    std::stop_token gone = request.watch_connection();
     Response response;
-    bool raw = info.spec.tty;
-    response.content_type = raw ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
-    if (info.spec.log.driver == "none") {
-        // As an error of the request nobody would see it: clients only say that the upgrade failed.
-        response.take_over = [=](Duplex& duplex) {
-            const std::string note = "the container's output is not shown: it has no log\n";
-            (void)duplex.write(raw ? note : frame(StreamKind::err, note));
-        };
-        return response;
-    }
-    // Opened before the client hears that it is attached, which then starts the container.
-    runtime::Containers::AttachedOutput output = containers.attach(info.id, options);
-    std::stop_token stop = request.watch_connection();
-    response.take_over = [=, id = info.id](Duplex& duplex) {
-        auto send = [&](const runtime::LogLine& line) {
-            return duplex.write(raw ? line.text : frame(line.err ? StreamKind::err : StreamKind::out, line.text));
-        };
+    response.content_type =
+        wanted.raw ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
+    response.take_over = [=, &containers](Duplex& client) {
         try {
-            output(send, stop);
+            carry(containers, wanted, attachment.get(), client, gone);
         } catch (const Error& error) {
-            if (error.code() != Code::cancelled) log(LogLevel::warning, "attach to " + id + ": " + error.what());
+            if (error.code() != Code::cancelled) log(LogLevel::warning, "attach to " + wanted.id + ": " + error.what());
         }
     };
     return response;
@@ -59,6 +108,11 @@ void add_attach_routes(Router& router, const Services& services) {
                [&containers](const Request& request) { return attach(request, containers); });
     router.add("GET", "/containers/{id}/attach/ws",
                [](const Request&) { return error_reply(501, "attaching by websocket is not supported by kedge"); });
+    router.add("POST", "/containers/{id}/resize", [&containers](const Request& request) {
+        auto [rows, columns] = terminal_size(request);
+        containers.resize(request.captures.at("id"), rows, columns);
+        return empty_reply(200);
+    });
 }
 
 }  // namespace kedge::api

@@ -114,7 +114,9 @@ bool Connection::send(std::string_view data) {
         if (n > 0) {
             data.remove_prefix(static_cast<size_t>(n));
         } else if (n < 0 && errno == EAGAIN) {
-            if (!wait_for_room(steady_clock::now() + limits_.stall)) return false;
+            // Of one that was taken over the client decides how long it waits; who is gone is seen by others.
+            Time stalled = stall_ == milliseconds::max() ? Time::max() : steady_clock::now() + stall_;
+            if (!wait_for_room(stalled)) return false;
         } else if (n == 0 || errno != EINTR) {
             return false;
         }
@@ -131,6 +133,10 @@ void Connection::linger() {
         if (n <= 0) return;
         left -= std::min(left, static_cast<size_t>(n));
     }
+}
+
+void TakenOver::hang_up() {
+    (void)::shutdown(connection_.socket(), SHUT_RDWR);  // fails only when it is closed already
 }
 
 void TakenOver::end_reading() {

@@ -61,6 +61,7 @@ public:
     bool write(std::string_view data) override { return connection_.send(data); }
     size_t read(char* data, size_t size) override { return connection_.read(data, size); }
     void end_reading() override;
+    void hang_up() override;
 
 private:
     Connection& connection_;

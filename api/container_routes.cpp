@@ -144,7 +144,7 @@ void add_container_routes(Router& router, const Services& services) {
     router.add("POST", "/containers/{id}/wait",
                [&](const Request& request) { return wait_reply(request, services.engine); });
     router.add("DELETE", "/containers/{id}", [&](const Request& request) { return remove(request, services); });
-    for (const char* action : {"pause", "unpause", "update", "resize"}) {
+    for (const char* action : {"pause", "unpause", "update"}) {
         router.add("POST", std::string("/containers/{id}/") + action, [action](const Request&) {
             return error_reply(501, std::string("container ") + action + " is not supported by kedge");
         });

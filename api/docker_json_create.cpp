@@ -118,16 +118,13 @@ ContainerSpec container_spec(const Fields& body) {
         spec.stop_timeout = static_cast<int>(std::clamp<int64_t>(body.number("StopTimeout"), -1, INT32_MAX));
     spec.tty = body.flag("Tty");
     spec.open_stdin = body.flag("OpenStdin");
-    if (spec.open_stdin && body.flag("AttachStdin")) {  // said here, as clients don't show why attaching fails
-        throw Error(Code::invalid_argument, "attaching to a container's standard input is not supported by kedge",
-                    "leave out -i, or use exec -i");
-    }
+    spec.stdin_once = body.flag("StdinOnce") && spec.open_stdin;
     if (body.has("Healthcheck")) spec.healthcheck = read_healthcheck(body.object("Healthcheck"));
     body.refuse_others({"Image", "Entrypoint", "Cmd", "Env", "Labels", "User", "WorkingDir", "Hostname", "Domainname",
-                        "StopSignal", "StopTimeout", "Tty", "OpenStdin", "Healthcheck", "Volumes", "HostConfig",
-                        "NetworkingConfig", "ExposedPorts",
+                        "StopSignal", "StopTimeout", "Tty", "OpenStdin", "StdinOnce", "Healthcheck", "Volumes",
+                        "HostConfig", "NetworkingConfig", "ExposedPorts",
                         // how the client will attach, and how the arguments of other systems are quoted
-                        "AttachStdin", "AttachStdout", "AttachStderr", "StdinOnce", "ArgsEscaped"});
+                        "AttachStdin", "AttachStdout", "AttachStderr", "ArgsEscaped"});
     body.object("NetworkingConfig").refuse_others({"EndpointsConfig"});
     Fields host = body.object("HostConfig");
     read_host_config(host, spec);

@@ -1,5 +1,6 @@
 #include "api/docker_json.h"
 #include "api/json_body.h"
+#include "api/terminal_size.h"
 #include "base/error.h"
 #include "base/size.h"
 #include "base/text.h"
@@ -9,6 +10,7 @@
 #include <charconv>
 #include <set>
 #include <sstream>
+#include <tuple>
 
 namespace kedge::api {
 
@@ -160,9 +162,9 @@ void refuse_the_rest(const Fields& host) {
                         "GroupAdd", "ExtraHosts", "Dns", "DnsSearch", "Sysctls", "PidMode", "IpcMode", "ShmSize",
                         "OomScoreAdj", "Devices", "Ulimits", "LogConfig", "Memory", "MemorySwap", "MemoryReservation",
                         "NanoCpus", "CpuShares", "CpusetCpus", "PidsLimit", "CpuQuota", "CpuPeriod", "CgroupnsMode",
-                        "UsernsMode", "Isolation", "Runtime", "VolumeDriver",
-                        // of the client's terminal and files
-                        "ConsoleSize", "ContainerIDFile"});
+                        "UsernsMode", "Isolation", "Runtime", "VolumeDriver", "ConsoleSize",
+                        // of the client's files
+                        "ContainerIDFile"});
 }
 
 }  // namespace
@@ -200,6 +202,8 @@ void read_host_config(const Fields& host, ContainerSpec& spec) {
     read_network_mode(host.text("NetworkMode"), spec);
     read_resources(host, spec.resources);
     read_restart(host.object("RestartPolicy"), spec.restart);
+    auto [rows, columns] = read_console_size(host);
+    if (spec.tty) std::tie(spec.terminal_rows, spec.terminal_columns) = std::tie(rows, columns);
     spec.auto_remove = host.flag("AutoRemove");
     spec.publish_all = host.flag("PublishAllPorts");
     spec.init = host.flag("Init");

@@ -102,7 +102,7 @@ json config_json(const ContainerInfo& info) {
                    {"AttachStderr", false},
                    {"Tty", spec.tty},
                    {"OpenStdin", spec.open_stdin},
-                   {"StdinOnce", false},
+                   {"StdinOnce", spec.stdin_once},
                    {"Env", info.environment},
                    {"Cmd", spec.command ? json(*spec.command) : json(nullptr)},
                    {"Image", spec.image_name.empty() ? spec.image : spec.image_name},

@@ -3,8 +3,12 @@
 #include "api/json_body.h"
 #include "api/reply.h"
 #include "api/routes.h"
+#include "api/terminal_size.h"
+#include "base/detach_keys.h"
 #include "base/error.h"
 #include "runtime/engine.h"
+
+#include <tuple>
 
 namespace kedge::api {
 
@@ -20,16 +24,11 @@ runtime::ExecSpec read_spec(const Fields& body) {
     spec.user = body.text("User");
     spec.working_dir = body.text("WorkingDir");
     spec.privileged = body.flag("Privileged");
+    spec.tty = body.flag("Tty");
+    std::tie(spec.rows, spec.columns) = read_console_size(body);
     body.refuse_others({"Cmd", "Env", "User", "WorkingDir", "Privileged", "AttachStdin", "AttachStdout", "AttachStderr",
-                        "Tty",
-                        // what the path says already, and of the client's terminal
-                        "Container", "DetachKeys", "ConsoleSize"});
+                        "Tty", "DetachKeys", "ConsoleSize", "Container"});  // what the path says already
     return spec;
-}
-
-void refuse_terminal(const Fields& body) {
-    if (body.flag("Tty"))
-        throw Error(Code::invalid_argument, "exec with a terminal is not supported by kedge", "leave out -t");
 }
 
 std::string running_container(runtime::Containers& containers, const std::string& id) {
@@ -40,13 +39,12 @@ std::string running_container(runtime::Containers& containers, const std::string
 }
 
 /// Runs it to its end; what prevents that is told on the error stream, as Docker does once the head is sent.
-int run_and_tell(runtime::Containers& containers, const std::string& id, const runtime::ExecSpec& spec, Writer& writer,
-                 Duplex* input, std::stop_token stop) {
+int run_and_tell(Execs& execs, const Execs::Exec& exec, Duplex& client, std::stop_token stop) {
     try {
-        return run_exec(containers, id, spec, writer, input, stop);
+        return execs.run_attached(exec, client, stop);
     } catch (const std::exception& error) {
         std::string text = error.what();
-        (void)writer.write(frame(StreamKind::err, text + "\n"));
+        (void)client.write(exec.spec.tty ? text + "\r\n" : frame(StreamKind::err, text + "\n"));
         return text.find("not found") != std::string::npos || text.find("no such file") != std::string::npos ? 127
                                                                                                              : 126;
     }
@@ -55,32 +53,32 @@ int run_and_tell(runtime::Containers& containers, const std::string& id, const r
 Response create(const Request& request, runtime::Containers& containers, Execs& execs) {
     json text = json_body(request);
     Fields body(text, "");
-    refuse_terminal(body);
     Execs::Exec exec;
     exec.spec = read_spec(body);
     exec.attach_in = body.flag("AttachStdin");
     exec.attach_out = body.flag("AttachStdout");
     exec.attach_err = body.flag("AttachStderr");
+    exec.detach_keys = body.text("DetachKeys");
+    (void)DetachKeys(exec.detach_keys);
     exec.container = running_container(containers, request.captures.at("id"));
     return json_reply({{"Id", execs.add(exec)}}, 201);
 }
 
-Response start(const Request& request, runtime::Containers& containers, const std::shared_ptr<Execs>& execs) {
+Response start(const Request& request, const std::shared_ptr<Execs>& execs) {
     json text = json_body(request);
     Fields body(text, "");
-    refuse_terminal(body);
+    auto [rows, columns] = read_console_size(body);
     Execs::Exec exec = execs->begin(request.captures.at("id"));
+    if (rows > 0) std::tie(exec.spec.rows, exec.spec.columns) = std::tie(rows, columns);
     if (body.flag("Detach")) {
         execs->run_detached(exec);
         return empty_reply(200);
     }
     std::stop_token stop = request.watch_connection();
     Response response;
-    response.content_type = "application/vnd.docker.multiplexed-stream";
-    response.take_over = [=, &containers](Duplex& duplex) {
-        execs->finish(exec.id, run_and_tell(containers, exec.container, exec.spec, duplex,
-                                            exec.attach_in ? &duplex : nullptr, stop));
-    };
+    response.content_type =
+        exec.spec.tty ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
+    response.take_over = [=](Duplex& duplex) { execs->finish(exec.id, run_and_tell(*execs, exec, duplex, stop)); };
     return response;
 }
 
@@ -93,7 +91,7 @@ Response inspect(const Request& request, const Execs& execs) {
                        {"Running", exec.running},
                        {"ExitCode", exec.exit_code ? json(*exec.exit_code) : json(nullptr)},
                        {"ProcessConfig",
-                        {{"tty", false},
+                        {{"tty", exec.spec.tty},
                          {"entrypoint", arguments.front()},
                          {"arguments", rest},
                          {"privileged", exec.spec.privileged},
@@ -103,25 +101,14 @@ Response inspect(const Request& request, const Execs& execs) {
                        {"OpenStderr", exec.attach_err},
                        {"CanRemove", false},
                        {"ContainerID", exec.container},
-                       {"DetachKeys", ""},
-                       {"Pid", 0}});
+                       {"DetachKeys", exec.detach_keys},
+                       {"Pid", exec.pid}});
 }
 
-/// kedge's own: make, run and the exit code in one request.
-Response run_now(const Request& request, runtime::Containers& containers) {
-    json text = json_body(request);
-    Fields body(text, "");
-    refuse_terminal(body);
-    runtime::ExecSpec spec = read_spec(body);
-    std::string id = running_container(containers, request.captures.at("id"));
-    std::stop_token stop = request.watch_client();
-    Response response;
-    response.content_type = "application/vnd.docker.multiplexed-stream";
-    response.stream = [=, &containers](Writer& writer) {
-        int code = run_and_tell(containers, id, spec, writer, nullptr, stop);
-        writer.write(frame(StreamKind::exit_code, std::to_string(code)));
-    };
-    return response;
+Response resize(const Request& request, Execs& execs) {
+    auto [rows, columns] = terminal_size(request);
+    execs.resize(request.captures.at("id"), rows, columns);
+    return empty_reply(200);
 }
 
 }  // namespace
@@ -131,13 +118,9 @@ void add_exec_routes(Router& router, const Services& services) {
     auto execs = std::make_shared<Execs>(containers);
     router.add("POST", "/containers/{id}/exec",
                [&containers, execs](const Request& r) { return create(r, containers, *execs); });
-    router.add("POST", "/exec/{id}/start",
-               [&containers, execs](const Request& r) { return start(r, containers, execs); });
+    router.add("POST", "/exec/{id}/start", [execs](const Request& r) { return start(r, execs); });
     router.add("GET", "/exec/{id}/json", [execs](const Request& r) { return inspect(r, *execs); });
-    router.add("POST", "/exec/{id}/resize",
-               [](const Request&) { return error_reply(501, "exec resize is not supported by kedge"); });
-    router.add("POST", "/kedge/v1/containers/{id}/exec",
-               [&containers](const Request& r) { return run_now(r, containers); });
+    router.add("POST", "/exec/{id}/resize", [execs](const Request& r) { return resize(r, *execs); });
 }
 
 }  // namespace kedge::api

@@ -1,17 +1,11 @@
 #include "api/execs.h"
-#include "api/frames.h"
+#include "api/stream_pump.h"
 #include "base/error.h"
-#include "base/fd.h"
+#include "base/stop_fd.h"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <array>
-#include <cerrno>
 
 namespace kedge::api {
 
@@ -27,88 +21,112 @@ Pipe make_pipe() {
     return {Fd(ends[0]), Fd(ends[1])};
 }
 
-/// At most `limit` bytes of a readable pipe become a frame. How many; 0 at its end.
-size_t forward(const Fd& from, StreamKind kind, Writer& writer, size_t limit = 16384) {
-    std::array<char, 16384> buffer;
-    ssize_t n = -1;
-    do n = ::read(from.get(), buffer.data(), std::min(limit, buffer.size()));
-    while (n < 0 && errno == EINTR);
-    if (n <= 0) return 0;
-    // A client that is gone ends the command by its stop token.
-    (void)writer.write(frame(kind, {buffer.data(), static_cast<size_t>(n)}));
-    return static_cast<size_t>(n);
-}
+/// An eventfd that the command's end makes readable.
+class Flag {
+public:
+    Flag() : fd_(::eventfd(0, EFD_CLOEXEC)) {
+        if (!fd_) throw_errno("eventfd");
+    }
+    int get() const { return fd_.get(); }
+    void raise() {
+        uint64_t one = 1;
+        (void)!::write(fd_.get(), &one, sizeof one);  // an eventfd at 0 takes a 1
+    }
 
-/// What the pipe holds now, and no more: children that the command left behind may write for ever.
-void forward_rest(const Fd& from, StreamKind kind, Writer& writer) {
-    int rest = 0;
-    if (::ioctl(from.get(), FIONREAD, &rest) != 0) return;
-    for (size_t left = static_cast<size_t>(rest); left > 0;) {
-        size_t n = forward(from, kind, writer, left);
-        if (n == 0) return;
-        left -= n;
-    }
-}
+private:
+    Fd fd_;
+};
 
-/// Forwards both streams until they end, or until `done` is readable.
-void pump_output(const Fd& out, const Fd& err, const Fd& done, Writer& writer) {
-    struct Stream {
-        const Fd& fd;
-        StreamKind kind;
-    };
-    const Stream streams[] = {{out, StreamKind::out}, {err, StreamKind::err}};
-    pollfd entries[] = {{out.get(), POLLIN, 0}, {err.get(), POLLIN, 0}, {done.get(), POLLIN, 0}};
-    while ((entries[0].fd >= 0 || entries[1].fd >= 0) && !entries[2].revents) {
-        if (::poll(entries, 3, -1) < 0 && errno != EINTR) return;
-        for (int i = 0; i < 2; ++i) {
-            if (entries[i].fd < 0 || !(entries[i].revents & (POLLIN | POLLHUP))) continue;
-            if (forward(streams[i].fd, streams[i].kind, writer) == 0) entries[i].fd = -1;
-        }
+/// The streams of one command and the threads that carry them.
+class Streams {
+public:
+    Streams(const Execs::Exec& exec, Duplex& client) : exec_(exec), client_(client) {
+        bool tty = exec.spec.tty;
+        if (exec.attach_out || tty) out_ = make_pipe();  // of a terminal: for why nothing was executed
+        if (exec.attach_err && !tty) err_ = make_pipe();
+        if (exec.attach_in && !tty) in_ = make_pipe();
     }
-    for (int i = 0; i < 2; ++i) {
-        if (entries[i].fd >= 0) forward_rest(streams[i].fd, streams[i].kind, writer);
-    }
-}
+    ~Streams() { finish(); }
+    Streams(const Streams&) = delete;
+    Streams& operator=(const Streams&) = delete;
 
-void pump_input(Duplex& from, Fd to) {
-    std::array<char, 16384> buffer;
-    while (size_t n = from.read(buffer.data(), buffer.size())) {
-        try {
-            write_all(to.get(), {buffer.data(), n});
-        } catch (const Error&) {
-            return;  // the command reads no more
-        }
+    int in() const { return in_.read.get(); }
+    int out() const { return out_.write.get(); }
+    int err() const { return err_.write.get(); }
+    bool detached() const { return detached_; }
+
+    /// With the terminal, if it has one.
+    void begin(std::shared_ptr<const Fd> terminal) {
+        terminal_ = std::move(terminal);
+        OutputEnds ends{terminal_ ? terminal_->get() : out_.read.get(), err_.read.get(), exec_.spec.tty};
+        quiet_ = exec_.spec.tty && !exec_.attach_out && !exec_.attach_err;
+        if (ends.out >= 0 || ends.err >= 0)
+            output_ = std::jthread([this, ends] { pump_output(ends, done_.get(), client_, &quiet_); });
+        if (!exec_.attach_in || (exec_.spec.tty && !terminal_)) return;
+        Fd to = terminal_ ? terminal_->duplicate() : std::move(in_.write);
+        if (!terminal_ && ::fcntl(to.get(), F_SETFL, O_WRONLY | O_NONBLOCK) != 0) throw_errno("fcntl");
+        input_ = std::jthread([this, to = std::move(to)]() mutable {
+            DetachKeys keys(exec_.detach_keys);
+            if (!pump_input(client_, std::move(to), done_.get(), terminal_ ? &keys : nullptr)) return;
+            quiet_ = detached_ = true;
+            client_.hang_up();
+        });
     }
-}
+
+    /// All of the output is on its way.
+    void finish() {
+        in_ = {};
+        out_.write.reset();
+        err_.write.reset();
+        done_.raise();
+        if (output_.joinable()) output_.join();
+        client_.end_reading();
+    }
+
+private:
+    const Execs::Exec& exec_;
+    Duplex& client_;
+    Pipe in_, out_, err_;
+    Flag done_;
+    std::shared_ptr<const Fd> terminal_;
+    std::atomic<bool> quiet_ = false;  ///< the output is read, as the command would stand still else, and dropped
+    std::atomic<bool> detached_ = false;
+    std::jthread output_, input_;  // last: they use the others
+};
 
 }  // namespace
 
-int run_exec(runtime::Containers& containers, const std::string& id, const runtime::ExecSpec& spec, Writer& writer,
-             Duplex* input, std::stop_token stop) {
-    Pipe out = make_pipe(), err = make_pipe(), in;
-    if (input) in = make_pipe();
-    Fd done(::eventfd(0, EFD_CLOEXEC));
-    if (!done) throw_errno("eventfd");
-    std::jthread output([&] { pump_output(out.read, err.read, done, writer); });
-    std::jthread feeder;
-    if (input) feeder = std::jthread([&, to = std::move(in.write)]() mutable { pump_input(*input, std::move(to)); });
-    auto finish = [&] {
-        in.read.reset();  // a feeder that writes fails now
-        out.write.reset();
-        err.write.reset();
-        uint64_t one = 1;
-        (void)!::write(done.get(), &one, sizeof one);  // an eventfd at 0 takes a 1
-        output.join();
-        if (input) input->end_reading();
+int Execs::run_attached(const Exec& exec, Duplex& client, std::stop_token stop) {
+    Streams streams(exec, client);
+    // Who detaches is gone without the command being ended for it.
+    std::stop_source end;
+    std::stop_callback gone(stop, [&] {
+        if (!streams.detached()) end.request_stop();
+    });
+    bool begun = false;
+    auto begin = [&](runtime::ExecStarted started) {
+        std::shared_ptr<const Fd> terminal;
+        if (started.terminal) terminal = std::make_shared<const Fd>(std::move(started.terminal));
+        set_started(exec.id, started.pid, terminal);
+        streams.begin(terminal);
+        begun = true;
     };
-    try {
-        int code = containers.exec_with(id, spec, input ? in.read.get() : -1, out.write.get(), err.write.get(), stop);
-        finish();
-        return code;
-    } catch (...) {
-        finish();
-        throw;
-    }
+    int code = containers_.exec_with(exec.container, exec.spec, streams.in(), streams.out(), streams.err(),
+                                     end.get_token(), begin);
+    if (!begun) streams.begin(nullptr);  // nothing was executed, which the error stream tells
+    streams.finish();
+    return code;
+}
+
+int Execs::run_without_client(Exec exec, std::stop_token stop) {
+    struct Nobody : Duplex {
+        bool write(std::string_view) override { return true; }
+        size_t read(char*, size_t) override { return 0; }
+        void end_reading() override {}
+        void hang_up() override {}
+    } nobody;
+    exec.attach_in = exec.attach_out = exec.attach_err = false;
+    return run_attached(exec, nobody, stop);
 }
 
 }  // namespace kedge::api

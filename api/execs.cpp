@@ -4,6 +4,8 @@
 #include "base/error.h"
 #include "base/log.h"
 
+#include <sys/ioctl.h>
+
 #include <algorithm>
 
 namespace kedge::api {
@@ -44,7 +46,22 @@ void Execs::finish(const std::string& id, int exit_code) {
     std::lock_guard lock(mutex_);
     Exec& exec = find(id);  // running ones are never dropped
     exec.running = false;
+    exec.terminal = nullptr;
     exec.exit_code = exit_code;
+}
+
+void Execs::set_started(const std::string& id, int pid, std::shared_ptr<const Fd> terminal) {
+    std::lock_guard lock(mutex_);
+    Exec& exec = find(id);
+    exec.pid = pid;
+    exec.terminal = std::move(terminal);
+}
+
+void Execs::resize(const std::string& id, unsigned rows, unsigned columns) {
+    Exec exec = get(id);
+    if (!exec.running) throw Error(Code::conflict, "Exec instance " + id + " is not running");
+    winsize size{static_cast<unsigned short>(rows), static_cast<unsigned short>(columns), 0, 0};
+    if (exec.terminal && ::ioctl(exec.terminal->get(), TIOCSWINSZ, &size) != 0) throw_errno("resize the terminal");
 }
 
 void Execs::run_detached(const Exec& exec) {
@@ -56,7 +73,7 @@ void Execs::run_detached(const Exec& exec) {
     detached_[exec.id] = std::jthread([this, exec](std::stop_token stop) {
         int code = 126;
         try {
-            code = containers_.exec_with(exec.container, exec.spec, -1, -1, -1, stop);
+            code = run_without_client(exec, stop);
         } catch (const std::exception& error) {
             log(LogLevel::warning, "exec in " + exec.container.substr(0, 12) + ": " + error.what());
         }

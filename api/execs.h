@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/http.h"
+#include "base/fd.h"
 #include "runtime/containers.h"
 
 #include <list>
@@ -13,11 +14,6 @@
 
 namespace kedge::api {
 
-/// Runs a command in a container with its output as frames to `writer`, and what `input` sends as its standard input
-/// (nullptr: none). Returns the exit code once all its output is written. Throws Error.
-int run_exec(runtime::Containers& containers, const std::string& id, const runtime::ExecSpec& spec, Writer& writer,
-             Duplex* input, std::stop_token stop);
-
 /// Docker's exec instances: made first, started later, asked about afterwards. The newest are remembered. Thread-safe.
 class Execs {
 public:
@@ -26,8 +22,11 @@ public:
         std::string container;  ///< full id
         runtime::ExecSpec spec;
         bool attach_in = false, attach_out = false, attach_err = false;
+        std::string detach_keys;
         bool started = false;
         bool running = false;
+        int pid = 0;                         ///< in the host's namespace, once it executes
+        std::shared_ptr<const Fd> terminal;  ///< of one that runs
         std::optional<int> exit_code;
     };
 
@@ -37,13 +36,20 @@ public:
     Exec get(const std::string& id) const;  ///< Error not_found
     /// Marks it as running; Error conflict if it was started already.
     Exec begin(const std::string& id);
+    /// Runs one that was begun with the client's streams, to its end. Once the client has pressed the detach keys, it
+    /// runs on without them. Throws Error.
+    int run_attached(const Exec& exec, Duplex& client, std::stop_token stop);
     void finish(const std::string& id, int exit_code);
+    /// Error conflict if it isn't running; without a terminal nothing happens.
+    void resize(const std::string& id, unsigned rows, unsigned columns);
     /// Runs one that was begun, with no streams, on a thread of its own.
     void run_detached(const Exec& exec);
 
 private:
     static constexpr size_t kKept = 256;
     Exec& find(const std::string& id);
+    int run_without_client(Exec exec, std::stop_token stop);
+    void set_started(const std::string& id, int pid, std::shared_ptr<const Fd> terminal);
 
     runtime::Containers& containers_;
     mutable std::mutex mutex_;

@@ -51,6 +51,8 @@ public:
     virtual size_t read(char* data, size_t size) = 0;
     /// Ends a read that blocks in another thread.
     virtual void end_reading() = 0;
+    /// Ends the connection for the client, while this goes on.
+    virtual void hang_up() = 0;
 };
 
 struct Response {

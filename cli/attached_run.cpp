@@ -1,8 +1,8 @@
 #include "cli/attached_run.h"
 
 #include "base/fd.h"
+#include "cli/dialogue.h"
 #include "cli/format.h"
-#include "cli/frame_reader.h"
 #include "cli/hijack.h"
 #include "cli/session.h"
 #include "cli/signals.h"
@@ -16,6 +16,7 @@
 #include <cerrno>
 #include <csignal>
 #include <future>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -86,30 +87,33 @@ void pass_on(const Client& client, const std::string& id, int signal) {
     }
 }
 
-/// Shows its output until that ends and the waiter is done.
-void follow(const Client& client, const std::string& id, Hijacked& stream, Waiter& waiter,
+/// Carries the streams until they end and the waiter is done, or somebody detaches.
+void follow(const Client& client, const std::string& id, Dialogue& dialogue, Waiter& waiter,
             std::optional<CaughtSignals>& signals) {
-    FrameReader frames([](bool err, std::string_view data) { print(data, err ? STDERR_FILENO : STDOUT_FILENO); });
-    pollfd waits[] = {{stream.fd(), POLLIN, 0}, {waiter.fd(), POLLIN, 0}, {signals ? signals->fd() : -1, POLLIN, 0}};
     int interrupts = 0;
-    while (waits[0].fd >= 0 || waits[1].fd >= 0) {
-        if (::poll(waits, 3, -1) < 0 && errno != EINTR) throw_errno("poll");
-        if (waits[0].revents) {
-            std::string_view data = stream.read();
-            if (data.empty())
-                waits[0].fd = -1;
-            else
-                frames.take(data);
-        }
-        if (waits[1].revents) waits[1].fd = -1;
-        if (waits[2].revents) {
-            int signal = signals->take();
-            if (signal == SIGINT || signal == SIGTERM) ++interrupts;
-            if (interrupts >= kPatience)
-                throw Error(Code::cancelled, "the container goes on without this command",
-                            "kedge rm -f " + id.substr(0, 12));
-            pass_on(client, id, signal);
-        }
+    for (bool exited = false; !dialogue.detached() && !(dialogue.ended() && exited);) {
+        pollfd waits[2 + Dialogue::kPolled] = {{exited ? -1 : waiter.fd(), POLLIN, 0},
+                                               {signals ? signals->fd() : -1, POLLIN, 0}};
+        dialogue.poll_for(waits + 2);
+        if (::poll(waits, std::size(waits), -1) < 0 && errno != EINTR) throw_errno("poll");
+        dialogue.serve(waits + 2);
+        if (waits[0].revents) exited = true;
+        if (!waits[1].revents) continue;
+        int signal = signals->take();
+        if (signal == SIGINT || signal == SIGTERM) ++interrupts;
+        if (interrupts >= kPatience)
+            throw Error(Code::cancelled, "the container goes on without this command",
+                        "kedge rm -f " + id.substr(0, 12));
+        pass_on(client, id, signal);
+    }
+}
+
+void resize(const Client& client, const std::string& path, TerminalSize size) {
+    if (size.rows == 0) return;
+    try {
+        (void)client.post(path + "/resize?h=" + std::to_string(size.rows) + "&w=" + std::to_string(size.columns));
+    } catch (const Error&) {
+        // It has just ended; if not, its programs take the terminal for smaller or larger than it is.
     }
 }
 
@@ -124,21 +128,39 @@ int exit_code_of_start(const Error& error) {
 }
 
 int AttachedRun::run(const Client& client, const std::string& id) const {
+    check_terminal(in, tty);
     std::optional<CaughtSignals> signals;
-    if (pass_signals) signals.emplace();
+    if (pass_signals && !tty) signals.emplace();
     const std::string path = "/containers/" + id;
     Hijacked stream(client.socket(),
-                    path + "/attach" + query({{"stream", "1"}, {"stdout", out ? "1" : ""}, {"stderr", err ? "1" : ""}}),
+                    path + "/attach" +
+                        query({{"stream", "1"},
+                               {"stdin", in ? "1" : ""},
+                               {"stdout", out ? "1" : ""},
+                               {"stderr", err ? "1" : ""},
+                               {"detachKeys", detach_keys}}),
                     nullptr);
     Waiter waiter(client, id, remove);
-    try {
-        (void)client.post(path + "/start");
-    } catch (const Error& error) {
-        print_error(error);
-        return exit_code_of_start(error);
+    if (start) {
+        try {
+            (void)client.post(path + "/start");
+        } catch (const Error& error) {
+            print_error(error);
+            return exit_code_of_start(error);
+        }
     }
-    follow(client, id, stream, waiter, signals);
-    return waiter.exit_code();
+    Dialogue::Options options{in, tty, detach_keys, [&](TerminalSize size) { resize(client, path, size); }};
+    Dialogue dialogue(stream, options);
+    if (tty) {
+        TerminalSize size = terminal_size();
+        // A size that changes makes what runs already draw its screen again.
+        if (!start && size.rows > 0) resize(client, path, {size.rows + 1, size.columns + 1});
+        resize(client, path, size);
+    }
+    follow(client, id, dialogue, waiter, signals);
+    if (!dialogue.detached()) return waiter.exit_code();
+    print("read escape sequence\r\n", STDERR_FILENO);
+    return 0;
 }
 
 }  // namespace kedge::cli

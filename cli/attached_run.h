@@ -7,13 +7,17 @@
 
 namespace kedge::cli {
 
-/// A container that was created is started, its output shown, and its end waited for.
+/// A container's streams are carried from its start, or of one that runs from now on, until it ends.
 struct AttachedRun {
-    bool out = false, err = false;  ///< which of its streams are shown
-    bool remove = false;            ///< the agent removes it at its end
-    bool pass_signals = true;
+    bool start = true;                          ///< false: it runs already
+    bool in = false, out = false, err = false;  ///< which of its streams
+    bool tty = false;                           ///< it has a terminal
+    bool remove = false;                        ///< the agent removes it at its end
+    bool pass_signals = true;                   ///< not with a terminal, which passes keys on instead
+    std::string detach_keys;                    ///< empty: Ctrl-P Ctrl-Q
 
-    /// The exit code: the container's, or 125 to 127 (with the error printed) if it could not be started.
+    /// The exit code: the container's, 0 when somebody detached, or 125 to 127 (with the error printed) if it could not
+    /// be started.
     int run(const Client& client, const std::string& id) const;
 };
 

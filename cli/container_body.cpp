@@ -57,7 +57,12 @@ void put_process(const RunOptions& o, const Outside& outside, json& body) {
     put(body, "StopSignal", o.stop_signal);
     if (o.stop_timeout) body["StopTimeout"] = *o.stop_timeout;
     put(body, "Tty", o.tty);
+    Attach streams = attached_streams(o);
     put(body, "OpenStdin", o.interactive);
+    put(body, "StdinOnce", o.interactive && streams.in);
+    put(body, "AttachStdin", streams.in);
+    put(body, "AttachStdout", streams.out);
+    put(body, "AttachStderr", streams.err);
     if (json check = read_health(o); !check.is_null()) body["Healthcheck"] = check;
 }
 
@@ -135,20 +140,24 @@ json container_body(const RunOptions& o, const Outside& outside) {
 }
 
 void check_run(const RunOptions& o) {
-    for (const std::string& stream : o.attach) {
-        if (stream == "stdin" || stream == "STDIN") throw invalid("--attach stdin is not supported yet");
-        if (stream != "stdout" && stream != "STDOUT" && stream != "stderr" && stream != "STDERR") {
-            throw invalid_flag(stream, "-a, --attach", "valid streams are STDIN, STDOUT and STDERR");
-        }
+    if (o.detach && !o.attach.empty()) throw invalid("conflicting options: cannot specify both --attach and --detach");
+}
+
+Attach attached_streams(const RunOptions& o) {
+    if (o.detach) return {};
+    Attach streams;
+    for (const std::string& name : o.attach) {
+        if (name == "stdin" || name == "STDIN")
+            streams.in = true;
+        else if (name == "stdout" || name == "STDOUT")
+            streams.out = true;
+        else if (name == "stderr" || name == "STDERR")
+            streams.err = true;
+        else
+            throw invalid_flag(name, "-a, --attach", "valid streams are STDIN, STDOUT and STDERR");
     }
-    if (o.detach) {
-        if (!o.attach.empty()) throw invalid("conflicting options: cannot specify both --attach and --detach");
-        return;
-    }
-    if (o.tty) throw invalid("--tty is not supported yet", "it is with --detach");
-    if (o.interactive)
-        throw invalid("--interactive is not supported yet", "with --detach the standard input is kept open");
-    if (o.log_driver == "none") throw invalid("--log-driver none is not supported yet", "it is with --detach");
+    if (o.attach.empty()) streams = {o.interactive, true, true};
+    return streams;
 }
 
 }  // namespace kedge::cli

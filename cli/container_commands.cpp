@@ -1,5 +1,4 @@
 #include "base/error.h"
-#include "cli/attached_run.h"
 #include "cli/format.h"
 #include "cli/session.h"
 
@@ -18,25 +17,8 @@ struct Options {
     std::vector<std::string> names;
     std::optional<int> seconds;
     std::string signal;
-    bool force = false, volumes = false, attach = false;
+    bool force = false, volumes = false;
 };
-
-std::string container_path(const std::string& name, const std::string& rest) {
-    return "/containers/" + escape(name) + rest;
-}
-
-/// A POST for each name, which is printed when it is done; what is so already is fine.
-void act(Session& session, const std::vector<std::string>& names, const std::string& rest) {
-    Client client = session.client();
-    for_each_name(names, session, [&](const std::string& name) {
-        try {
-            (void)client.post(container_path(name, rest));
-        } catch (const Error& error) {
-            if (error.code() != Code::not_modified) throw;
-        }
-        print(name + "\n");
-    });
-}
 
 std::shared_ptr<Options> with_names(CLI::App& app) {
     auto options = std::make_shared<Options>();
@@ -44,47 +26,20 @@ std::shared_ptr<Options> with_names(CLI::App& app) {
     return options;
 }
 
-void start_attached(Session& session, const std::vector<std::string>& names) {
-    if (names.size() > 1)
-        throw Error(Code::invalid_argument, "you cannot start and attach multiple containers at once");
-    Client client = session.client();
-    json info = client.get(container_path(names.front(), "/json"));
-    if (info["State"].value("Running", false))
-        throw Error(Code::conflict, "container " + names.front() + " is already running", "kedge logs -f");
-    if (info["Config"].value("Tty", false))
-        throw Error(Code::invalid_argument, "attaching to a container with a terminal is not supported yet");
-    AttachedRun attached;
-    attached.out = attached.err = true;
-    attached.remove = info["HostConfig"].value("AutoRemove", false);
-    session.exit_code = attached.run(client, text_of(info, "Id"));
-}
-
-void set_up_start(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = with_names(app);
-    app.add_flag("-a,--attach", options->attach, "Show its output, and end with its exit code");
-    refuse_options(app, {"-i,--interactive", "--detach-keys"});
-    app.callback([=] {
-        if (options->attach)
-            start_attached(*session, options->names);
-        else
-            act(*session, options->names, "/start");
-    });
-}
-
 void set_up_stopping(CLI::App& app, const std::shared_ptr<Session>& session, const std::string& action) {
     auto options = with_names(app);
     refuse_options(app, {"-s,--signal"});
     app.add_option("-t,--time", options->seconds, "Seconds before it is killed (the container's own, or 10)");
     app.callback([=] {
-        act(*session, options->names,
-            "/" + action + query({{"t", options->seconds ? std::to_string(*options->seconds) : ""}}));
+        post_for_each(*session, options->names,
+                      "/" + action + query({{"t", options->seconds ? std::to_string(*options->seconds) : ""}}));
     });
 }
 
 void set_up_kill(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto options = with_names(app);
     app.add_option("-s,--signal", options->signal, "The signal (KILL)");
-    app.callback([=] { act(*session, options->names, "/kill" + query({{"signal", options->signal}})); });
+    app.callback([=] { post_for_each(*session, options->names, "/kill" + query({{"signal", options->signal}})); });
 }
 
 void set_up_rm(CLI::App& app, const std::shared_ptr<Session>& session) {
@@ -132,8 +87,7 @@ void set_up_rename(CLI::App& app, const std::shared_ptr<Session>& session) {
 }  // namespace
 
 std::vector<Command> container_commands() {
-    return {{"start", "Start containers", "  kedge start web\n  kedge start -a job", set_up_start},
-            {"stop", "Stop containers: the stop signal, then SIGKILL", "  kedge stop -t 30 web",
+    return {{"stop", "Stop containers: the stop signal, then SIGKILL", "  kedge stop -t 30 web",
              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_stopping(app, session, "stop"); }},
             {"restart", "Stop and start containers", "  kedge restart web",
              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_stopping(app, session, "restart"); }},

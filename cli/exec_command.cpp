@@ -1,8 +1,8 @@
 #include "base/error.h"
 #include "cli/client.h"
+#include "cli/dialogue.h"
 #include "cli/flag_values.h"
 #include "cli/format.h"
-#include "cli/frame_reader.h"
 #include "cli/hijack.h"
 #include "cli/session.h"
 
@@ -12,7 +12,6 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 
 namespace kedge::cli {
@@ -24,57 +23,59 @@ namespace {
 struct ExecOptions {
     std::string container, user, working_dir;
     std::vector<std::string> command, variables, variable_files;
-    bool detach = false, interactive = false, privileged = false;
+    bool detach = false, interactive = false, tty = false, privileged = false;
+    std::string detach_keys;
 };
 
 json exec_body(const ExecOptions& options) {
-    return {{"Cmd", options.command},
-            {"Env", read_variables(options.variable_files, options.variables, outside())},
-            {"User", options.user},
-            {"WorkingDir", options.working_dir},
-            {"Privileged", options.privileged},
-            {"AttachStdin", options.interactive && !options.detach},
-            {"AttachStdout", !options.detach},
-            {"AttachStderr", !options.detach}};
-}
-
-/// Passes on what comes from standard input; false at its end, or when the command reads no more.
-bool feed(Hijacked& stream) {
-    std::array<char, 65536> buffer;
-    ssize_t n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-    if (n < 0 && (errno == EINTR || errno == EAGAIN)) return true;
-    if (n > 0 && stream.write({buffer.data(), static_cast<size_t>(n)})) return true;
-    stream.end_writing();
-    return false;
-}
-
-void exchange(Hijacked& stream, bool interactive) {
-    FrameReader frames([](bool err, std::string_view data) { print(data, err ? STDERR_FILENO : STDOUT_FILENO); });
-    if (!interactive) stream.end_writing();
-    pollfd waits[] = {{stream.fd(), POLLIN, 0}, {interactive ? STDIN_FILENO : -1, POLLIN, 0}};
-    while (true) {
-        if (::poll(waits, 2, -1) < 0 && errno != EINTR) throw_errno("poll");
-        if (waits[0].revents) {
-            std::string_view data = stream.read();
-            if (data.empty()) return;
-            frames.take(data);
-        }
-        if (waits[1].revents && !feed(stream)) waits[1].fd = -1;
-    }
+    json body = {{"Cmd", options.command},
+                 {"Env", read_variables(options.variable_files, options.variables, outside())},
+                 {"User", options.user},
+                 {"WorkingDir", options.working_dir},
+                 {"Privileged", options.privileged},
+                 {"Tty", options.tty},
+                 {"DetachKeys", options.detach_keys},
+                 {"AttachStdin", options.interactive && !options.detach},
+                 {"AttachStdout", !options.detach},
+                 {"AttachStderr", !options.detach}};
+    TerminalSize size = options.tty ? terminal_size() : TerminalSize();
+    if (size.rows > 0) body["ConsoleSize"] = {size.rows, size.columns};
+    return body;
 }
 
 void exec(Session& session, const ExecOptions& options) {
+    if (!options.detach) check_terminal(options.interactive, options.tty);
+    (void)DetachKeys(options.detach_keys);
     Client client = session.client();
     std::string id =
         text_of(client.post("/containers/" + escape(options.container) + "/exec", exec_body(options)), "Id");
-    json start = {{"Detach", options.detach}, {"Tty", false}};
+    json start = {{"Detach", options.detach}, {"Tty", options.tty}};
     if (options.detach) {
         (void)client.post("/exec/" + id + "/start", start);
         session.exit_code = 0;
         return;
     }
     Hijacked stream(client.socket(), "/exec/" + id + "/start", start);
-    exchange(stream, options.interactive);
+    auto resize = [&](TerminalSize size) {
+        try {
+            (void)client.post("/exec/" + id + "/resize?h=" + std::to_string(size.rows) +
+                              "&w=" + std::to_string(size.columns));
+        } catch (const Error&) {
+            // It has just ended; if not, its programs take the terminal for smaller or larger than it is.
+        }
+    };
+    Dialogue dialogue(stream, {options.interactive, options.tty, options.detach_keys, resize});
+    while (!dialogue.ended()) {
+        pollfd waits[Dialogue::kPolled];
+        dialogue.poll_for(waits);
+        if (::poll(waits, Dialogue::kPolled, -1) < 0 && errno != EINTR) throw_errno("poll");
+        dialogue.serve(waits);
+    }
+    if (dialogue.detached()) {
+        print("read escape sequence\r\n", STDERR_FILENO);
+        session.exit_code = 0;
+        return;
+    }
     json end = client.get("/exec/" + id + "/json");
     if (!end["ExitCode"].is_number()) throw Error(Code::unavailable, "the agent ended before the command did");
     session.exit_code = static_cast<int>(number_of(end, "ExitCode"));
@@ -91,7 +92,8 @@ void set_up_exec(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.add_flag("--privileged", options->privileged, "With every right there is on this machine");
     app.add_option("-u,--user", options->user, "USER[:GROUP], names or numbers");
     app.add_option("-w,--workdir", options->working_dir, "The working directory");
-    refuse_options(app, {"-t,--tty", "--detach-keys"});
+    app.add_flag("-t,--tty", options->tty, "With a terminal");
+    app.add_option("--detach-keys", options->detach_keys, "Keys that leave it running (ctrl-p,ctrl-q)");
     app.callback([=, &app] {
         std::vector<std::string> words = app.remaining();
         if (words.size() < 2) {
@@ -109,7 +111,8 @@ void set_up_exec(CLI::App& app, const std::shared_ptr<Session>& session) {
 
 Command exec_command() {
     return {"exec", "Run a command in a running container",
-            "  kedge exec web nginx -t\n  kedge exec -u postgres db pg_dump shop > shop.sql\n  kedge exec -i db psql < "
+            "  kedge exec -it web sh\n  kedge exec web nginx -t\n  kedge exec -u postgres db pg_dump shop > shop.sql\n "
+            " kedge exec -i db psql < "
             "shop.sql",
             set_up_exec};
 }

@@ -58,6 +58,13 @@ bool Hijacked::write(std::string_view data) {
     return true;
 }
 
+std::optional<size_t> Hijacked::write_some(std::string_view data) {
+    ssize_t n = ::send(socket_.get(), data.data(), data.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (n >= 0) return static_cast<size_t>(n);
+    if (errno == EAGAIN || errno == EINTR) return 0;
+    return std::nullopt;
+}
+
 void Hijacked::end_writing() {
     (void)::shutdown(socket_.get(), SHUT_WR);  // fails only when the other side is gone
 }

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json_fwd.hpp>
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,12 +21,14 @@ public:
     int fd() const { return socket_.get(); }
     /// What came, valid until the next call; empty at the end. Blocks.
     std::string_view read();
-    /// False once the other side reads no more.
-    bool write(std::string_view data);
+    /// How many bytes there was room for; nothing once the other side reads no more. Doesn't block.
+    std::optional<size_t> write_some(std::string_view data);
     /// Tells the other side that no more will come.
     void end_writing();
 
 private:
+    bool write(std::string_view data);
+
     Fd socket_;
     std::string buffer_;
 };

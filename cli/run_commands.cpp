@@ -2,6 +2,7 @@
 #include "base/fd.h"
 #include "cli/attached_run.h"
 #include "cli/client.h"
+#include "cli/dialogue.h"
 #include "cli/format.h"
 #include "cli/image_name.h"
 #include "cli/image_transfer.h"
@@ -85,6 +86,8 @@ private:
 
 std::string create_with_id_file(const Client& client, const RunOptions& options) {
     json body = container_body(options, outside());
+    TerminalSize size = options.tty ? terminal_size() : TerminalSize();
+    if (size.rows > 0) body["HostConfig"]["ConsoleSize"] = {size.rows, size.columns};
     IdFile file(options.cid_file);
     std::string id = create_container(client, options, body);
     file.write(id);
@@ -93,6 +96,8 @@ std::string create_with_id_file(const Client& client, const RunOptions& options)
 
 void run(Session& session, const RunOptions& options) {
     check_run(options);
+    if (!options.detach) check_terminal(options.interactive, options.tty);
+    (void)DetachKeys(options.detach_keys);
     Client client = session.client();
     std::string id = create_with_id_file(client, options);
     if (options.detach) {
@@ -106,17 +111,15 @@ void run(Session& session, const RunOptions& options) {
         session.exit_code = 0;
         return;
     }
+    Attach streams = attached_streams(options);
     AttachedRun attached;
+    attached.in = streams.in && options.interactive;
+    attached.out = streams.out;
+    attached.err = streams.err;
+    attached.tty = options.tty;
     attached.remove = options.remove;
     attached.pass_signals = options.sig_proxy;
-    for (const std::string& stream : options.attach) {
-        bool out = stream == "stdout" || stream == "STDOUT";
-        if (out)
-            attached.out = true;
-        else
-            attached.err = true;
-    }
-    if (options.attach.empty()) attached.out = attached.err = true;
+    attached.detach_keys = options.detach_keys;
     session.exit_code = attached.run(client, id);
 }
 
@@ -147,7 +150,8 @@ void set_up_create(CLI::App& app, const std::shared_ptr<Session>& session) {
 std::vector<Command> run_commands() {
     std::vector<Command> commands = {
         {"run", "Create and start a container, and follow it to its end",
-         "  kedge run --rm busybox echo hello\n  kedge run -d --name web -p 8080:80 --restart unless-stopped "
+         "  kedge run --rm busybox echo hello\n  kedge run --rm -it alpine sh\n  kedge run -d --name web -p 8080:80 "
+         "--restart unless-stopped "
          "nginx:1.27\n"
          "  kedge run --rm -v \"$PWD\":/work -w /work -e MODE=test alpine sh -c 'ls -l'",
          set_up_run},

@@ -19,7 +19,8 @@ void add_process_flags(CLI::App& app, RunOptions& o) {
         ->group("Process");
     app.add_option("--stop-signal", o.stop_signal, "What stop sends")->group("Process");
     app.add_option("--stop-timeout", o.stop_timeout, "Seconds from stop to kill")->group("Process");
-    app.add_flag("-i,--interactive", o.interactive, "Keep the standard input open")->group("Process");
+    app.add_flag("-i,--interactive", o.interactive, "With this command's standard input; detached: it is kept open")
+        ->group("Process");
     app.add_flag("-t,--tty", o.tty, "A terminal")->group("Process");
 }
 
@@ -94,6 +95,7 @@ void add_create_flags(CLI::App& app, RunOptions& o) {
     app.set_help_flag("--help", "Print this help message and exit");  // -h is the host's name
     app.prefix_command();                                             // what follows the image is the command's own
     app.add_option("--name", o.name, "Its name; else one is made up");
+    add_list(app, "-a,--attach", o.attach, "Only these: stdin, stdout, stderr");
     add_list(app, "-l,--label", o.labels, "NAME=value");
     add_list(app, "--label-file", o.label_files, "A file of such lines");
     app.add_option("--platform", o.platform, "Of another platform than this machine's: linux/arm64");
@@ -140,9 +142,8 @@ void add_create_flags(CLI::App& app, RunOptions& o) {
 
 void add_run_flags(CLI::App& app, RunOptions& o) {
     app.add_flag("-d,--detach", o.detach, "In the background: print its id and leave it running");
-    add_list(app, "-a,--attach", o.attach, "Only stdout or stderr");
     app.add_flag("--sig-proxy", o.sig_proxy, "Pass signals on to the container (true)");
-    refuse_options(app, {"--detach-keys"});
+    app.add_option("--detach-keys", o.detach_keys, "Keys that leave it running (ctrl-p,ctrl-q)");
     add_create_flags(app, o);
 }
 

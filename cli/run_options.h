@@ -20,7 +20,7 @@ struct RunOptions {
 
     // how the command itself goes about it
     bool detach = false, remove = false, quiet = false, interactive = false, tty = false, sig_proxy = true;
-    std::string name, platform, cid_file, pull = "missing";
+    std::string name, platform, cid_file, detach_keys, pull = "missing";
     std::vector<std::string> attach;
 
     // the process
@@ -81,7 +81,13 @@ Outside outside();
 /// The body of Docker's POST /containers/create. Throws Error in Docker's words for flags that are wrong or contradict
 /// each other.
 nlohmann::json container_body(const RunOptions& options, const Outside& outside);
-/// Flags that only matter to a `run`: Error if they contradict each other or ask for what kedge has not yet.
+/// Which of the container's streams are to be attached: those of -a, or all unless it is detached. Error for an -a that
+/// is no stream.
+struct Attach {
+    bool in = false, out = false, err = false;
+};
+Attach attached_streams(const RunOptions& options);
+/// Flags that only matter to a `run`: Error if they contradict each other.
 void check_run(const RunOptions& options);
 
 }  // namespace kedge::cli

@@ -63,6 +63,22 @@ void refuse_options(CLI::App& app, std::initializer_list<const char*> names, con
     }
 }
 
+std::string container_path(const std::string& name, const std::string& rest) {
+    return "/containers/" + escape(name) + rest;
+}
+
+void post_for_each(Session& session, const std::vector<std::string>& names, const std::string& rest) {
+    Client client = session.client();
+    for_each_name(names, session, [&](const std::string& name) {
+        try {
+            (void)client.post(container_path(name, rest));
+        } catch (const Error& error) {
+            if (error.code() != Code::not_modified) throw;
+        }
+        print(name + "\n");
+    });
+}
+
 void print(std::string_view text, int fd) {
     while (!text.empty()) {
         ssize_t n = ::write(fd, text.data(), text.size());

@@ -43,7 +43,8 @@ std::vector<Command> release_commands();
 std::vector<Command> container_list_commands();
 std::vector<Command> container_commands();
 std::vector<Command> run_commands();
-Command exec_command();  ///< one of them
+std::vector<Command> attach_commands();  ///< and start
+Command exec_command();                  ///< one of them
 std::vector<Command> log_commands();
 std::vector<Command> image_commands();
 std::vector<Command> image_transfer_commands();
@@ -99,6 +100,11 @@ void print(std::string_view text, int fd = 1);
 void print_json_lines(const nlohmann::json& list);
 void print_json(const nlohmann::json& value);
 void print(const Table& table);
+
+/// `/containers/NAME` and the rest, escaped.
+std::string container_path(const std::string& name, const std::string& rest);
+/// A POST for each container, which is printed when it is done; what is so already is fine.
+void post_for_each(Session& session, const std::vector<std::string>& names, const std::string& rest);
 
 /// Does it for each name; an error of one is printed and the others go on. True if all went well.
 bool for_each_name(const std::vector<std::string>& names, Session& session,

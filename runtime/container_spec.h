@@ -117,6 +117,9 @@ struct ContainerSpec {
     std::optional<int> stop_timeout;  ///< seconds; 10 when empty
     bool tty = false;
     bool open_stdin = false;
+    bool stdin_once = false;     ///< the input ends with the first who was attached to it
+    unsigned terminal_rows = 0;  ///< the terminal's first size in characters; 0: not known
+    unsigned terminal_columns = 0;
     bool init = false;
     bool read_only = false;
     bool privileged = false;

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/fd.h"
+#include "runtime/attachment.h"
 #include "runtime/container_spec.h"
 
 #include <functional>
@@ -108,6 +109,15 @@ struct ExecSpec {
     std::string user;                      ///< empty: the container's
     std::string working_dir;
     bool privileged = false;
+    bool tty = false;   ///< with a terminal of its own
+    unsigned rows = 0;  ///< its size in characters; 0: not known yet
+    unsigned columns = 0;
+};
+
+/// What a process that was executed in a container is reached by.
+struct ExecStarted {
+    int pid = 0;  ///< in the host's namespace
+    Fd terminal;  ///< its terminal, non-blocking; empty if it has none
 };
 
 struct ExecResult {
@@ -161,21 +171,22 @@ public:
     virtual void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
                       std::stop_token stop = {}) = 0;
 
-    /// For somebody who attaches before the start: the log is opened now, and what comes back hands over what is
-    /// written from now on (with `options.tail`, after so many lines of before), until the end of the run in progress
-    /// or, if there is none, of the next one. Nothing is missed, even if the container is removed at once. Call it
-    /// once; it throws as logs() does.
-    using AttachedOutput = std::function<void(const std::function<bool(const LogLine&)>& sink, std::stop_token stop)>;
-    virtual AttachedOutput attach(const std::string& id, const LogOptions& options) = 0;
+    /// Attaches to the run in progress or, if there is none, to the next one, of which nothing is missed. Error
+    /// conflict when it is paused or between two runs; resource_exhausted when sixteen are attached.
+    virtual std::unique_ptr<Attachment> attach(const std::string& id, const AttachOptions& options) = 0;
+
+    /// The size of its terminal in characters; without one nothing happens. Error conflict if it isn't running.
+    virtual void resize(const std::string& id, unsigned rows, unsigned columns) = 0;
 
     /// Runs a command inside the running container and waits for it. Past `timeout` it is killed.
     virtual ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                             std::stop_token stop = {}) = 0;
 
     /// The same with the caller's own descriptors as standard streams (any may be -1: /dev/null); returns the exit
-    /// code. Why nothing could be executed is written to `err`.
+    /// code. Why nothing could be executed is written to `err`, or with a terminal to `out`. `started` is told once it
+    /// executes; with a terminal that is its only stream.
     virtual int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err,
-                          std::stop_token stop = {}) = 0;
+                          std::stop_token stop = {}, const std::function<void(ExecStarted)>& started = {}) = 0;
 
     /// What a health monitor found; publishes `health_status: ...` when the status changed. Kept in memory; in the
     /// store with every change of the status, and of the failing streak while that still decides something. `run`: the

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "runtime/containers.h"
+#include "runtime/containers/attach_queue.h"
 #include "runtime/containers/container_store.h"
 #include "runtime/containers/launcher.h"
 #include "runtime/containers/supervisor.h"
@@ -50,11 +51,12 @@ public:
     std::vector<std::shared_ptr<const ContainerInfo>> snapshots() const override;
     void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
               std::stop_token stop = {}) override;
-    AttachedOutput attach(const std::string& id, const LogOptions& options) override;
+    std::unique_ptr<Attachment> attach(const std::string& id, const AttachOptions& options) override;
+    void resize(const std::string& id, unsigned rows, unsigned columns) override;
     ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                     std::stop_token stop = {}) override;
-    int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err,
-                  std::stop_token stop = {}) override;
+    int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop = {},
+                  const std::function<void(ExecStarted)>& started = {}) override;
     bool set_health(const std::string& id, const Health& health, std::optional<WallTime> run = {}) override;
     void take_over_ports(const std::string& from, const std::string& to) override;
     Fd network_namespace(const std::string& id) const override;
@@ -65,6 +67,8 @@ private:
 
     /// What only this agent knows of a container.
     struct Live {
+        /// Who waits for its next start.
+        std::shared_ptr<AttachQueue> attaching = std::make_shared<AttachQueue>();
         std::mutex operation;                   ///< held while it is started, removed, or its policy is decided
         std::shared_ptr<const Launched> run;    ///< guarded by live_mutex_; null when it doesn't run
         std::chrono::milliseconds back_off{0};  ///< guarded by live_mutex_

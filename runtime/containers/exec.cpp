@@ -60,7 +60,7 @@ Launcher::ExecRequest exec_request(const ContainerInfo& info, const ExecSpec& sp
     if (spec.arguments.empty()) throw Error(Code::invalid_argument, "No exec command specified");
     Launcher::ExecRequest request;
     request.arguments = spec.arguments;
-    request.environment = overlay_environment(process_environment(info, hostname), spec.environment);
+    request.environment = overlay_environment(process_environment(info, hostname, spec.tty), spec.environment);
     std::erase_if(request.environment,
                   [](const std::string& variable) { return variable.find('=') == std::string::npos; });
     request.user = spec.user.empty() ? info.user : spec.user;
@@ -71,6 +71,9 @@ Launcher::ExecRequest exec_request(const ContainerInfo& info, const ExecSpec& sp
         throw Error(Code::invalid_argument, "Cwd must be an absolute path: " + request.working_dir);
     }
     request.privileged = spec.privileged;
+    request.tty = spec.tty;
+    request.rows = spec.rows;
+    request.columns = spec.columns;
     return request;
 }
 
@@ -170,7 +173,7 @@ ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Na
 }
 
 int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err,
-                               std::stop_token stop) {
+                               std::stop_token stop, const std::function<void(ExecStarted)>& started) {
     Snapshot record = running(id);
     Launcher::ExecRequest request = exec_request(record->info, spec, hostname_of(record->info));
     request.in = in;
@@ -181,6 +184,11 @@ int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int 
     Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
     tell_failure(process, out, err);
     publish(*record, "exec_start: " + command, {{"execID", exec_id}});
+    if (started && process.error.empty()) {
+        if (process.terminal && ::fcntl(process.terminal.get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0)
+            throw_errno("fcntl");
+        started({process.inner_pid, std::move(process.terminal)});
+    }
     StopFd stopped(stop);
     pollfd fds[2] = {{process.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
     while (::poll(fds, 2, -1) < 0 && errno == EINTR) {

@@ -185,6 +185,9 @@ LaunchSpec build_launch(const LaunchRequest& request, const Cgroups& cgroups, co
     if (container.read_only) spec.flags |= shim::kReadOnlyRoot;
     if (container.tty) spec.flags |= shim::kTerminal;
     if (container.open_stdin) spec.flags |= shim::kOpenStdin;
+    if (container.stdin_once) spec.flags |= shim::kStdinOnce;
+    spec.terminal_rows = container.terminal_rows;
+    spec.terminal_columns = container.terminal_columns;
     plan_limits(container, spec);
     plan_sysctls(request, spec);
     plan_log(request, spec);

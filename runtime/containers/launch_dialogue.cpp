@@ -72,6 +72,7 @@ void ShimDialogue::await_executing(int* exit_code, Launched* started) {
             started->init = {message.pid, message.start_time};
             started->init_pidfd = std::move(passed);
         }
+        if (started && message.kind == shim::MessageKind::terminal) started->terminal = std::move(passed);
         if (message.kind == shim::MessageKind::failed) refuse(message, exit_code);
         executing = executing || message.kind == shim::MessageKind::executing;
     }

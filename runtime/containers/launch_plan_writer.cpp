@@ -99,6 +99,8 @@ PlanWriter::PlanWriter(const LaunchSpec& spec) : bytes_(sizeof(shim::Plan), '\0'
     plan.capabilities = spec.capabilities;
     plan.seccomp = add_list(spec.seccomp);
     plan.oom_score_adj = spec.oom_score_adj;
+    plan.terminal_rows = static_cast<uint16_t>(spec.terminal_rows);
+    plan.terminal_columns = static_cast<uint16_t>(spec.terminal_columns);
     plan.run_folder = add(spec.run_folder);
     plan.log_folder = add(spec.log_folder);
     plan.log_name = add(spec.log_name);

@@ -74,6 +74,8 @@ struct LaunchSpec {
     std::vector<std::string> cgroup_files;
     std::string oom_file;
     std::string run_folder;
+    unsigned terminal_rows = 0;
+    unsigned terminal_columns = 0;
     std::string log_folder;
     std::string log_name;
     uint64_t log_max_size = 0;

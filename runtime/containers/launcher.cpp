@@ -118,7 +118,7 @@ Launcher::~Launcher() {
 }
 
 Launched Launcher::launch(const LaunchRequest& request, const std::function<void(int netns)>& wire_network,
-                          int* exit_code) {
+                          const std::function<void()>& ready, int* exit_code) {
     if (exit_code) *exit_code = shim::kCannotStart;
     state_->reap(request.id);
     std::string group = state_->group_of(request);
@@ -146,6 +146,7 @@ Launched Launcher::launch(const LaunchRequest& request, const std::function<void
             wire_network(network.get());
         }
         write_bundle(request, spec);
+        if (ready) ready();
         dialogue.let_go();
         dialogue.await_executing(exit_code);
     } catch (...) {
@@ -211,6 +212,9 @@ Launcher::Exec Launcher::exec(const std::string& run_folder, const ContainerSpec
     spec.cgroup_path = file.cgroup;
     spec.cgroup_folder = state_->cgroups.v2_folder(file.cgroup);
     spec.cgroup_files = state_->cgroups.files(file.cgroup);
+    if (request.tty) spec.flags |= shim::kTerminal;
+    spec.terminal_rows = request.rows;
+    spec.terminal_columns = request.columns;
     PlanWriter plan(spec);
     Fd memory = plan.to_memfd();
     ShimDialogue dialogue(plan, spec);
@@ -228,6 +232,7 @@ Launcher::Exec Launcher::exec(const std::string& run_folder, const ContainerSpec
         result.error = e.what();
     }
     result.inner_pid = inner.init.pid;
+    result.terminal = std::move(inner.terminal);
     result.inner_pidfd = std::move(inner.init_pidfd);
     return result;
 }

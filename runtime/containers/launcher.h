@@ -46,6 +46,7 @@ struct Launched {
     ProcessId init;  ///< the container's first process
     Fd shim_pidfd;   ///< readable once the shim has ended, which it does after writing the exit record
     Fd init_pidfd;
+    Fd terminal;  ///< of an exec that has one
 };
 
 /// How a container ended, as its shim wrote it to <run folder>/exit.
@@ -63,10 +64,12 @@ public:
     ~Launcher();
 
     /// Writes the bundle, makes the cgroups, spawns the shim; `wire_network` is called with the new network namespace
-    /// while the shim mounts (not called without a new one); returns once the first process has executed. On failure
+    /// while the shim mounts (not called without a new one), then `ready`, when all is there and nothing executes yet;
+    /// returns once the first process has executed. On failure
     /// nothing is left behind, and the Error is as Docker words it
     /// (`exec: "nosuch": executable file not found in $PATH` ...), `exit_code` then is 126, 127 or 128.
-    Launched launch(const LaunchRequest& request, const std::function<void(int netns)>& wire_network, int* exit_code);
+    Launched launch(const LaunchRequest& request, const std::function<void(int netns)>& wire_network,
+                    const std::function<void()>& ready, int* exit_code);
 
     /// A container that a former agent started: empty pidfds if it is no longer running.
     Launched find(const std::string& run_folder) const;
@@ -81,6 +84,8 @@ public:
         std::string working_dir;
         bool privileged = false;
         int in = -1, out = -1, err = -1;  ///< -1: /dev/null
+        bool tty = false;                 ///< a terminal in place of these
+        unsigned rows = 0, columns = 0;   ///< of the terminal
     };
     /// A further process inside a running container: same namespaces, cgroup, capabilities and seccomp filter. Its pid
     /// (a pidfd is in `pidfd`); it is a child of an exec shim that ends with the same exit code, whose pid this is:
@@ -91,6 +96,7 @@ public:
         int pid = 0;
         Fd inner_pidfd;  ///< of the process inside
         int inner_pid = 0;
+        Fd terminal;  ///< non-blocking
         std::string
             error;  ///< why nothing was executed, in Docker's words; the shim then ends with exit_code (126, 127, 128)
         int exit_code = 0;

@@ -107,35 +107,4 @@ void ContainerEngine::logs(const std::string& id, const LogOptions& options,
     }
 }
 
-Containers::AttachedOutput ContainerEngine::attach(const std::string& id, const LogOptions& options) {
-    struct Opened {
-        FolderWatch watch;
-        LogReader reader;
-    };
-    Snapshot record = with_log(id);
-    const std::string folder = folder_of(record->info.id), name = log_name(record->info.id);
-    // Made before the shim does, so that the reader holds the file whatever becomes of the container.
-    (void)open_at(AT_FDCWD, folder + "/" + name, O_WRONLY | O_CREAT | O_NOFOLLOW, 0640);
-    auto opened = std::make_shared<Opened>(Opened{FolderWatch(folder), LogReader(folder, name)});
-    opened->reader.seek_tail(options.tail);
-    return [this, record, opened, options](const std::function<bool(const LogLine&)>& sink, std::stop_token stop) {
-        auto& [watch, reader] = *opened;
-        if (!reader.drain(options, sink, stop)) return;
-        Status status = record->info.status;
-        auto begun = [&](const ContainerRecord& r) { return r.info.started != record->info.started; };
-        if (status != Status::running && status != Status::paused && !store_.wait(record, begun, stop))
-            throw cancelled(*record);
-        StopFd stopped(stop);
-        for (auto run = run_of(record->info.id); run;) {
-            pollfd fds[3] = {{watch.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {run->shim_pidfd.get(), POLLIN, 0}};
-            if (::poll(fds, 3, -1) < 0 && errno != EINTR) throw_errno("follow log");
-            if (fds[1].revents) throw cancelled(*record);
-            watch.clear();
-            if (!reader.drain(options, sink, stop)) return;
-            if (fds[2].revents) return;  // the shim is gone, so that was all
-        }
-        (void)reader.drain(options, sink, stop);  // it was over before anybody looked
-    };
-}
-
 }  // namespace kedge::runtime

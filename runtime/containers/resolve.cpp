@@ -90,9 +90,9 @@ std::vector<std::string> overlay_environment(std::vector<std::string> base, cons
     return base;
 }
 
-std::vector<std::string> process_environment(const ContainerInfo& info, const std::string& hostname) {
+std::vector<std::string> process_environment(const ContainerInfo& info, const std::string& hostname, bool tty) {
     std::vector<std::string> environment = {kDefaultPath, "HOSTNAME=" + hostname};
-    if (info.spec.tty) environment.push_back("TERM=xterm");
+    if (tty) environment.push_back("TERM=xterm");
     environment = overlay_environment(std::move(environment), info.environment);
     std::erase_if(environment, [](const std::string& variable) { return variable.find('=') == std::string::npos; });
     return environment;

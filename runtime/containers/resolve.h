@@ -16,7 +16,7 @@ ContainerRecord resolve(const ContainerSpec& spec, const ImageInfo& image);
 
 /// The whole environment of the first process: PATH, HOSTNAME and TERM, then the container's. Entries without `=` take
 /// a variable away.
-std::vector<std::string> process_environment(const ContainerInfo& info, const std::string& hostname);
+std::vector<std::string> process_environment(const ContainerInfo& info, const std::string& hostname, bool tty);
 
 /// `base` with `over` on top: same names are replaced in place, new ones follow.
 std::vector<std::string> overlay_environment(std::vector<std::string> base, const std::vector<std::string>& over);

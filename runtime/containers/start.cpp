@@ -108,7 +108,8 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
         WallTime started = wall_now();  // before its first word and its end
         auto run = std::make_shared<const Launched>(launcher_.launch(
             request_of(*record, prepared),
-            [&](int space) { networks_.connect(prepared.attachment, prepared.attached, space); }, &exit_code));
+            [&](int space) { networks_.connect(prepared.attachment, prepared.attached, space); },
+            [&] { live(id)->attaching->give(run_folder_of(id)); }, &exit_code));
         fault_point("container.start.after_spawn");
         set_run(id, run);
         std::vector<std::string> warnings = launcher_.warnings(id);
@@ -156,6 +157,7 @@ void ContainerEngine::undo_start(const std::string& id) {
 void ContainerEngine::start_failed(const Snapshot& record, bool by_policy, int exit_code, const Error& error) {
     const std::string& id = record->info.id;
     undo_start(id);
+    live(id)->attaching->give_up();
     auto edit = [&](ContainerRecord& r) {
         r.starting = false;
         r.info.exit_code = exit_code;
@@ -225,7 +227,7 @@ LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const P
     request.id = info.id;
     request.spec = info.spec;
     request.arguments = info.arguments;
-    request.environment = process_environment(info, prepared.hostname);
+    request.environment = process_environment(info, prepared.hostname, info.spec.tty);
     request.user = info.user;
     request.working_dir = info.working_dir.empty() ? "/" : info.working_dir;
     request.hostname = prepared.hostname;

@@ -21,6 +21,7 @@ namespace {
     enter_working_dir(start);
     (void)sys(__NR_setsid);
     connect_streams(start);
+    connect_terminal(start);
     set_limits(start);
     become_user(start);
     execute(start);
@@ -60,6 +61,7 @@ int run_exec() {
     int ends[2];
     if (sys(__NR_pipe2, ends, O_CLOEXEC) < 0) fail(Stage::pipe, -EMFILE);
     start.parent = ends[0];
+    if (start.has(kTerminal)) start.terminal = kAgentFd;
     const Join* joins = start.list<Join>(start.plan->joins);
     for (uint32_t i = 0; i < start.plan->joins.count; i++) {
         if (joins[i].type & CLONE_NEWPID) {

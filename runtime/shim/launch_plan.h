@@ -7,7 +7,7 @@
 /// end in a zero byte. Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
 namespace kedge::shim {
 
-constexpr uint64_t kPlanMagic = 0x6b65646765303032;  // "kedge002"
+constexpr uint64_t kPlanMagic = 0x6b65646765303033;  // "kedge003"
 
 /// Descriptors that the agent puts in place before the shim executes.
 constexpr int kPlanFd = 3;
@@ -85,6 +85,7 @@ enum PlanFlag : uint32_t {
     kSetOomScore = 128,
     kMakeWorkingDir = 256,
     kDropCapabilities = 512,
+    kStdinOnce = 1024,  ///< the standard input ends with the first who is attached to it
 };
 
 struct Plan {
@@ -113,6 +114,9 @@ struct Plan {
     Text working_dir = 0;
     uint32_t uid = 0;
     uint32_t gid = 0;
+    uint16_t terminal_rows = 0;  ///< 0: the terminal's size isn't known yet
+    uint16_t terminal_columns = 0;
+    uint32_t unused = 0;
     List groups;                ///< uint32_t
     List limits;                ///< Limit
     uint64_t capabilities = 0;  ///< the bounding set; what root has
@@ -160,6 +164,7 @@ enum class MessageKind : uint32_t {
     warning,    ///< something asked for was not possible, the start goes on
     failed,     ///< the start ends here
     executing,  ///< execve is next; the socket's end follows if it succeeds
+    terminal,   ///< of an exec: with its terminal's master (SCM_RIGHTS)
 };
 
 struct Message {

@@ -21,6 +21,7 @@ int LogWriter::open(const char* folder, const char* name, uint64_t max_size, uin
     if (size_ > 0) (void)sys(__NR_pread64, fd_, &last, 1, size_ - 1);
     if (last != '\n') put("\n", 1);  // half a line that a power cut left must not spoil the next one
     line_ends_ = used_;
+    open_ = true;
     return 0;
 }
 

@@ -16,7 +16,7 @@ public:
     /// Hands what is buffered to the kernel.
     void flush();
 
-    bool is_open() const { return fd_ >= 0; }
+    bool is_open() const { return open_; }
 
 private:
     void put(const char* text, size_t size);
@@ -25,17 +25,19 @@ private:
     void give_up_line();
 
     static constexpr size_t kBuffer = 16384;
-    int folder_ = -1;
-    int fd_ = -1;
-    char name_[160];
+    // All zero at first, so that it lies in pages that cost nothing until they are written to.
+    bool open_ = false;
+    int folder_ = 0;
+    int fd_ = 0;
+    char name_[160] = {};
     uint64_t max_size_ = 0;
-    uint32_t max_files_ = 1;
+    uint32_t max_files_ = 0;
     uint64_t size_ = 0;   ///< of the file, with what is buffered
     uint64_t whole_ = 0;  ///< size of the file at the last line end that was written
     size_t used_ = 0;
     size_t line_ends_ = 0;  ///< bytes of the buffer up to its last line end
     bool broken_ = false;   ///< the rest of the present line is dropped: no space for it
-    char buffer_[kBuffer];
+    char buffer_[kBuffer] = {};
 };
 
 }  // namespace kedge::shim

@@ -14,7 +14,7 @@ struct Start {
     int out_write = -1;  ///< pipes of the container's streams; -1: what the shim has is inherited
     int err_write = -1;
     int in_read = -1;
-    int terminal = -1;  ///< where the child sends its terminal's master
+    int terminal = -1;  ///< where the child sends its terminal's master: to the shim, or for an exec to the agent
     int parent = -1;    ///< a pipe whose writer is the waiting shim: exec only
     int root = -1;      ///< the container's root folder, once entered
 
@@ -38,7 +38,7 @@ void reset_signals();
 void warn(Stage stage, long error, Text subject = 0);
 void tell(Message message, int fd = -1);
 
-/// One message with a descriptor, or none (-1), and the descriptor of one; -1 at the end.
+/// One message with a descriptor, or none (-1); and the descriptor of a Message, -1 at the end.
 bool send_descriptor(int socket, const void* data, size_t size, int fd);
 int receive_descriptor(int socket);
 

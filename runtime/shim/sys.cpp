@@ -149,7 +149,11 @@ void* memmove(void* to, const void* from, size_t size) {
     char* out = static_cast<char*>(to);
     const char* in = static_cast<const char*>(from);
     if (out <= in) {
+#if defined(__x86_64__)
+        __asm__ volatile("rep movsb" : "+D"(out), "+S"(in), "+c"(size) : : "memory");
+#else
         for (size_t i = 0; i < size; i++) out[i] = in[i];
+#endif
     } else {
         for (size_t i = size; i > 0; i--) out[i - 1] = in[i - 1];
     }

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
@@ -27,15 +28,15 @@ bool send_descriptor(int socket, const void* data, size_t size, int fd) {
 }
 
 int receive_descriptor(int socket) {
-    char byte = 0;
-    iovec part{&byte, 1};
+    Message message;
+    iovec part{&message, sizeof message};
     msghdr packet{};
     packet.msg_iov = &part;
     packet.msg_iovlen = 1;
     alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
     packet.msg_control = control;
     packet.msg_controllen = sizeof control;
-    if (sys(__NR_recvmsg, socket, &packet, MSG_CMSG_CLOEXEC) != 1) return -1;
+    if (sys(__NR_recvmsg, socket, &packet, MSG_CMSG_CLOEXEC) != sizeof message) return -1;
     cmsghdr* head = CMSG_FIRSTHDR(&packet);
     if (!head || head->cmsg_type != SCM_RIGHTS) return -1;
     int fd = -1;
@@ -45,7 +46,9 @@ int receive_descriptor(int socket) {
 
 void connect_terminal(const Start& start) {
     if (start.terminal < 0) return;
-    int master = open_resolved(start.root, "dev/pts/ptmx", O_RDWR | O_NOCTTY, 0);
+    int root = start.root >= 0 ? start.root : open_file(AT_FDCWD, "/", O_PATH | O_DIRECTORY);
+    // What lies there may be anything in a container that runs already: only a terminal takes the next steps.
+    int master = open_resolved(root, "dev/pts/ptmx", O_RDWR | O_NOCTTY | O_NONBLOCK, RESOLVE_IN_ROOT);
     int unlock = 0;
     long result = master < 0 ? master : sys(__NR_ioctl, master, TIOCSPTLCK, &unlock);
     int terminal =
@@ -53,15 +56,19 @@ void connect_terminal(const Start& start) {
     if (result >= 0 && terminal < 0) result = terminal;
     if (result >= 0) result = sys(__NR_ioctl, terminal, TIOCSCTTY, 0);
     if (result >= 0) result = sys(__NR_fchown, terminal, start.plan->uid, -1);
+    winsize size{start.plan->terminal_rows, start.plan->terminal_columns, 0, 0};
+    if (result >= 0 && size.ws_row > 0) result = sys(__NR_ioctl, master, TIOCSWINSZ, &size);
     unsigned number = 0;
     if (result >= 0) result = sys(__NR_ioctl, master, TIOCGPTN, &number);
     if (result < 0) fail(Stage::terminal, result);
-    show_console(start, number);
+    if (start.terminal != kAgentFd) show_console(start, number);
     for (int i = 0; i < 3; i++) (void)sys(__NR_dup3, terminal, i, 0);
-    char byte = 0;
-    if (!send_descriptor(start.terminal, &byte, 1, master)) fail(Stage::terminal, -EPIPE);
+    Message message;
+    message.kind = MessageKind::terminal;
+    if (!send_descriptor(start.terminal, &message, sizeof message, master)) fail(Stage::terminal, -EPIPE);
     close_fd(master);
     close_fd(terminal);
+    if (root != start.root) close_fd(root);
 }
 
 }  // namespace kedge::shim

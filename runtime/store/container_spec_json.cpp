@@ -133,6 +133,9 @@ static void visit_fields(Spec& v, Visit&& visit) {
     visit("stop_timeout", v.stop_timeout);
     visit("tty", v.tty);
     visit("open_stdin", v.open_stdin);
+    visit("stdin_once", v.stdin_once);
+    visit("terminal_rows", v.terminal_rows);
+    visit("terminal_columns", v.terminal_columns);
     visit("init", v.init);
     visit("read_only", v.read_only);
     visit("privileged", v.privileged);

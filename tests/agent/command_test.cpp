@@ -224,7 +224,7 @@ TEST_F(CommandLine, EventsCanBeFilteredAndFormatted) {
         return lines(said(more));
     };
     EXPECT_EQ(with({"--format", "{{.Action}} {{.Actor.Attributes.name}}"}),
-              (std::vector<std::string>{"create short", "start short", "die short", "destroy short"}));
+              (std::vector<std::string>{"create short", "attach short", "start short", "die short", "destroy short"}));
     for (const std::string& line : with({"--format", "json"})) EXPECT_EQ(json::parse(line)["Type"], "container");
     std::string line = with({"--filter", "event=die"}).at(0);
     EXPECT_NE(line.find(" container die "), std::string::npos) << line;

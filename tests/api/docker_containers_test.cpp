@@ -168,6 +168,50 @@ TEST_F(DockerContainers, AnAttachedClientThatLeavesChangesNothing) {
     EXPECT_EQ(get("/containers/stay/json").body["State"]["ExitCode"], 3);
 }
 
+TEST_F(DockerContainers, WhoIsAttachedCanSendAndDetach) {
+    start("shell", "while read line; do echo \"got $line\"; done; exit 3",
+          {{"Tty", true}, {"OpenStdin", true}, {"HostConfig", {{"NetworkMode", "none"}, {"ConsoleSize", {30, 100}}}}});
+    RawClient attached = server->client();
+    attached.send(request("POST", "/containers/shell/attach?stream=1&stdin=1&stdout=1&detachKeys=ctrl-a,b", "",
+                          "Connection: Upgrade\r\nUpgrade: tcp\r\n"));
+    attached.until("\r\n\r\n");
+    attached.send("a\x01x\r");
+    EXPECT_NE(attached.until("got a").find("a^Ax"), std::string::npos) << "that was not the whole sequence";
+    attached.send("\x01");
+    attached.send("b");
+    (void)attached.rest();  // which ends
+    EXPECT_EQ(get("/containers/shell/json").body["State"]["Running"], true);
+    EXPECT_EQ(post("/containers/shell/resize?h=40&w=120").status, 200);
+    EXPECT_EQ(post("/containers/shell/resize?h=x&w=120").status, 400);
+    EXPECT_EQ(post("/containers/shell/attach?stream=1&detachKeys=ctrl-!").status, 400);
+    RawClient again = server->client();
+    again.send(request("POST", "/containers/shell/attach?stream=1&stdin=1&stdout=1", "",
+                       "Connection: Upgrade\r\nUpgrade: tcp\r\n"));
+    again.until("\r\n\r\n");
+    again.send("\x04");
+    (void)again.rest();
+    EXPECT_EQ(post("/containers/shell/wait").body["StatusCode"], 3);
+    EXPECT_EQ(post("/containers/shell/resize?h=40&w=120").status, 409) << "it runs no longer";
+}
+
+TEST_F(DockerContainers, WhatAClientSendsComesBackUnchangedAndEndsWithIt) {
+    create("cat", "cat", {{"OpenStdin", true}, {"StdinOnce", true}, {"HostConfig", {{"NetworkMode", "none"}}}});
+    RawClient attached = server->client();
+    attached.send(request("POST", "/containers/cat/attach?stream=1&stdin=1&stdout=1", "",
+                          "Connection: Upgrade\r\nUpgrade: tcp\r\n"));
+    attached.until("\r\n\r\n");
+    EXPECT_EQ(post("/containers/cat/start").status, 204);
+    std::string all;
+    for (int i = 0; i < 1 << 20; ++i) all += static_cast<char>(i * 7 >> (i % 5));
+    std::jthread sender([&] {
+        attached.send(all);
+        attached.end_sending();
+    });
+    std::string back = unframed(attached.rest());
+    EXPECT_TRUE(back == "out:" + all);
+    EXPECT_EQ(post("/containers/cat/wait").body["StatusCode"], 0);
+}
+
 TEST_F(DockerContainers, ExecutesCommandsWithTheirStreamsAndExitCodes) {
     start("box", "trap 'exit 0' TERM; while :; do sleep 0.05; done", {{"HostConfig", {{"NetworkMode", "none"}}}});
     Reply made = post("/containers/box/exec", {{"Cmd", {"sh", "-c", "cat; echo err >&2; exit 5"}},
@@ -186,14 +230,30 @@ TEST_F(DockerContainers, ExecutesCommandsWithTheirStreamsAndExitCodes) {
     EXPECT_EQ(shown["ExitCode"], 5);
     EXPECT_EQ(shown["Running"], false);
     EXPECT_EQ(post("/exec/" + id + "/start", json::object()).status, 409) << "once";
-    std::string left =
-        unframed(post("/kedge/v1/containers/box/exec", {{"Cmd", {"sh", "-c", "yes & sleep 0.1; exit 6"}}}).text);
-    EXPECT_TRUE(left.ends_with("code:6")) << "what the command left behind writes on and is not waited for";
     EXPECT_EQ(post("/containers/box/exec", json::object()).status, 400);
-    EXPECT_EQ(post("/containers/box/exec", {{"Cmd", {"sh"}}, {"Tty", true}}).status, 400);
-    EXPECT_EQ(unframed(post("/kedge/v1/containers/box/exec", {{"Cmd", {"sh", "-c", "echo x; exit 4"}}}).text),
-              "out:x\ncode:4");
-    EXPECT_TRUE(unframed(post("/kedge/v1/containers/box/exec", {{"Cmd", {"nosuch"}}}).text).ends_with("code:127"));
+    auto run = [&](const json& body) {
+        std::string exec = post("/containers/box/exec", body).body["Id"];
+        RawClient other = server->client();
+        other.send(request("POST", "/exec/" + exec + "/start", "{}", "Connection: Upgrade\r\nUpgrade: tcp\r\n"));
+        other.until("\r\n\r\n");
+        std::string text = other.rest();
+        if (!body.value("Tty", false)) text = unframed(text);
+        return text + "code:" + get("/exec/" + exec + "/json").body["ExitCode"].dump();
+    };
+    json both = {{"AttachStdout", true}, {"AttachStderr", true}};
+    auto with = [&](json body) {
+        body.update(both);
+        return body;
+    };
+    std::string left = run(with({{"Cmd", {"sh", "-c", "yes & sleep 0.1; exit 6"}}}));
+    EXPECT_TRUE(left.ends_with("code:6")) << "what the command left behind writes on and is not waited for";
+    EXPECT_TRUE(run(with({{"Cmd", {"nosuch"}}})).ends_with("code:127"));
+    EXPECT_EQ(run({{"Cmd", {"sh", "-c", "echo out; echo err >&2"}}, {"AttachStderr", true}}), "err:err\ncode:0");
+    EXPECT_EQ(run(with({{"Cmd", {"sh", "-c", "tty; stty size"}}, {"Tty", true}, {"ConsoleSize", {30, 100}}})),
+              "/dev/pts/0\r\n30 100\r\ncode:0");
+    EXPECT_NE(run(with({{"Cmd", {"nosuch"}}, {"Tty", true}})).find("executable file not found"), std::string::npos);
+    EXPECT_EQ(post("/containers/box/exec", {{"Cmd", {"sh"}}, {"ConsoleSize", {30}}}).status, 400);
+    EXPECT_EQ(post("/containers/box/exec", {{"Cmd", {"sh"}}, {"DetachKeys", "ctrl-!"}}).status, 400);
     post("/containers/box/stop");
     EXPECT_EQ(post("/containers/box/exec", {{"Cmd", {"true"}}}).status, 409) << "it doesn't run";
 }

@@ -89,8 +89,11 @@ void expect_all(const std::vector<Case>& cases) {
 
 }  // namespace
 
-TEST(ContainerBody, AnImageAloneAsksForNothingButTheDefaultNetwork) {
-    json expected = {{"Image", "busybox"}, {"HostConfig", {{"NetworkMode", "default"}}}};
+TEST(ContainerBody, AnImageAloneAsksForItsOutputAndTheDefaultNetwork) {
+    json expected = {{"Image", "busybox"},
+                     {"AttachStdout", true},
+                     {"AttachStderr", true},
+                     {"HostConfig", {{"NetworkMode", "default"}}}};
     EXPECT_EQ(body_of({"busybox"}), expected);
 }
 
@@ -377,18 +380,26 @@ TEST(ContainerBody, FlagsThatContradictEachOtherAreRefused) {
 }
 
 TEST(ContainerBody, WhatIsNotThereYetIsNamed) {
-    EXPECT_EQ(refusal({"-t"}), "--tty is not supported yet");
-    EXPECT_EQ(refusal({"-i"}), "--interactive is not supported yet");
-    EXPECT_EQ(refusal({"-a", "stdin"}), "--attach stdin is not supported yet");
-    EXPECT_EQ(refusal({"--log-driver", "none"}), "--log-driver none is not supported yet");
     EXPECT_EQ(refusal({"--gpus", "all"}), "--gpus is not supported yet");
     EXPECT_EQ(refusal({"--gpus=all"}), "--gpus is not supported yet");
     EXPECT_EQ(refusal({"--link=db"}), "--link is not supported yet");
     EXPECT_EQ(refusal({"--dns-opt", "ndots:2"}), "--dns-option is not supported yet");
     EXPECT_EQ(refusal({"--cgroupns", "host"}), "--cgroupns host is not supported yet");
-    json detached = with({"-dit"});
-    EXPECT_EQ(detached["Tty"], true);
-    EXPECT_EQ(detached["OpenStdin"], true);
+}
+
+TEST(ContainerBody, WhatIsAttachedIsSaidWithTheContainer) {
+    auto streams = [](const json& body) {
+        std::string text;
+        for (const char* name : {"Tty", "OpenStdin", "StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr"})
+            text += body.value(name, false) ? '1' : '0';
+        return text;
+    };
+    EXPECT_EQ(streams(with({})), "000011");
+    EXPECT_EQ(streams(with({"-i"})), "011111");
+    EXPECT_EQ(streams(with({"-it"})), "111111");
+    EXPECT_EQ(streams(with({"-dit"})), "110000") << "its input stays open for whoever attaches later";
+    EXPECT_EQ(streams(with({"-i", "-a", "stdout"})), "010010");
+    EXPECT_EQ(streams(with({"-i", "-a", "STDIN", "-a", "stderr"})), "011101");
 }
 
 TEST(ContainerBody, ALeadingFlagThatIsUnknownIsNotAnImage) {

@@ -82,8 +82,8 @@ TEST_F(Answering, BytesGoBothWaysAndEndSeparately) {
         say(fd, "heard " + heard);
     });
     Hijacked stream(path, "/x", nullptr);
-    EXPECT_TRUE(stream.write("a"));
-    EXPECT_TRUE(stream.write("bc"));
+    EXPECT_EQ(stream.write_some("a"), 1u);
+    EXPECT_EQ(stream.write_some("bc"), 2u);
     stream.end_writing();
     EXPECT_EQ(read_to_end(stream), "heard abc");
 }
@@ -96,10 +96,10 @@ TEST_F(Answering, TheEndOfOneWhoDidNotReadAllIsAnEnd) {
         say(fd, "enough");
     });
     Hijacked stream(path, "/x", nullptr);
-    EXPECT_TRUE(stream.write("more than one byte"));
+    EXPECT_EQ(stream.write_some("more than one byte"), 18u);
     server.join();
     EXPECT_EQ(read_to_end(stream), "enough");
-    EXPECT_FALSE(stream.write("nobody is there"));
+    EXPECT_EQ(stream.write_some("nobody is there"), std::nullopt);
 }
 
 TEST_F(Answering, AnErrorReplyIsThrown) {

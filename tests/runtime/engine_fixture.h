@@ -56,7 +56,7 @@ inline std::string busybox_tar(const std::function<void(TarWriter&)>& more = {})
           "kill",     "touch",    "stat",    "nc",    "env",  "printf", "trap",  "hostname", "wget",
           "httpd",    "nslookup", "test",    "head",  "ps",   "yes",    "chown", "chmod",    "mkdir",
           "dd",       "seq",      "pwd",     "rm",    "ping", "mount",  "grep",  "date",     "tr",
-          "readlink", "mknod",    "unshare", "wc",    "cut",  "sort",   "ln",    "mkfifo",   "umount"}) {
+          "readlink", "stty",     "tty",     "mknod",    "unshare", "wc",    "cut",  "sort",   "ln",    "mkfifo",   "umount"}) {
         tar.link(std::string("bin/") + name, "busybox");
     }
     tar.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n");

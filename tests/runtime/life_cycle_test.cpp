@@ -58,49 +58,6 @@ TEST_F(LifeCycle, StandardOutputAndErrorAreToldApart) {
     EXPECT_EQ(log_of(id, {.out = false}), "err\n");
 }
 
-TEST_F(LifeCycle, WhoIsAttachedBeforeTheStartMissesNothingOfAContainerThatIsRemovedAtItsEnd) {
-    ContainerSpec spec = shell("echo out; echo err >&2; exit 4");
-    spec.auto_remove = true;
-    for (int i = 0; i < 20; ++i) {
-        std::string id = containers().create(spec), text;
-        Containers::AttachedOutput output = containers().attach(id, {});
-        uint64_t from = engine->events().next();
-        containers().start(id);
-        ASSERT_TRUE(saw(from, "destroy"));  // it is gone before anything is read
-        output([&](const LogLine& line) { return text += line.err ? "2:" + line.text : "1:" + line.text, true; }, {});
-        std::string other = text.starts_with("1:") ? "1:out\n2:err\n" : "2:err\n1:out\n";
-        EXPECT_EQ(text, other);
-    }
-}
-
-TEST_F(LifeCycle, WhoIsAttachedReadsFromNowToTheEndOfTheRun) {
-    std::string id = containers().create(shell("echo before; until [ -e /go ]; do sleep 0.02; done; echo after")), text;
-    containers().start(id);
-    ASSERT_TRUE(wait_for_log(id, "before"));
-    Containers::AttachedOutput output = containers().attach(id, {.tail = 0});
-    ExecSpec touch;
-    touch.arguments = {"touch", "/go"};
-    EXPECT_EQ(containers().exec(id, touch, std::chrono::seconds(10), 1000).exit_code, 0);
-    output([&](const LogLine& line) { return text += line.text, true; }, {});
-    EXPECT_EQ(text, "after\n");
-    EXPECT_EQ(containers().wait(id), 0);
-
-    // Attached to one that has ended, it waits for the next run.
-    output = containers().attach(id, {.tail = 0});
-    text.clear();
-    containers().start(id);
-    output([&](const LogLine& line) { return text += line.text, true; }, {});
-    EXPECT_EQ(text, "before\nafter\n");
-}
-
-TEST_F(LifeCycle, WhoIsAttachedToWhatNeverStartsCanStopWaiting) {
-    std::string id = containers().create(shell("true"));
-    Containers::AttachedOutput output = containers().attach(id, {});
-    std::stop_source stop;
-    stop.request_stop();
-    EXPECT_THROW(output([](const LogLine&) { return true; }, stop.get_token()), Error);
-}
-
 TEST_F(LifeCycle, AStoppedContainerStartsAgainWithItsFiles) {
     std::string id = run(shell("cat /note 2>/dev/null; echo kept > /note"));
     EXPECT_EQ(containers().wait(id), 0);

@@ -109,7 +109,7 @@ protected:
 
     Launched start(const LaunchRequest& r) {
         started_.push_back(r.id);
-        return launcher_->launch(r, {}, nullptr);
+        return launcher_->launch(r, {}, {}, nullptr);
     }
 
     /// Starts it and waits for its end.
@@ -162,7 +162,7 @@ protected:
     /// The message of the Error that starting it ends with; fails if it starts.
     std::string refusal(const LaunchRequest& r, int* code = nullptr) {
         try {
-            Launched launched = launcher_->launch(r, {}, code);
+            Launched launched = launcher_->launch(r, {}, {}, code);
             started_.push_back(r.id);
             ADD_FAILURE() << "started";
         } catch (const Error& e) {

@@ -105,7 +105,7 @@ TEST_F(LaunchTest, AContainerOutlivesItsAgentAndIsFoundAgain) {
     pid_t agent = ::fork();
     if (agent == 0) {
         Launcher other(shim_path(), instance_);
-        (void)other.launch(r, {}, nullptr);
+        (void)other.launch(r, {}, {}, nullptr);
         ::_exit(0);
     }
     int status = 0;
@@ -153,7 +153,7 @@ TEST_F(LaunchTest, EightThreadsStartContainersAtOnce) {
     for (int t = 0; t < 8; t++) {
         threads.emplace_back([&, t] {
             for (int i = t; i < 40; i += 8) {
-                Launched launched = launcher_->launch(requests[static_cast<size_t>(i)], {}, nullptr);
+                Launched launched = launcher_->launch(requests[static_cast<size_t>(i)], {}, {}, nullptr);
                 ExitRecord record;
                 bool ended = wait_readable(launched.shim_pidfd.get());
                 if (ended && Launcher::read_exit(run_folder(requests[static_cast<size_t>(i)].id), &record) &&

@@ -93,7 +93,7 @@ TEST_F(LaunchTest, WhatCantBeExecutedIsToldInDockersWords) {
 TEST_F(LaunchTest, AFailureInTheNetworkWiringLeavesNothingBehind) {
     LaunchRequest r = request("n", {"true"});
     EXPECT_THROW(launcher_->launch(
-                     r, [](int) { throw Error(Code::conflict, "port in use"); }, nullptr),
+                     r, [](int) { throw Error(Code::conflict, "port in use"); }, {}, nullptr),
                  Error);
     EXPECT_FALSE(std::filesystem::exists(r.run_folder));
 }
@@ -108,7 +108,7 @@ TEST_F(LaunchTest, TheNetworkIsWiredBeforeTheProgramRuns) {
             ASSERT_EQ(::fstat(netns, &info), 0);
             inode = info.st_ino;
         },
-        nullptr);
+        {}, nullptr);
     started_.push_back("w");
     (void)await_exit("w", launched);
     EXPECT_NE(output("w").find("net:[" + std::to_string(inode) + "]"), std::string::npos) << output("w");

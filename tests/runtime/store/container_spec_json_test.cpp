@@ -24,7 +24,9 @@ ContainerSpec full() {
     s.domainname = "d";
     s.stop_signal = "SIGINT";
     s.stop_timeout = 0;
-    s.tty = s.open_stdin = s.init = s.read_only = s.privileged = s.auto_remove = s.publish_all = true;
+    s.terminal_rows = 24;
+    s.terminal_columns = 80;
+    s.tty = s.open_stdin = s.stdin_once = s.init = s.read_only = s.privileged = s.auto_remove = s.publish_all = true;
     s.cap_add = {"NET_ADMIN"};
     s.cap_drop = {"ALL"};
     s.security_opt = {"no-new-privileges"};
@@ -69,7 +71,7 @@ TEST(ContainerSpecJson, EveryFieldMakesADifference) {
     // One field at a time from the full one into an empty one: the text changes with each, so none is left out.
     nlohmann::json all = nlohmann::json::parse(to_json_text(full())),
                    none = nlohmann::json::parse(to_json_text(ContainerSpec{}));
-    EXPECT_EQ(all.size(), 42u) << "a new field belongs into full() above";
+    EXPECT_EQ(all.size(), 45u) << "a new field belongs into full() above";
     for (const auto& [key, value] : all.items()) {
         nlohmann::json one = none;
         one[key] = value;
