@@ -159,8 +159,9 @@ int AttachedRun::run(const Client& client, const std::string& id) const {
     }
     follow(client, id, dialogue, waiter, signals);
     if (!dialogue.detached()) return waiter.exit_code();
+    if (start) return 0;
     print("read escape sequence\r\n", STDERR_FILENO);
-    return 0;
+    return 1;  // as Docker's
 }
 
 }  // namespace kedge::cli

@@ -16,8 +16,8 @@ struct AttachedRun {
     bool pass_signals = true;                   ///< not with a terminal, which passes keys on instead
     std::string detach_keys;                    ///< empty: Ctrl-P Ctrl-Q
 
-    /// The exit code: the container's, 0 when somebody detached, or 125 to 127 (with the error printed) if it could not
-    /// be started.
+    /// The exit code: the container's, 0 (of one that ran already 1) when somebody detached, or 125 to 127 (with the
+    /// error printed) if it could not be started.
     int run(const Client& client, const std::string& id) const;
 };
 

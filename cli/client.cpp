@@ -3,13 +3,14 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "cli/http_reply.h"
+#include "cli/socket.h"
 
-#include <httplib.h>
 #include <nlohmann/json.hpp>
 
-#include <fcntl.h>
-
+#include <cctype>
+#include <cstdio>
 #include <cstdlib>
+#include <cstring>
 
 namespace kedge::cli {
 
@@ -69,29 +70,14 @@ Code code_of(int status) {
     }
 }
 
-void send_from(const Client::Source& source, httplib::Request& request) {
-    request.set_header("Transfer-Encoding", "chunked");
-    request.is_chunked_content_provider_ = true;
-    request.content_provider_ = [&source](size_t, size_t, httplib::DataSink& sink) {
-        std::string_view piece = source();
-        if (piece.empty())
-            sink.done();
-        else
-            sink.write(piece.data(), piece.size());
-        return true;
-    };
-}
-
-/// Throws what the agent has answered to an upload that it did not read to its end; returns if that is nothing.
-void throw_early_answer(int fd) {
-    std::string head;
-    try {
-        head = read_reply_head(fd);
-    } catch (const Error&) {
-        return;  // the caller says what happened
+/// False once the agent reads no more.
+bool send_chunks(int fd, const Client::Source& source) {
+    char size[24];
+    for (std::string_view piece = source(); !piece.empty(); piece = source()) {
+        std::snprintf(size, sizeof size, "%zx\r\n", piece.size());
+        if (!send_all(fd, size) || !send_all(fd, piece) || !send_all(fd, "\r\n")) return false;
     }
-    int status = status_of_reply(head);
-    if (status >= 400) throw error_of_reply(status, read_reply_body(fd, head));
+    return send_all(fd, "0\r\n\r\n");
 }
 
 }  // namespace
@@ -111,45 +97,24 @@ Error unreachable(const std::string& socket) {
 
 std::string Client::request(const std::string& method, const std::string& path, const std::string& body,
                             const Source* source, const Receiver* receiver, const std::function<void()>& began) const {
-    httplib::ClientImpl client(socket_, 80, "", "");
-    client.set_address_family(AF_UNIX);
-    client.set_read_timeout(std::chrono::hours(24 * 365));  // an answer may take as long as a rollout does
-    client.set_write_timeout(std::chrono::minutes(5));
-    httplib::Request request;
-    request.method = method;
-    request.path = path;
-    request.set_header("Host", "kedge");
-    request.set_header("User-Agent", "kedge/" KEDGE_VERSION);
-    if (!body.empty()) request.set_header("Content-Type", "application/json");
-    request.body = body;
-    Fd spare;  // httplib reads no answer once it could not write all
-    if (source) {
-        send_from(*source, request);
-        client.set_socket_options([&](socket_t fd) { spare.reset(::fcntl(fd, F_DUPFD_CLOEXEC, 3)); });
-    }
-    int status = 0;
+    Fd connection = connect_to_agent(socket_);
+    std::string head = request_head(method, path) + "Connection: close\r\n";
+    if (!body.empty()) head += "Content-Type: application/json\r\n";
+    head += source ? "Transfer-Encoding: chunked" : "Content-Length: " + std::to_string(body.size());
+    // Who did not read it all may have answered.
+    bool sent = send_all(connection.get(), head + "\r\n\r\n" + body);
+    if (source && sent) (void)send_chunks(connection.get(), *source);
+    ReplyHead reply = read_reply_head(connection.get());
+    bool failed = reply.status >= 400 || reply.status == 304;
+    if (began && !failed) began();
     std::string kept;
-    request.response_handler = [&](const httplib::Response& response) {
-        status = response.status;
-        if (began) began();
-        return true;
-    };
-    request.content_receiver = [&](const char* data, size_t size, uint64_t, uint64_t) {
-        if (receiver && status < 400)
-            (*receiver)({data, size});
+    read_reply_body(connection.get(), reply, [&](std::string_view piece) {
+        if (receiver && !failed)
+            (*receiver)(piece);
         else
-            kept.append(data, size);
-        return true;
-    };
-    httplib::Response response;
-    httplib::Error failure = httplib::Error::Success;
-    bool answered = client.send(request, response, failure);
-    if (status == 0) status = response.status;
-    if (status >= 400 || status == 304) throw error_of_reply(status, kept);
-    if (!answered && failure == httplib::Error::Connection) throw unreachable(socket_);
-    if (!answered && status <= 0 && spare) throw_early_answer(spare.get());
-    if (!answered)
-        throw Error(Code::unavailable, "the connection to the agent broke off (" + httplib::to_string(failure) + ")");
+            kept += piece;
+    });
+    if (failed) throw error_of_reply(reply.status, kept);
     return kept;
 }
 

@@ -73,7 +73,7 @@ void exec(Session& session, const ExecOptions& options) {
     }
     if (dialogue.detached()) {
         print("read escape sequence\r\n", STDERR_FILENO);
-        session.exit_code = 0;
+        session.exit_code = 1;  // as Docker's
         return;
     }
     json end = client.get("/exec/" + id + "/json");

@@ -27,8 +27,6 @@ public:
     void end_writing();
 
 private:
-    bool write(std::string_view data);
-
     Fd socket_;
     std::string buffer_;
 };

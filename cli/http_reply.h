@@ -1,17 +1,27 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace kedge::cli {
 
-/// Replies on connections that httplib does not read, or no longer reads.
+/// What the head of the agent's reply says (RFC 9112).
+struct ReplyHead {
+    int status = 0;
+    bool chunked = false;
+    std::optional<uint64_t>
+        length;  ///< of the body in bytes; neither this nor chunked: it goes to the connection's end
+};
 
-/// The head of a reply, to its empty line and not a byte further. Error unavailable if the connection ends before,
+/// Reads a reply's head, to its empty line and not a byte further. Error unavailable if the connection ends before,
 /// internal if it is not HTTP.
-std::string read_reply_head(int fd);
-int status_of_reply(const std::string& head);
-/// What follows the head, by its Content-Length, at most 1 MiB; less if the connection ends before.
-std::string read_reply_body(int fd, const std::string& head);
+ReplyHead read_reply_head(int fd);
+
+/// Hands over the body as it arrives. Error unavailable if the connection ends before it does.
+void read_reply_body(int fd, const ReplyHead& head, const std::function<void(std::string_view)>& sink);
 
 /// Bytes that came; 0 at the end, also where the other side ended without reading all that was written to it.
 size_t receive(int fd, char* data, size_t size, int flags = 0);

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "cli/client.h"
 
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -129,4 +130,56 @@ TEST_F(Answering, AConnectionThatBreaksOffInTheHeadIsUnavailable) {
 TEST(Hijacked, SaysWhereItLookedForAnAgent) {
     EXPECT_THROW(Hijacked("/nonexistent/kedge.sock", "/x", nullptr), Error);
     EXPECT_THROW(Hijacked(std::string(200, 'x'), "/x", nullptr), Error);
+}
+
+TEST_F(Answering, AReplyInChunksIsPutTogetherHoweverItIsCutUp) {
+    answer([](int fd) {
+        for (char c :
+             std::string_view("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\nA\r\n0123456789"
+                              "\r\n0\r\nTrailer: x\r\n\r\n"))
+            say(fd, {&c, 1});
+    });
+    std::string text;
+    bool began = false;
+    Client(path).stream(
+        "GET", "/x", {}, [&](std::string_view piece) { text += piece; }, [&] { began = true; });
+    EXPECT_EQ(text, "abc0123456789");
+    EXPECT_TRUE(began);
+}
+
+TEST_F(Answering, AReplyThatBreaksOffOrIsNotHttpIsAnError) {
+    for (const auto& [reply, code] : std::vector<std::pair<std::string, Code>>{
+             {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nabc", Code::unavailable},
+             {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nabc", Code::unavailable},
+             {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n", Code::unavailable},
+             {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n", Code::internal},
+             {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n\r\n", Code::internal},
+             {"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n", Code::internal},
+             {"HTTP/1.1 200 OK\r\nwithout a colon\r\n\r\n", Code::internal},
+             {"SSH-2.0-OpenSSH\r\n\r\n", Code::internal},
+             {std::string(70000, 'x'), Code::internal}}) {
+        answer([reply = reply](int fd) { (void)!::write(fd, reply.data(), reply.size()); });
+        try {
+            (void)Client(path).get_text("/x");
+            ADD_FAILURE() << "no error: " << reply.substr(0, 100);
+        } catch (const Error& error) {
+            EXPECT_EQ(error.code(), code) << reply.substr(0, 100);
+        }
+        server.join();
+        request.clear();
+    }
+}
+
+TEST_F(Answering, WhoseUploadIsNotReadToItsEndHearsWhy) {
+    answer([](int fd) {
+        say(fd, "HTTP/1.1 400 Bad Request\r\nContent-Length: 22\r\n\r\n{\"message\":\"no tar\"}  ");
+        ::shutdown(fd, SHUT_RD);
+    });
+    std::string piece(100000, 'x');
+    try {
+        Client(path).upload("/x", [&]() -> std::string_view { return piece; }, {});
+        ADD_FAILURE() << "no error";
+    } catch (const Error& error) {
+        EXPECT_STREQ(error.what(), "no tar");
+    }
 }
