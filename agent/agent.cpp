@@ -1,6 +1,7 @@
 #include "agent/agent.h"
 
 #include "agent/notify.h"
+#include "api/audit.h"
 #include "api/http_server.h"
 #include "api/metrics.h"
 #include "api/routes.h"
@@ -56,12 +57,14 @@ struct Agent::Parts {
           engine(config.engine, database),
           monitor(engine),
           controller(controller_options(config), engine, database),
-          services{engine, controller, config.name, config.labels, wall_now()} {}
+          audit(config.engine.root),
+          services{engine, controller, audit, config.name, config.labels, wall_now()} {}
 
     Database database;
     runtime::Engine engine;
     health::Monitor monitor;
     reconciler::Controller controller;
+    api::AuditLog audit;
     api::Services services;
     // The servers go first: no request is in flight when the rest is taken down.
     std::optional<api::HttpServer> local;

@@ -1,5 +1,6 @@
 #include "api/exchange.h"
 
+#include "api/audit.h"
 #include "api/body_reader.h"
 #include "api/peer_watch.h"
 #include "api/reply.h"
@@ -141,6 +142,7 @@ Request make_request(const RequestHead& head, BodyReader& body, PeerWatch& watch
     request.query = head.query;
     request.headers = head.headers;
     request.read_body = [&body](const std::function<bool(std::string_view)>& sink) { body.read(sink); };
+    request.peer = [socket] { return peer_of(socket); };
     request.watch_client = [&watch, socket] { return watch.watch(socket, false); };
     request.watch_connection = [&watch, socket] { return watch.watch(socket, true); };
     return request;

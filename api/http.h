@@ -10,6 +10,8 @@
 
 namespace kedge::api {
 
+struct Peer;
+
 /// One HTTP request as the routes see it. Header names are lower case; path and query are decoded.
 struct Request {
     std::string method;
@@ -17,6 +19,9 @@ struct Request {
     std::multimap<std::string, std::string> query;
     std::map<std::string, std::string> headers;
     std::map<std::string, std::string> captures;  ///< what `{name}` of the route's pattern stood for
+
+    /// Who sends it; null in tests of handlers alone.
+    std::function<Peer()> peer;
 
     /// Hands over the body in pieces as it arrives; `sink` returns false to give up. Throws Error (unavailable) when
     /// the client broke off.

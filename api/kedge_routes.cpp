@@ -1,3 +1,4 @@
+#include "api/audit.h"
 #include "api/json_body.h"
 #include "api/kedge_json.h"
 #include "api/reply.h"
@@ -42,9 +43,24 @@ Response release_stream(const Request& request,
     return response;
 }
 
+/// With drift: what people did to the project's containers last.
+json with_changes(const reconciler::ProjectStatus& status, const AuditLog& audit) {
+    constexpr size_t kShown = 3;
+    json project = project_json(status);
+    if (status.drift.empty()) return project;
+    json changes = json::array();
+    for (const Change& change : audit.list()) {
+        bool about_it = change.project == status.project && !change.object.empty() && change.status < 400;
+        if (about_it) changes.push_back(change_json(change));
+        if (changes.size() > kShown) changes.erase(changes.begin());
+    }
+    project["changes"] = changes;
+    return project;
+}
+
 Response status(const Services& services) {
     json projects = json::array(), sources = json::array();
-    for (const auto& project : services.controller.status()) projects.push_back(project_json(project));
+    for (const auto& project : services.controller.status()) projects.push_back(with_changes(project, services.audit));
     for (const auto& source : services.controller.sources()) sources.push_back(source_json(source));
     return json_reply({{"device", services.device},
                        {"labels", services.labels},
@@ -86,36 +102,40 @@ Response rollback(const Request& request, Controller& controller) {
     });
 }
 
-void add_project_routes(Router& router, Controller& controller) {
+void add_project_routes(Router& router, const Services& services) {
+    Controller& controller = services.controller;
     const std::string kProject = "/kedge/v1/projects/{project}";
-    router.add("GET", "/kedge/v1/projects", [&](const Request&) {
+    router.add("GET", "/kedge/v1/projects", [&services](const Request&) {
         json projects = json::array();
-        for (const auto& project : controller.status()) projects.push_back(project_json(project));
+        for (const auto& project : services.controller.status())
+            projects.push_back(with_changes(project, services.audit));
         return json_reply(projects);
     });
-    router.add("GET", kProject,
-               [&](const Request& r) { return json_reply(project_json(controller.status(project_of(r)))); });
-    router.add("GET", kProject + "/diff", [&](const Request& r) {
+    router.add("GET", kProject, [&services](const Request& r) {
+        return json_reply(with_changes(services.controller.status(project_of(r)), services.audit));
+    });
+    router.add("GET", kProject + "/diff", [&controller](const Request& r) {
         return json_reply(diff_json(controller.diff(project_of(r), r.flag("fetch"))));
     });
-    router.add("GET", kProject + "/releases", [&](const Request& r) {
+    router.add("GET", kProject + "/releases", [&controller](const Request& r) {
         json releases = json::array();
         for (const auto& item : controller.history(project_of(r))) releases.push_back(release_json(item));
         return json_reply(releases);
     });
-    router.add("GET", kProject + "/releases/{number}", [&](const Request& r) { return release(r, controller); });
-    router.add("POST", kProject + "/sync", [&](const Request& r) { return sync(r, controller); });
-    router.add("POST", kProject + "/rollback", [&](const Request& r) { return rollback(r, controller); });
-    router.add("POST", kProject + "/hold", [&](const Request& r) {
+    router.add("GET", kProject + "/releases/{number}",
+               [&controller](const Request& r) { return release(r, controller); });
+    router.add("POST", kProject + "/sync", [&controller](const Request& r) { return sync(r, controller); });
+    router.add("POST", kProject + "/rollback", [&controller](const Request& r) { return rollback(r, controller); });
+    router.add("POST", kProject + "/hold", [&controller](const Request& r) {
         json text = json_body(r);
         controller.hold(project_of(r), Fields(text, "").text("reason"));
         return empty_reply();
     });
-    router.add("POST", kProject + "/resume", [&](const Request& r) {
+    router.add("POST", kProject + "/resume", [&controller](const Request& r) {
         controller.resume(project_of(r));
         return empty_reply();
     });
-    router.add("POST", kProject + "/retry", [&](const Request& r) {
+    router.add("POST", kProject + "/retry", [&controller](const Request& r) {
         controller.retry(project_of(r));
         return empty_reply();
     });
@@ -136,7 +156,12 @@ void add_kedge_routes(Router& router, const Services& services) {
         controller.wake(Fields(text, "").text("source"));
         return empty_reply(202);
     });
-    add_project_routes(router, controller);
+    router.add("GET", "/kedge/v1/audit", [&services](const Request&) {
+        json changes = json::array();
+        for (const Change& change : services.audit.list()) changes.push_back(change_json(change));
+        return json_reply(changes);
+    });
+    add_project_routes(router, services);
 }
 
 }  // namespace kedge::api

@@ -1,5 +1,6 @@
 #include "api/routes.h"
 
+#include "api/audited.h"
 #include "api/reply.h"
 #include "base/error.h"
 
@@ -21,14 +22,21 @@ std::optional<int> version_prefix(std::string_view path) {
     return minor;
 }
 
+/// Of `1.43`.
+int minor_of(std::string_view api) {
+    int minor = 0;
+    (void)std::from_chars(api.data() + 2, api.data() + api.size(), minor);  // both are this program's own
+    return minor;
+}
+
 void check_version(int minor) {
     std::string asked = "1." + std::to_string(minor);
-    if (minor > 43) {
+    if (minor > minor_of(kApiVersion)) {
         throw Error(
             Code::invalid_argument,
             "client version " + asked + " is too new. Maximum supported API version is " + std::string(kApiVersion));
     }
-    if (minor < 24) {
+    if (minor < minor_of(kMinimumApiVersion)) {
         throw Error(Code::invalid_argument,
                     "client version " + asked + " is too old. Minimum supported API version is " +
                         std::string(kMinimumApiVersion) + ", please upgrade your client to a newer version");
@@ -44,18 +52,20 @@ std::string_view version() {
 Handler make_api(const Services& given) {
     auto services = std::make_shared<Services>(given);
     auto router = std::make_shared<Router>();
-    for (auto add : {add_system_routes, add_event_routes, add_container_routes, add_container_list_routes,
-                     add_log_routes, add_attach_routes, add_exec_routes, add_image_routes, add_image_transfer_routes,
-                     add_volume_routes, add_network_routes, add_kedge_routes, add_metrics_routes}) {
+    for (auto add :
+         {add_absent_routes, add_system_routes, add_event_routes, add_container_routes, add_container_list_routes,
+          add_log_routes, add_attach_routes, add_exec_routes, add_image_routes, add_image_transfer_routes,
+          add_volume_routes, add_network_routes, add_kedge_routes, add_metrics_routes}) {
         add(*router, *services);
     }
-    return [services, router](const Request& request) {
+    Handler handler = audited([router](const Request& request) { return router->route(request); }, *services);
+    return [services, handler](const Request& request) {
         std::optional<int> minor = version_prefix(request.path);
-        if (!minor) return router->route(request);
+        if (!minor) return handler(request);
         check_version(*minor);
         Request unversioned = request;
         unversioned.path = request.path.substr(std::min(request.path.find('/', 1), request.path.size()));
-        return router->route(unversioned);
+        return handler(unversioned);
     };
 }
 

@@ -10,6 +10,7 @@ namespace kedge::api {
 Handler make_api(const Services& services);
 
 // One topic each, in a file of that name. `services` outlives the router.
+void add_absent_routes(Router& router, const Services& services);  ///< what a Docker without a swarm answers
 void add_system_routes(Router& router, const Services& services);
 void add_event_routes(Router& router, const Services& services);
 void add_container_routes(Router& router, const Services& services);

@@ -14,10 +14,13 @@ class Controller;
 
 namespace kedge::api {
 
-/// What the routes work on. Both outlive the servers.
+class AuditLog;
+
+/// What the routes work on. They outlive the servers.
 struct Services {
     runtime::Engine& engine;
     reconciler::Controller& controller;
+    AuditLog& audit;
     std::string device;  ///< this device's name
     std::vector<std::string> labels;
     WallTime started;

@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "cli/audit.h"
 #include "cli/format.h"
 #include "cli/session.h"
 #include "cli/table.h"
@@ -83,6 +84,12 @@ std::string remarks(const json& projects, const json& sources) {
         }
         for (const json& line : project.value("drift", json::array()))
             text += name + ": drift: " + line.get<std::string>() + "\n";
+        for (const json& change : project.value("changes", json::array()))
+            text +=
+                name + ": " + who_of(change) + " sent " + request_of(change) + " at " + text_of(change, "time") + "\n";
+        for (const json& change : project.value("changes", json::array()))
+            text +=
+                name + ": " + who_of(change) + " sent " + request_of(change) + " at " + text_of(change, "time") + "\n";
         for (const json& commit : project.value("quarantined", json::array())) {
             text += name + ": commit " + commit.get<std::string>().substr(0, 8) + " is quarantined; kedge retry " +
                     name + " tries it again\n";

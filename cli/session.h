@@ -50,6 +50,7 @@ std::vector<Command> image_commands();
 std::vector<Command> image_transfer_commands();
 std::vector<Command> resource_commands();
 std::vector<Command> system_commands();
+Command audit_command();                ///< one of them
 std::vector<Command> prune_commands();  ///< named after what they clean up; they are reached through the groups
 /// `container`, `image` and `system`, which lead to the commands above, as Docker's do.
 std::vector<Command> group_commands();

@@ -131,7 +131,8 @@ std::vector<Command> system_commands() {
         {"metrics", "The agent's metrics, as Prometheus reads them", "  kedge metrics | grep kedge_", set_up_metrics},
         {"inspect", "Everything about containers, images, networks or volumes, as JSON",
          "  kedge inspect web\n  kedge inspect -f '{{.State.Status}}' web\n  kedge inspect --type volume data",
-         [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, nullptr); }}};
+         [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, nullptr); }},
+        audit_command()};
 }
 
 }  // namespace kedge::cli

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/audit.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "api/services.h"
@@ -24,12 +25,14 @@ public:
         controller_options.root = options.root;
         controller_options.device = "edge-1";
         controller = std::make_unique<reconciler::Controller>(controller_options, *engine, *database);
-        services.emplace(api::Services{*engine, *controller, "edge-1", {"zone=a"}, wall_now()});
+        audit.emplace(options.root);
+        services.emplace(api::Services{*engine, *controller, *audit, "edge-1", {"zone=a"}, wall_now()});
         server = std::make_unique<TestServer>(api::make_api(*services));
     }
     void TearDown() override {
         server.reset();
         services.reset();
+        audit.reset();
         controller.reset();
         EngineFixture::TearDown();
     }
@@ -63,6 +66,7 @@ public:
     }
 
     std::unique_ptr<reconciler::Controller> controller;
+    std::optional<api::AuditLog> audit;
     std::optional<api::Services> services;
     std::unique_ptr<TestServer> server;
 };
