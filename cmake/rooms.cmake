@@ -9,6 +9,12 @@ if(KEDGE_WERROR)
     target_compile_options(kedge_options INTERFACE -Werror)
 endif()
 
+# What is installed is built for size: an agent that mostly waits is what it keeps in memory, and nothing in it computes long (docs/benchmarks.md).
+# Not the tests, where GCC 12 reports members of std::optional as uninitialised.
+function(kedge_small target)
+    target_compile_options(${target} PRIVATE "$<$<CONFIG:Release>:-Os;-ffunction-sections;-fdata-sections>")
+endfunction()
+
 # kedge_sanitize(target): puts the configured sanitizers on everything but the static shim.
 function(kedge_sanitize target)
     if(KEDGE_SANITIZE)
@@ -32,6 +38,7 @@ function(kedge_room name)
     add_library(kedge_${name} STATIC ${sources})
     list(TRANSFORM arg_USES PREPEND kedge_)
     target_link_libraries(kedge_${name} PUBLIC kedge_options ${arg_USES} PRIVATE ${arg_LIBRARIES})
+    kedge_small(kedge_${name})
     kedge_sanitize(kedge_${name})
 endfunction()
 
@@ -49,6 +56,8 @@ function(kedge_program name destination)
     add_executable(${name} ${sources})
     list(TRANSFORM arg_USES PREPEND kedge_)
     target_link_libraries(${name} PRIVATE kedge_options ${arg_USES} ${arg_LIBRARIES})
+    kedge_small(${name})
+    target_link_options(${name} PRIVATE -Wl,--gc-sections)
     kedge_sanitize(${name})
     install(TARGETS ${name} DESTINATION ${destination})
 endfunction()

@@ -6,6 +6,8 @@
 #include "reconciler/labels.h"
 #include "runtime/engine.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 namespace kedge::reconciler {
@@ -93,7 +95,10 @@ void SourceLoop::run(std::stop_token stop) {
             again = pass();
             recovered = recovered || !again;
             finish_requests();
-            if (!again && !poll_job_ && std::exchange(trees_changed_, false)) keep_trees();
+            if (!again && !poll_job_ && std::exchange(trees_changed_, false)) {
+                keep_trees();
+                (void)::malloc_trim(0);  // what the rollout needed goes back to the machine: the next may be days away
+            }
         } catch (const std::exception& e) {
             log(LogLevel::error, "source " + config_.git.name + ": " + e.what());
             next_poll_ = std::max(next_poll_, std::chrono::steady_clock::now() + std::chrono::seconds(10));
