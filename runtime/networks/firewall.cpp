@@ -7,6 +7,7 @@
 #include <nftables/libnftables.h>
 #include <nlohmann/json.hpp>
 
+#include <memory>
 #include <string_view>
 
 namespace kedge::runtime {
@@ -91,33 +92,31 @@ std::pair<HostPort, Backend> parse_element(const nlohmann::json& item) {
     return {port, {Ipv4::parse(to.at(0).get<std::string>()), to.at(1).get<uint16_t>()}};
 }
 
-}  // namespace
-
-void Firewall::Free::operator()(nft_ctx* context) const {
-    nft_ctx_free(context);
-}
-
-Firewall::Firewall(std::string table) : table_(std::move(table)), context_(nft_ctx_new(NFT_CTX_DEFAULT)) {
-    if (!context_ || nft_ctx_buffer_error(context_.get()) != 0 || nft_ctx_buffer_output(context_.get()) != 0) {
+// Runs commands in one transaction and returns what they print. In a context of their own, which takes 0.02 ms: one
+// that stays remembers every table of the host that it has seen, each in half a megabyte.
+std::string run(const std::string& commands, unsigned output_flags = 0) {
+    const std::unique_ptr<nft_ctx, decltype(&nft_ctx_free)> context(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free);
+    if (!context || nft_ctx_buffer_error(context.get()) != 0 || nft_ctx_buffer_output(context.get()) != 0) {
         throw Error(Code::internal, "cannot open nftables");
     }
+    nft_ctx_output_set_flags(context.get(), output_flags);
+    if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) != 0) {
+        const std::string complaint = nft_ctx_get_error_buffer(context.get());
+        throw Error(Code::internal, "nftables: " + complaint.substr(0, complaint.find('\n')));
+    }
+    return nft_ctx_get_output_buffer(context.get());
 }
 
-Firewall::~Firewall() = default;
+}  // namespace
 
-void Firewall::run(const std::string& commands) {
-    const int result = nft_run_cmd_from_buffer(context_.get(), commands.c_str());
-    std::string complaint = nft_ctx_get_error_buffer(context_.get());
-    if (result != 0) throw Error(Code::internal, "nftables: " + complaint.substr(0, complaint.find('\n')));
-}
+Firewall::Firewall(std::string table) : table_(std::move(table)) {}
 
 std::map<HostPort, Backend> Firewall::read_published() {
     std::map<HostPort, Backend> result;
-    nft_ctx_output_set_flags(context_.get(), NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_PROTO);
     for (const char* map : {"ports", "any_ports"}) {
         try {
-            run("list map ip " + table_ + " " + map);
-            const auto answer = nlohmann::json::parse(nft_ctx_get_output_buffer(context_.get()));
+            const auto answer = nlohmann::json::parse(
+                run("list map ip " + table_ + " " + map, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_PROTO));
             for (const auto& object : answer.at("nftables")) {
                 if (!object.contains("map") || !object["map"].contains("elem")) continue;
                 for (const auto& item : object["map"]["elem"]) result.insert(parse_element(item));
@@ -127,7 +126,6 @@ std::map<HostPort, Backend> Firewall::read_published() {
             // adopted.
         }
     }
-    nft_ctx_output_set_flags(context_.get(), 0);
     return result;
 }
 
@@ -145,7 +143,7 @@ void Firewall::rebuild() {
         for (const auto& [bridge, network] : networks_) text += network_elements("add", table_, bridge, network);
         for (const auto& [port, backend] : published_) text += element("add", table_, port, &backend);
     }
-    run(text);
+    (void)run(text);
 }
 
 void Firewall::begin(const std::map<std::string, Network>& networks_by_bridge) {
@@ -162,7 +160,7 @@ void Firewall::add_network(const std::string& bridge, const Network& network) {
     try {
         if (first) return rebuild();
         try {
-            run(network_elements("add", table_, bridge, network));
+            (void)run(network_elements("add", table_, bridge, network));
         } catch (const Error&) {
             rebuild();
         }
@@ -183,7 +181,7 @@ void Firewall::remove_network(const std::string& bridge) {
         return rebuild();
     }
     try {
-        run(network_elements("delete", table_, bridge, network));
+        (void)run(network_elements("delete", table_, bridge, network));
     } catch (const Error&) {
         rebuild();
     }
@@ -208,7 +206,7 @@ void Firewall::publish(const Changes& changes) {
     if (text.empty()) return;
     auto before = std::exchange(published_, std::move(wanted));
     try {
-        run(text);
+        (void)run(text);
     } catch (const Error&) {
         try {
             rebuild();  // somebody changed the table by hand

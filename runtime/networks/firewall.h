@@ -4,12 +4,9 @@
 #include "runtime/networks/ipv4.h"
 
 #include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
-
-struct nft_ctx;
 
 namespace kedge::runtime {
 
@@ -27,13 +24,12 @@ struct Backend {
     bool operator==(const Backend&) const = default;
 };
 
-/// kedge's one nftables table, by libnftables, in the network namespace of the thread that
-/// makes it. It remembers what should be in the table, and puts the whole back if somebody flushed it. Every
-/// change is one transaction. Thread-safe. The table stays when this is destroyed.
+/// kedge's one nftables table, by libnftables, in the network namespace of the threads that call it. It remembers what
+/// should be in the table, and puts the whole back if somebody flushed it. Every change is one transaction.
+/// Thread-safe. The table stays when this is destroyed.
 class Firewall {
 public:
     explicit Firewall(std::string table);
-    ~Firewall();
 
     struct Network {
         Subnet subnet;
@@ -54,16 +50,11 @@ public:
     std::map<HostPort, Backend> published() const;
 
 private:
-    void run(const std::string& commands);
     void rebuild();
     std::map<HostPort, Backend> read_published();
 
     const std::string table_;
     mutable std::mutex mutex_;
-    struct Free {
-        void operator()(nft_ctx* context) const;
-    };
-    std::unique_ptr<nft_ctx, Free> context_;
     std::map<std::string, Network> networks_;
     std::map<HostPort, Backend> published_;
 };
