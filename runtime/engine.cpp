@@ -10,28 +10,44 @@
 #include "runtime/volumes/volume_store.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
 #include <set>
 
 namespace kedge::runtime {
 
 namespace {
 
+bool is_gone(const std::string& pid) {
+    return !pid.empty() && ::kill(std::atoi(pid.c_str()), 0) != 0 && errno == ESRCH;
+}
+
 /// Holds <root>/lock for as long as it lives; the file names the holder's pid for whoever comes second.
 Fd lock_root(const std::string& root) {
     Fd file = open_at(AT_FDCWD, root + "/lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    // A process that an agent was starting when it was killed has the agent's lock until it executes its program.
+    const auto patience = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
         if (errno != EWOULDBLOCK) throw_errno("lock " + root);
+        if (::lseek(file.get(), 0, SEEK_SET) != 0) throw_errno("read " + root + "/lock");
         std::string pid = read_all(file.get(), 64);
         pid.erase(std::remove(pid.begin(), pid.end(), '\n'), pid.end());
-        throw Error(Code::conflict, root + " is in use by another agent (pid " + (pid.empty() ? "unknown" : pid) + ")");
+        if (!is_gone(pid) || std::chrono::steady_clock::now() > patience) {
+            throw Error(Code::conflict,
+                        root + " is in use by another agent (pid " + (pid.empty() ? "unknown" : pid) + ")");
+        }
+        (void)::poll(nullptr, 0, 10);
     }
-    if (::ftruncate(file.get(), 0) != 0) throw_errno("write " + root + "/lock");
+    if (::ftruncate(file.get(), 0) != 0 || ::lseek(file.get(), 0, SEEK_SET) != 0)
+        throw_errno("write " + root + "/lock");
     write_all(file.get(), std::to_string(::getpid()) + "\n");
     return file;
 }

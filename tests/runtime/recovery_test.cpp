@@ -1,11 +1,16 @@
 #include "tests/runtime/engine_fixture.h"
 
+#include <poll.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <csignal>
+#include <fstream>
 #include <sstream>
+#include <thread>
 
 using namespace kedge;
 using namespace kedge::runtime;
@@ -96,6 +101,27 @@ TEST_F(Recovery, ASecondEngineOnTheSameRootIsRefused) {
     std::string what = refusal([&] { Engine second(options, other); }, &code);
     EXPECT_EQ(code, Code::conflict);
     EXPECT_EQ(what, options.root + " is in use by another agent (pid " + std::to_string(::getpid()) + ")");
+}
+
+TEST_F(Recovery, TheLockOfAnAgentThatWasKilledIsWaitedForUntilItsLastChildLetsGo) {
+    close_engine();
+    pid_t dead = ::fork();
+    if (dead == 0) ::_exit(0);
+    ASSERT_EQ(::waitpid(dead, nullptr, 0), dead);
+    std::string path = options.root + "/lock";
+    std::ofstream(path) << dead << "\n";
+    Fd held = open_at(AT_FDCWD, path, O_RDONLY);
+    ASSERT_EQ(::flock(held.get(), LOCK_EX), 0);
+    // It reads whose lock it is when it could not get it.
+    Fd watch(::inotify_init1(IN_CLOEXEC));
+    ASSERT_GE(::inotify_add_watch(watch.get(), path.c_str(), IN_ACCESS), 0);
+    std::thread child([&] {
+        pollfd poll{watch.get(), POLLIN, 0};
+        (void)::poll(&poll, 1, 20000);
+        held.reset();
+    });
+    EXPECT_NO_THROW(open_engine());
+    child.join();
 }
 
 TEST_F(Recovery, ContainersGoOnWhileNoAgentRunsAndTheNextOneHasThem) {
