@@ -104,9 +104,9 @@ void resolve_extends(Loading& loading, Node& file, const std::string& path, cons
     if (!services || !services->is_map()) return;
     Extending extending(loading);
     // Resolved beside the file, so that a service extends what another one is in the file, once.
-    std::vector<std::pair<std::string, Node>> resolved;
+    std::vector<yaml::Entry> resolved;
     for (const auto& [name, service] : services->entries) {
-        if (service.find("extends")) resolved.emplace_back(name, extending.resolve({&file, path, folder}, name));
+        if (service.find("extends")) resolved.push_back({name, extending.resolve({&file, path, folder}, name)});
     }
     for (auto& [name, service] : resolved) *services->find(name) = std::move(service);
 }

@@ -97,7 +97,7 @@ void import_section(Node& file, Node& included, std::string_view section, const 
     Node* to = file.find(section);
     if (!to || to->is_null()) {
         file.erase(section);
-        file.entries.emplace_back(std::string(section), std::move(*from));
+        file.entries.push_back({std::string(section), std::move(*from)});
         return;
     }
     for (auto& [key, value] : from->entries) {
@@ -105,7 +105,7 @@ void import_section(Node& file, Node& included, std::string_view section, const 
         if (old && !same_content(*old, value)) {
             fail(*old, fmt::format("conflicts with the one in the included file {}", shown));
         }
-        if (!old) to->entries.emplace_back(key, std::move(value));
+        if (!old) to->entries.push_back({key, std::move(value)});
     }
 }
 

@@ -38,9 +38,9 @@ void list_to_map(Node* list) {
         if (equals != std::string::npos) value = yaml::string_node(item, item.text.substr(equals + 1));
         auto [position, added] = positions.emplace(key, map.entries.size());
         if (added) {
-            map.entries.emplace_back(std::move(key), std::move(value));
+            map.entries.push_back({std::move(key), std::move(value)});
         } else {
-            map.entries[position->second].second = std::move(value);
+            map.entries[position->second].value = std::move(value);
         }
     }
     *list = std::move(map);
@@ -62,7 +62,7 @@ void names_to_map(Node* list) {
     std::unordered_set<std::string> names;
     for (Node& item : list->items) {
         if (!item.is_string()) yaml::fail(item, "must be a string");
-        if (names.insert(item.text).second) map.entries.emplace_back(item.text, with_kind(item, yaml::Kind::null));
+        if (names.insert(item.text).second) map.entries.push_back({item.text, with_kind(item, yaml::Kind::null)});
     }
     *list = std::move(map);
 }
@@ -169,14 +169,14 @@ void merge_value(const Path& path, Node& base, Node over);
 void merge_map(const Path& path, Node& base, Node& over) {
     bool names = holds_names(path), variables = holds_variables(path);
     std::unordered_map<std::string, size_t> positions;
-    for (size_t i = 0; i < base.entries.size(); ++i) positions.emplace(base.entries[i].first, i);
+    for (size_t i = 0; i < base.entries.size(); ++i) positions.emplace(base.entries[i].key, i);
     for (auto& [key, value] : over.entries) {
         auto [position, added] = positions.emplace(key, base.entries.size());
         if (added) {
-            base.entries.emplace_back(key, std::move(value));
+            base.entries.push_back({key, std::move(value)});
             continue;
         }
-        Node& old = base.entries[position->second].second;
+        Node& old = base.entries[position->second].value;
         bool extension = !names && key.starts_with("x-") && key != "x-kedge";
         // A variable without a value too: it then comes from outside.
         if (variables || extension) {
@@ -233,7 +233,7 @@ void drop_resets(Node& node) {
     auto is_reset = [](const Node& value) { return value.tag == "!reset"; };
     if (node.tag == "!override") node.tag.clear();
     std::erase_if(node.items, is_reset);
-    std::erase_if(node.entries, [&](const auto& entry) { return is_reset(entry.second); });
+    std::erase_if(node.entries, [&](const yaml::Entry& entry) { return is_reset(entry.value); });
     for (Node& item : node.items) drop_resets(item);
     for (auto& [key, value] : node.entries) drop_resets(value);
 }

@@ -56,9 +56,9 @@ Healthcheck read_healthcheck(const Node& node) {
                               {"timeout", &health.timeout},
                               {"start_period", &health.start_period},
                               {"start_interval", &health.start_interval}}) {
-        with(node, key, [&](const Node& value) {
-            *field = read_duration(value);
-            if (*field > Nanoseconds(0) && *field < std::chrono::milliseconds(1))
+        with(node, key, [duration = field](const Node& value) {
+            *duration = read_duration(value);
+            if (*duration > Nanoseconds(0) && *duration < std::chrono::milliseconds(1))
                 fail(value, fmt::format("\"{}\" is less than 1ms", value.text));
         });
     }
@@ -299,7 +299,7 @@ void read_limits(Loading& loading, const Node& node, Service& service) {
                               {"privileged", &service.privileged},
                               {"tty", &service.tty},
                               {"stdin_open", &service.stdin_open}}) {
-        with(node, key, [&](const Node& value) { *field = read_bool(value); });
+        with(node, key, [flag = field](const Node& value) { *flag = read_bool(value); });
     }
     with(node, "attach", [](const Node& value) { read_bool(value); });
     with(node, "cap_add", [&](const Node& value) { service.cap_add = read_capabilities(value); });

@@ -192,7 +192,7 @@ private:
             if (!keys.insert(key.text).second) fail_duplicate(node, key);
             auto place = std::make_shared<const Place>(Place{node.place, key.text});
             if (key.text != "<<") {
-                Node& added = node.entries.emplace_back(key.text, expand(value, place, depth + 1)).second;
+                Node& added = node.entries.emplace_back(Entry{key.text, expand(value, place, depth + 1)}).value;
                 // The parser sees a value that is empty or a block on the line after its key.
                 added.line = key.line;
             } else {
@@ -203,7 +203,7 @@ private:
         // Own keys win over merged ones, and earlier merged maps over later ones.
         for (Node& from : merged) {
             for (auto& [name, value] : from.entries) {
-                if (keys.insert(name).second) node.entries.emplace_back(name, std::move(value));
+                if (keys.insert(name).second) node.entries.push_back({name, std::move(value)});
             }
         }
     }

@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace kedge::sources::yaml {
 
@@ -18,8 +19,8 @@ constexpr size_t kMessageLimit = 1000;
 }  // namespace
 
 const Node* Node::find(std::string_view key) const {
-    auto found = std::find_if(entries.begin(), entries.end(), [&](const auto& entry) { return entry.first == key; });
-    return found == entries.end() ? nullptr : &found->second;
+    auto found = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.key == key; });
+    return found == entries.end() ? nullptr : &found->value;
 }
 
 Node* Node::find(std::string_view key) {
@@ -27,7 +28,7 @@ Node* Node::find(std::string_view key) {
 }
 
 void Node::erase(std::string_view key) {
-    std::erase_if(entries, [&](const auto& entry) { return entry.first == key; });
+    std::erase_if(entries, [&](const Entry& entry) { return entry.key == key; });
 }
 
 std::string path_of(const Node& node) {
@@ -64,9 +65,7 @@ Node string_node(const Node& like, std::string text) {
 }
 
 bool same_content(const Node& a, const Node& b) {
-    auto same_entry = [](const auto& x, const auto& y) {
-        return x.first == y.first && same_content(x.second, y.second);
-    };
+    auto same_entry = [](const Entry& x, const Entry& y) { return x.key == y.key && same_content(x.value, y.value); };
     return a.kind == b.kind && a.text == b.text && a.tag == b.tag &&
            std::equal(a.items.begin(), a.items.end(), b.items.begin(), b.items.end(), same_content) &&
            std::equal(a.entries.begin(), a.entries.end(), b.entries.begin(), b.entries.end(), same_entry);

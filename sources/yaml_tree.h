@@ -3,7 +3,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace kedge::sources::yaml {
@@ -23,6 +22,8 @@ struct Place {
 
 enum class Kind { null, boolean, integer, number, string, sequence, map };
 
+struct Entry;
+
 /// One value of a YAML file. Scalars keep their text as written; `kind` says what YAML takes it for.
 struct Node {
     Kind kind = Kind::null;
@@ -30,8 +31,8 @@ struct Node {
     std::string tag;   ///< `!reset`, `!override` or empty
     int line = 0;      ///< from 1
     std::shared_ptr<const Place> place;
-    std::vector<Node> items;                            ///< sequence
-    std::vector<std::pair<std::string, Node>> entries;  ///< map, in the file's order
+    std::vector<Node> items;     ///< sequence
+    std::vector<Entry> entries;  ///< map, in the file's order
 
     bool is_null() const { return kind == Kind::null; }
     bool is_map() const { return kind == Kind::map; }
@@ -42,6 +43,12 @@ struct Node {
     const Node* find(std::string_view key) const;
     Node* find(std::string_view key);
     void erase(std::string_view key);
+};
+
+/// A key of a map and its value.
+struct Entry {
+    std::string key;
+    Node value;
 };
 
 /// `services.web.ports[0]`

@@ -88,7 +88,7 @@ TEST(Yaml, ScalarsHaveTheTypesOfTheCoreSchema) {
 
 TEST(Yaml, AnchorsAndMergeKeysAreResolved) {
     EXPECT_EQ(shown(parse("a: &x {b: 1}\nc: *x", "f")), "{a={b=int:1,},c={b=int:1,},}");
-    EXPECT_EQ(shown(parse("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}", "f").entries[1].second), "{c=int:3,b=int:1,}");
+    EXPECT_EQ(shown(parse("a: &x {b: 1, c: 2}\nd: {<<: *x, c: 3}", "f").entries[1].value), "{c=int:3,b=int:1,}");
     EXPECT_EQ(shown(*parse("d: {c: 3, <<: [{b: 1, c: 9}, {b: 2, e: 4}]}", "f").find("d")),
               "{c=int:3,b=int:1,e=int:4,}");
     EXPECT_EQ(error("d: {<<: 5}"), "f.yaml:1: << takes a map or a list of maps");
@@ -142,7 +142,7 @@ TEST(Yaml, BombsAreRefusedInBoundedTimeAndMemory) {
 TEST(Yaml, AMessageIsOneLineOfBoundedLength) {
     Node root = parse("\"a\\nb\": x", "f.yaml");
     try {
-        fail(root.entries[0].second, "\"x\ny\x1b\" " + std::string(5000, 'z') + "é");
+        fail(root.entries[0].value, "\"x\ny\x1b\" " + std::string(5000, 'z') + "é");
     } catch (const Error& e) {
         std::string message = e.what();
         EXPECT_TRUE(message.starts_with("f.yaml:1: a\\x0ab: \"x\\x0ay\\x1b\" zzz")) << message;
