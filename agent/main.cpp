@@ -62,8 +62,8 @@ int main(int argc, char** argv) {
     // Before any thread: a client that goes away in the middle of an answer is an error of that answer, not the agent's
     // end.
     (void)std::signal(SIGPIPE, SIG_IGN);
-    // Each thread having an arena of its own would cost more memory than the waiting for a shared one is worth.
-    ::mallopt(M_ARENA_MAX, 2);
+    // Arenas of their own for threads would cost more memory than the waiting for the shared one is worth.
+    ::mallopt(M_ARENA_MAX, 1);
     try {
         return run(argc, argv);
     } catch (const kedge::Error& error) {
