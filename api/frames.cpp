@@ -8,7 +8,7 @@ std::string frame(StreamKind kind, std::string_view data) {
     auto size = static_cast<uint32_t>(data.size());
     std::string bytes(8, '\0');
     bytes[0] = static_cast<char>(kind);
-    for (int i = 0; i < 4; ++i) bytes[static_cast<size_t>(4 + i)] = static_cast<char>(size >> (24 - 8 * i) & 0xff);
+    for (size_t i = 0; i < 4; ++i) bytes[4 + i] = static_cast<char>(size >> (24 - 8 * i) & 0xff);
     return bytes.append(data);
 }
 

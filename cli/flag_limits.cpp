@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <charconv>
+#include <cmath>
 #include <set>
 
 namespace kedge::cli {
@@ -64,7 +65,7 @@ int64_t read_cpus(const std::string& flag) {
     if (!digits || failure != std::errc() || end != flag.data() + flag.size() || value > 1e6) {
         throw invalid_flag(flag, "--cpus", fmt::format("failed to parse {} as a rational number", flag));
     }
-    return static_cast<int64_t>(value * 1e9 + 0.5);
+    return std::llround(value * 1e9);
 }
 
 void put_limits(const RunOptions& o, json& host) {

@@ -108,7 +108,7 @@ void plan_devices(const LaunchRequest& request, LaunchSpec& spec) {
         rules.push_back(rule('c', entry.major, entry.minor));
     }
     // Any node may be made, as Docker lets it: opening it is what is refused. Terminals: the pts, ptmx and the console.
-    for (DeviceRule more :
+    for (const DeviceRule& more :
          {rule('c', -1, -1, "m"), rule('b', -1, -1, "m"), rule('c', 136, -1), rule('c', 5, 2), rule('c', 5, 1)})
         rules.push_back(more);
     for (const Device& device : request.spec.devices) add_device(device, spec);
