@@ -5,7 +5,7 @@
 #include <sys/un.h>
 
 #include <atomic>
-#include <chrono>
+#include <ctime>
 #include <thread>
 
 using namespace kedge;
@@ -242,7 +242,7 @@ TEST_F(ComposeHostileTest, OddBytesInNamesNeverReachAMessageRaw) {
 }
 
 TEST_F(ComposeHostileTest, WorkIsBoundedWhateverTheFileRefersTo) {
-    auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // of the processor: it doesn't matter what else the machine does
     // Every service depends on every other one before it, and mounts long paths.
     std::string wide = "services:\n";
     std::string before;
@@ -264,5 +264,5 @@ TEST_F(ComposeHostileTest, WorkIsBoundedWhateverTheFileRefersTo) {
         files += fmt::format("f{}.yaml,", i);
     }
     EXPECT_EQ(error("services: {}\ninclude: [" + files + "]"), "");
-    EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(60));
+    EXPECT_LT((std::clock() - start) / CLOCKS_PER_SEC, 60);
 }
