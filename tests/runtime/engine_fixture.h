@@ -52,11 +52,11 @@ inline std::string busybox_tar(const std::function<void(TarWriter&)>& more = {})
     tar.folder("tmp", 01777);
     tar.file("bin/busybox", busybox, 0755);
     for (const char* name :
-         {"sh",       "cat",      "echo",    "sleep", "true", "false",  "ls",    "id",       "ip",
-          "kill",     "touch",    "stat",    "nc",    "env",  "printf", "trap",  "hostname", "wget",
-          "httpd",    "nslookup", "test",    "head",  "ps",   "yes",    "chown", "chmod",    "mkdir",
-          "dd",       "seq",      "pwd",     "rm",    "ping", "mount",  "grep",  "date",     "tr",
-          "readlink", "stty",     "tty",     "mknod",    "unshare", "wc",    "cut",  "sort",   "ln",    "mkfifo",   "umount"}) {
+         {"sh",      "cat",  "echo",  "sleep", "true",   "false",  "ls",       "id",   "ip",    "kill",
+          "touch",   "stat", "nc",    "env",   "printf", "trap",   "hostname", "wget", "httpd", "nslookup",
+          "test",    "head", "ps",    "yes",   "chown",  "chmod",  "mkdir",    "dd",   "seq",   "pwd",
+          "rm",      "ping", "mount", "grep",  "date",   "tr",     "readlink", "stty", "tty",   "mknod",
+          "unshare", "wc",   "cut",   "sort",  "ln",     "mkfifo", "umount"}) {
         tar.link(std::string("bin/") + name, "busybox");
     }
     tar.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n");
