@@ -68,6 +68,7 @@ struct Agent::Parts {
     api::Services services;
     // The servers go first: no request is in flight when the rest is taken down.
     std::optional<api::HttpServer> local;
+    std::optional<api::TlsGate> tcp;
     std::optional<api::HttpServer> metrics;
     std::optional<api::HttpServer> webhook;
 };
@@ -93,6 +94,9 @@ Agent::Agent(const Config& given) {
     parts_->local->serve(api::Listener::on_unix(path, config.socket.mode, group));
     if (!config.docker_socket.empty()) {
         parts_->local->serve(api::Listener::on_unix(config.docker_socket, config.socket.mode, group));
+    }
+    if (config.tcp) {
+        parts_->tcp.emplace(api::Listener::on_tcp(config.tcp->listen), config.tcp->files, *parts_->local);
     }
     if (!config.metrics_listen.empty()) {
         parts_->metrics.emplace(api::ServerOptions{.threads = 4, .untrusted = true},

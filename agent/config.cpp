@@ -167,6 +167,20 @@ std::optional<WebhookConfig> read_webhook(YamlReader& reader) {
     return webhook;
 }
 
+std::optional<TcpConfig> read_tcp(YamlReader& reader) {
+    if (!reader.has("tcp")) return std::nullopt;
+    YamlReader from = reader.object("tcp");
+    TcpConfig tcp;
+    tcp.listen = host_port(from, "listen");
+    for (auto [key, path] :
+         {std::pair{"ca_file", &tcp.files.ca}, {"cert_file", &tcp.files.certificate}, {"key_file", &tcp.files.key}}) {
+        needed(from, key);
+        *path = absolute(from, key);
+    }
+    from.finish();
+    return tcp;
+}
+
 std::vector<reconciler::SourceConfig> read_sources(YamlReader& reader, const reconciler::Policy& policy) {
     std::vector<reconciler::SourceConfig> sources;
     std::set<std::string> names;
@@ -199,6 +213,7 @@ Config parse_config(const std::string& text, const std::string& file) {
     read_policy(reader.object("policy"), policy);
     config.sources = read_sources(reader, policy);
     config.webhook = read_webhook(reader);
+    config.tcp = read_tcp(reader);
     if (reader.has("metrics")) {
         YamlReader metrics = reader.object("metrics");
         config.metrics_listen = host_port(metrics, "listen");

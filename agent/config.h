@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/tls_gate.h"
 #include "reconciler/controller.h"
 #include "runtime/engine.h"
 
@@ -21,12 +22,18 @@ struct WebhookConfig {
     std::string path = "/webhook";
 };
 
+struct TcpConfig {
+    std::string listen;  ///< host:port
+    api::TlsFiles files;
+};
+
 /// /etc/kedge/agent.yaml.
 struct Config {
     std::string name;  ///< empty in the file: the host's name
     std::vector<std::string> labels;
     SocketConfig socket;
-    std::string docker_socket;  ///< a second path of the same API; empty: none
+    std::string docker_socket;     ///< a second path of the same API; empty: none
+    std::optional<TcpConfig> tcp;  ///< the same API by TCP with mutual TLS
     std::vector<reconciler::SourceConfig> sources;
     std::optional<WebhookConfig> webhook;
     std::string metrics_listen;     ///< host:port; empty: only on the socket

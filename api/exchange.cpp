@@ -142,7 +142,6 @@ Request make_request(const RequestHead& head, BodyReader& body, PeerWatch& watch
     request.query = head.query;
     request.headers = head.headers;
     request.read_body = [&body](const std::function<bool(std::string_view)>& sink) { body.read(sink); };
-    request.peer = [socket] { return peer_of(socket); };
     request.watch_client = [&watch, socket] { return watch.watch(socket, false); };
     request.watch_connection = [&watch, socket] { return watch.watch(socket, true); };
     return request;
@@ -153,12 +152,14 @@ bool is_encoded(const RequestHead& head) {
     return encoding != head.headers.end() && encoding->second != "identity";
 }
 
-bool serve(Connection& connection, PeerWatch& watch, const Handler& handler, const RequestHead& head, bool last) {
+bool serve(Connection& connection, PeerWatch& watch, const Handler& handler, const std::function<Peer()>& peer,
+           const RequestHead& head, bool last) {
     BodyReader body(connection, head);
     if (!body.empty() && is_encoded(head))
         return refuse(connection, 415, "encoded bodies are not understood: leave out Content-Encoding");
     Watched watched(watch, connection.socket());
     Request request = make_request(head, body, watch, connection.socket());
+    request.peer = peer;
     Response response = answer(handler, request);
     bool drained = body.drain();
     if (response.take_over && drained) {
@@ -175,7 +176,8 @@ bool serve(Connection& connection, PeerWatch& watch, const Handler& handler, con
 
 }  // namespace
 
-bool serve_request(Connection& connection, PeerWatch& watch, const Handler& handler, bool last) {
+bool serve_request(Connection& connection, PeerWatch& watch, const Handler& handler, const std::function<Peer()>& peer,
+                   bool last) {
     std::string text;
     switch (connection.read_head(text)) {
         case Connection::Head::none: return false;
@@ -191,7 +193,7 @@ bool serve_request(Connection& connection, PeerWatch& watch, const Handler& hand
         return refuse(connection, 400, error.what());
     }
     connection.begin_body();
-    return serve(connection, watch, handler, head, last);
+    return serve(connection, watch, handler, peer, head, last);
 }
 
 }  // namespace kedge::api

@@ -60,9 +60,9 @@ struct HttpServer::State {
     }
 
     void accept_from(const std::shared_ptr<State>& self, int listener);
-    void hand_over(const std::shared_ptr<State>& self, Fd socket);
+    void hand_over(const std::shared_ptr<State>& self, Fd socket, std::optional<Peer> peer = {});
     void work();
-    void serve(int socket);
+    void serve(int socket, const std::optional<Peer>& peer);
     bool begin_thread(const std::shared_ptr<State>& self);
     int refuse_late();
 
@@ -77,6 +77,7 @@ struct HttpServer::State {
     struct Waiting {
         Fd socket;
         Time since;
+        std::optional<Peer> peer;  ///< where the socket itself doesn't tell
     };
     std::deque<Waiting> waiting;  ///< oldest first
     std::deque<Fd> refused;       ///< the latest
@@ -100,12 +101,12 @@ bool HttpServer::State::begin_thread(const std::shared_ptr<State>& self) {
     return true;
 }
 
-void HttpServer::State::hand_over(const std::shared_ptr<State>& self, Fd socket) {
+void HttpServer::State::hand_over(const std::shared_ptr<State>& self, Fd socket, std::optional<Peer> peer) {
     std::lock_guard lock(mutex);
     if (ending) return;
     // Without a thread for it, it waits: those that have just answered are free in a moment.
     if (idle <= static_cast<int>(waiting.size())) (void)begin_thread(self);
-    waiting.push_back({std::move(socket), std::chrono::steady_clock::now()});
+    waiting.push_back({std::move(socket), std::chrono::steady_clock::now(), std::move(peer)});
     changed.notify_one();
 }
 
@@ -133,21 +134,22 @@ void HttpServer::State::work() {
         changed.wait_for(lock, kThreadIdle, [&] { return ending || !waiting.empty(); });
         --idle;
         if (waiting.empty() || ending) break;
-        Fd socket = std::move(waiting.front().socket);
+        Waiting next = std::move(waiting.front());
         waiting.pop_front();
         lock.unlock();
-        serve(socket.get());
-        socket.reset();
+        serve(next.socket.get(), next.peer);
+        next.socket.reset();
         lock.lock();
     }
     --threads;
     changed.notify_all();
 }
 
-void HttpServer::State::serve(int socket) {
+void HttpServer::State::serve(int socket, const std::optional<Peer>& peer) {
     try {
         Connection connection(socket, end.get(), limits);
-        while (serve_request(connection, watch, handler, options.untrusted)) {
+        auto who = [&] { return peer ? *peer : peer_of(socket); };
+        while (serve_request(connection, watch, handler, who, options.untrusted)) {
         }
     } catch (const std::exception& error) {
         log(LogLevel::error, std::string("connection: ") + error.what());
@@ -174,6 +176,10 @@ void HttpServer::serve(Listener listener) {
     int fd = listener.fd();
     state_->listeners.push_back(std::move(listener));
     state_->acceptors.emplace_back([state = state_, fd] { state->accept_from(state, fd); });
+}
+
+void HttpServer::serve(Fd socket, Peer peer) {
+    state_->hand_over(state_, std::move(socket), std::move(peer));
 }
 
 HttpServer::HttpServer(ServerOptions options, Handler handler)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/audit.h"
 #include "api/client_limits.h"
 #include "api/http.h"
 #include "base/fd.h"
@@ -52,6 +53,8 @@ public:
     HttpServer& operator=(const HttpServer&) = delete;
 
     void serve(Listener listener);
+    /// One connection that somebody else has accepted, from `peer`.
+    void serve(Fd socket, Peer peer);
 
 private:
     struct State;
