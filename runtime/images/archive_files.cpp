@@ -1,8 +1,8 @@
 #include "runtime/images/archive_files.h"
 
 #include "base/error.h"
+#include "base/tar/tar_reader.h"
 #include "runtime/images/decompress.h"
-#include "runtime/images/tar_reader.h"
 
 #include <filesystem>
 #include <vector>

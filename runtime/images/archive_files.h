@@ -7,10 +7,12 @@
 #include <stop_token>
 #include <string>
 
-namespace kedge::runtime {
-
+namespace kedge {
 class TarReader;
 struct TarEntry;
+}  // namespace kedge
+
+namespace kedge::runtime {
 
 /// The files of an image archive, which may come through a pipe and in any order: small ones in memory, others as
 /// blobs.

@@ -2,6 +2,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/tar/entry_attributes.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -41,34 +42,6 @@ std::string clean(const std::string& raw) {
     return path;
 }
 
-/// `fd` when `name` is empty, else `name` in the folder `fd`, without following it.
-void set_xattrs(int fd, const std::string& name, const TarEntry& entry) {
-    for (const auto& [key, value] : entry.xattrs) {
-        if (key.starts_with("trusted.overlay.")) throw refused("the attribute " + key + " is overlayfs' own");
-        int result = name.empty() ? ::fsetxattr(fd, key.c_str(), value.data(), value.size(), 0)
-                                  : ::lsetxattr(("/proc/self/fd/" + std::to_string(fd) + "/" + name).c_str(),
-                                                key.c_str(), value.data(), value.size(), 0);
-        if (result == 0) continue;
-        // What the file system has no place for is left out, as Docker does, except for what changes what the file may
-        // do.
-        if (errno == EOPNOTSUPP && key != "security.capability") continue;
-        if (errno == EPERM && key.starts_with("user.")) continue;  // not on links and devices
-        throw_errno("attribute " + key);
-    }
-}
-
-/// Owner first: changing it clears set-id bits and capabilities.
-void set_attributes(int fd, const TarEntry& entry) {
-    if (::fchown(fd, entry.uid, entry.gid) != 0) throw_errno("chown");
-    if (::fchmod(fd, entry.mode) != 0) throw_errno("chmod");
-    if (!entry.xattrs.empty()) set_xattrs(fd, {}, entry);
-}
-
-void set_mtime(int fd, timespec mtime) {
-    timespec times[2] = {mtime, mtime};
-    if (::futimens(fd, times) != 0) throw_errno("set the time");
-}
-
 void mark_opaque(int folder) {
     if (::fsetxattr(folder, kOpaque, "y", 1, 0) != 0) throw_errno(std::string("attribute ") + kOpaque);
 }
@@ -81,14 +54,6 @@ struct stat stat_at(int parent, const std::string& name) {
     struct stat info {};
     if (::fstatat(parent, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("stat");
     return info;
-}
-
-mode_t file_type(TarEntry::Type type) {
-    switch (type) {
-        case TarEntry::Type::character: return S_IFCHR;
-        case TarEntry::Type::block: return S_IFBLK;
-        default: return S_IFIFO;
-    }
 }
 
 }  // namespace
@@ -151,7 +116,7 @@ void LayerWriter::write(const TarEntry& entry, TarReader& data) {
     Place place = locate(entry.path);
     if (place.name.empty()) {
         if (entry.type != TarEntry::Type::folder) throw refused("only a folder can be the root of a layer");
-        set_attributes(root_folder_.get(), entry);
+        set_entry_attributes(root_folder_.get(), entry);
         folder_times_[place.path] = entry.mtime;
         return;
     }
@@ -186,31 +151,9 @@ void LayerWriter::write_file(const TarEntry& entry, const Place& place, TarReade
         file.reset(::openat(place.parent, place.name.c_str(), flags, 0600));
     }
     if (!file) throw_errno("make file");
-    if (entry.size > 0) write_content(file.get(), entry, data);
-    set_attributes(file.get(), entry);
-    set_mtime(file.get(), entry.mtime);
-}
-
-void LayerWriter::write_content(int file, const TarEntry& entry, TarReader& data) {
-    std::string_view piece;
-    int64_t offset = 0;
-    int64_t end = 0;
-    while (data.data(piece, offset)) {
-        // libarchive keeps to the size that the header gave; a sparse map could still say anything.
-        if (offset < 0 || offset > entry.size || static_cast<int64_t>(piece.size()) > entry.size - offset) {
-            throw refused("its content is larger than its size");
-        }
-        end = offset + static_cast<int64_t>(piece.size());
-        size_ += static_cast<int64_t>(piece.size());
-        while (!piece.empty()) {
-            ssize_t n = ::pwrite(file, piece.data(), piece.size(), offset);
-            if (n < 0 && errno == EINTR) continue;
-            if (n < 0) throw_errno("write");
-            piece.remove_prefix(static_cast<size_t>(n));
-            offset += n;
-        }
-    }
-    if (end < entry.size && ::ftruncate(file, entry.size) != 0) throw_errno("write");
+    if (entry.size > 0) write_entry_content(file.get(), entry, data, [&](int64_t more) { size_ += more; });
+    set_entry_attributes(file.get(), entry);
+    set_entry_time(file.get(), entry.mtime);
 }
 
 void LayerWriter::write_folder(const TarEntry& entry, const Place& place) {
@@ -225,7 +168,7 @@ void LayerWriter::write_folder(const TarEntry& entry, const Place& place) {
         }
     }
     Fd folder = open_at(place.parent, place.name, kOpenFolder);
-    set_attributes(folder.get(), entry);
+    set_entry_attributes(folder.get(), entry);
     if (was_removed) mark_opaque(folder.get());  // the lower folder of this name stays hidden
     folder_times_[place.path] = entry.mtime;
     parent_ = std::move(folder);  // what comes next most often lies in it
@@ -236,7 +179,7 @@ void LayerWriter::write_special(const TarEntry& entry, const Place& place) {
     auto make = [&] {
         if (entry.type == TarEntry::Type::symlink)
             return ::symlinkat(entry.link.c_str(), place.parent, place.name.c_str());
-        return ::mknodat(place.parent, place.name.c_str(), file_type(entry.type) | 0600, entry.device);
+        return ::mknodat(place.parent, place.name.c_str(), node_type(entry.type) | 0600, entry.device);
     };
     if (make() != 0) {
         if (errno != EEXIST) throw_errno("make");
@@ -247,7 +190,7 @@ void LayerWriter::write_special(const TarEntry& entry, const Place& place) {
     if (::fchownat(place.parent, name, entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("chown");
     if (entry.type != TarEntry::Type::symlink && ::fchmodat(place.parent, name, entry.mode, 0) != 0)
         throw_errno("chmod");
-    if (!entry.xattrs.empty()) set_xattrs(place.parent, place.name, entry);
+    if (!entry.xattrs.empty()) set_entry_xattrs(place.parent, place.name, entry);
     timespec times[2] = {entry.mtime, entry.mtime};
     if (::utimensat(place.parent, name, times, AT_SYMLINK_NOFOLLOW) != 0) throw_errno("set the time");
 }
@@ -298,7 +241,7 @@ void LayerWriter::finish() {
             if (e.code() == Code::resource_exhausted) throw;
             continue;  // a later entry replaced it by something else
         }
-        set_mtime(folder.get(), mtime);
+        set_entry_time(folder.get(), mtime);
     }
 }
 

@@ -2,7 +2,7 @@
 
 #include "base/confined.h"
 #include "base/fd.h"
-#include "runtime/images/tar_reader.h"
+#include "base/tar/tar_reader.h"
 
 #include <cstdint>
 #include <string>
@@ -39,7 +39,6 @@ private:
 
     void write(const TarEntry& entry, TarReader& data);
     void write_file(const TarEntry& entry, const Place& place, TarReader& data);
-    void write_content(int file, const TarEntry& entry, TarReader& data);
     void write_folder(const TarEntry& entry, const Place& place);
     void write_special(const TarEntry& entry, const Place& place);
     void write_hardlink(const TarEntry& entry, const Place& place);

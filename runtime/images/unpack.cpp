@@ -1,9 +1,9 @@
 #include "runtime/images/unpack.h"
 
+#include "base/tar/tar_reader.h"
 #include "runtime/images/decompress.h"
 #include "runtime/images/layer_writer.h"
 #include "runtime/images/pipeline.h"
-#include "runtime/images/tar_reader.h"
 
 namespace kedge::runtime {
 

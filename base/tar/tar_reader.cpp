@@ -1,16 +1,16 @@
-#include "runtime/images/tar_reader.h"
+#include "base/tar/tar_reader.h"
 
 #include "base/error.h"
+#include "base/tar/plain_locale.h"
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <locale.h>
 #include <sys/sysmacros.h>
 
 #include <cerrno>
 #include <limits>
 
-namespace kedge::runtime {
+namespace kedge {
 
 namespace {
 
@@ -48,26 +48,6 @@ void read_xattrs(archive_entry* from, TarEntry& entry) {
 }
 
 }  // namespace
-
-/// libarchive converts the names of pax archives to the thread's locale and normalises them on the way (NFC). In the C
-/// locale it can't, and hands out the bytes as they are.
-class TarReader::PlainLocale {
-public:
-    PlainLocale() : plain_(::newlocale(LC_ALL_MASK, "C", nullptr)) {
-        if (!plain_) throw_errno("newlocale");
-        before_ = ::uselocale(plain_);
-    }
-    ~PlainLocale() {
-        (void)::uselocale(before_);
-        ::freelocale(plain_);
-    }
-    PlainLocale(const PlainLocale&) = delete;
-    PlainLocale& operator=(const PlainLocale&) = delete;
-
-private:
-    locale_t plain_;
-    locale_t before_{};
-};
 
 TarReader::TarReader(std::function<std::string_view()> next)
     : next_(std::move(next)),
@@ -135,4 +115,4 @@ bool TarReader::data(std::string_view& piece, int64_t& offset) {
     return true;
 }
 
-}  // namespace kedge::runtime
+}  // namespace kedge

@@ -14,7 +14,9 @@
 
 struct archive;
 
-namespace kedge::runtime {
+namespace kedge {
+
+class PlainLocale;
 
 struct TarEntry {
     enum class Type { file, folder, symlink, hardlink, character, block, fifo };
@@ -49,7 +51,6 @@ public:
     bool data(std::string_view& piece, int64_t& offset);
 
 private:
-    class PlainLocale;
     [[noreturn]] void fail(const std::string& what);
     static ssize_t on_read(archive* a, void* self, const void** data);
 
@@ -59,4 +60,4 @@ private:
     std::exception_ptr error_;
 };
 
-}  // namespace kedge::runtime
+}  // namespace kedge
