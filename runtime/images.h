@@ -98,6 +98,17 @@ struct ImportOptions {
     std::optional<Platform> platform;
 };
 
+/// An image that another one becomes by a further layer.
+struct ChildImage {
+    Digest parent;          ///< image id
+    std::string reference;  ///< the tag; may be empty
+    std::string author;
+    std::string message;
+    std::string created_by;  ///< what made the layer
+    std::string container;   ///< the id of the container that it was made in
+    ImageConfig config;
+};
+
 struct PullOptions {
     std::optional<Platform> platform;        ///< empty: the host's
     std::optional<Credentials> credentials;  ///< empty: those of the engine's configuration for that registry
@@ -116,6 +127,11 @@ public:
     /// A root file system tar (plain, gzip, zstd, xz, bzip2) becomes an image of one layer.
     virtual ImageInfo import(int tar_fd, const ImportOptions& options, const ProgressSink& progress = {},
                              std::stop_token stop = {}) = 0;
+
+    /// The tar's layer (OCI image-spec, layer.md, with whiteouts) on top of the parent's. `at_end` is called once the
+    /// tar was read to its end; what it throws undoes all. An empty tar adds no layer.
+    virtual ImageInfo add_layer(int tar_fd, const ChildImage& child, const std::function<void()>& at_end = {},
+                                std::stop_token stop = {}) = 0;
 
     /// A docker-archive or OCI archive, compressed or not; every image of it.
     virtual std::vector<ImageInfo> load(int archive_fd, const ProgressSink& progress = {},

@@ -81,6 +81,7 @@ json write_config(const ImageConfig& config) {
     if (!config.volumes.empty()) to["Volumes"] = set_of(config.volumes);
     if (!config.exposed_ports.empty()) to["ExposedPorts"] = set_of(config.exposed_ports);
     if (!config.labels.empty()) to["Labels"] = config.labels;
+    if (!config.shell.empty()) to["Shell"] = config.shell;
     if (config.healthcheck) to["Healthcheck"] = write_healthcheck(*config.healthcheck);
     return to;
 }
@@ -125,6 +126,34 @@ std::string make_image_config(const ImageConfig& config, const Platform& platfor
               {"history", json::array({history})}};
     if (!platform.variant.empty()) root["variant"] = platform.variant;
     return root.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+std::string make_child_config(const std::string& parent, const ChildImage& child, const Digest& diff_id,
+                              WallTime created) {
+    const std::string time = format_time(created);
+    json history{{"created", time}, {"created_by", child.created_by}};
+    if (!child.author.empty()) history["author"] = child.author;
+    if (!child.message.empty()) history["comment"] = child.message;
+    if (diff_id.empty()) history["empty_layer"] = true;
+    try {
+        const json old = json::parse(parent);
+        // What else the parent's says (who built it, with what) is not true of this one.
+        json root{{"created", time},
+                  {"architecture", old.value("architecture", "")},
+                  {"os", old.value("os", "linux")},
+                  {"config", write_config(child.config)},
+                  {"container", child.container},
+                  {"rootfs", old.at("rootfs")},
+                  {"history", old.value("history", json::array())}};
+        if (old.contains("variant")) root["variant"] = old["variant"];
+        if (!child.author.empty()) root["author"] = child.author;
+        if (!child.message.empty()) root["comment"] = child.message;
+        if (!diff_id.empty()) root["rootfs"]["diff_ids"].push_back(diff_id.str());
+        root["history"].push_back(std::move(history));
+        return root.dump(-1, ' ', false, json::error_handler_t::replace);
+    } catch (const json::exception& e) {
+        throw Error(Code::invalid_argument, std::string("image config: ") + e.what());
+    }
 }
 
 }  // namespace kedge::runtime

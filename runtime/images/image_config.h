@@ -18,4 +18,8 @@ void apply_change(ImageConfig& config, const std::string& instruction);
 std::string make_image_config(const ImageConfig& config, const Platform& platform, const Digest& diff_id,
                               WallTime created, const std::string& message);
 
+/// The config of an image that a further layer (none: an empty Digest) makes of the one with this config.
+std::string make_child_config(const std::string& parent, const ChildImage& child, const Digest& diff_id,
+                              WallTime created);
+
 }  // namespace kedge::runtime

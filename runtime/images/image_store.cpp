@@ -235,7 +235,7 @@ Digest ImageStore::store_tar(int tar_fd, std::stop_token stop) {
     const Compression compression = detect_compression(source->head());
     BlobStore::Writer writer(blobs_, {});
     auto store = [&](std::string_view piece) {
-        if (stop.stop_requested()) throw Error(Code::cancelled, "the import was cancelled");
+        if (stop.stop_requested()) throw Error(Code::cancelled, "it was cancelled");
         writer.write(piece);
     };
     if (compression == Compression::gzip || compression == Compression::zstd) {

@@ -28,6 +28,8 @@ public:
 
     ImageInfo import(int tar_fd, const ImportOptions& options, const ProgressSink& progress,
                      std::stop_token stop) override;
+    ImageInfo add_layer(int tar_fd, const ChildImage& child, const std::function<void()>& at_end,
+                        std::stop_token stop) override;
     std::vector<ImageInfo> load(int archive_fd, const ProgressSink& progress, std::stop_token stop) override;
     ImageInfo pull(const std::string& reference, const PullOptions& options, const ProgressSink& progress,
                    std::stop_token stop) override;
