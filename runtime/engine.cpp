@@ -130,6 +130,10 @@ Containers& Engine::containers() {
     return parts_->containers;
 }
 
+ContainerFiles& Engine::files() {
+    return parts_->containers;
+}
+
 Networks& Engine::networks() {
     return parts_->networks;
 }

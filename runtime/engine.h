@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/container_files.h"
 #include "runtime/containers.h"
 #include "runtime/events.h"
 #include "runtime/images.h"
@@ -47,6 +48,7 @@ public:
 
     Images& images();
     Containers& containers();
+    ContainerFiles& files();
     Networks& networks();
     Volumes& volumes();
     Events& events();

@@ -80,7 +80,7 @@ ContainerEngine::Snapshot ContainerEngine::change_at_any_rate(const std::string&
 }
 
 void ContainerEngine::publish(const ContainerRecord& record, const std::string& action,
-                              std::map<std::string, std::string> more) {
+                              std::map<std::string, std::string> more) const {
     const ContainerInfo& info = record.info;
     std::map<std::string, std::string> attributes = info.labels;
     attributes["name"] = info.name;

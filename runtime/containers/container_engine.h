@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/fd.h"
+#include "runtime/container_files.h"
 #include "runtime/containers.h"
 #include "runtime/containers/attach_queue.h"
 #include "runtime/containers/container_store.h"
@@ -21,10 +22,12 @@
 
 namespace kedge::runtime {
 
+struct ContainerLayers;
+
 /// The engine's Containers. One source file per duty: create, start, stop, exits (what follows a container's end),
-/// remove, exec, logs, ports, recovery. Each container has a lock for the steps that change what it is doing; nobody
-/// waits for a container's end while holding it, except remove.
-class ContainerEngine : public Containers {
+/// remove, exec, logs, ports, files, commit, recovery. Each container has a lock for the steps that change what it is
+/// doing; nobody waits for a container's end while holding it, except remove.
+class ContainerEngine : public Containers, public ContainerFiles {
 public:
     struct Options {
         std::string root, run, instance, shim;
@@ -61,6 +64,14 @@ public:
     void take_over_ports(const std::string& from, const std::string& to) override;
     Fd network_namespace(const std::string& id) const override;
 
+    FileStat stat(const std::string& id, const std::string& path) const override;
+    FileArchive read(const std::string& id, const std::string& path) const override;
+    void write(const std::string& id, const std::string& path, const std::function<int()>& open_tar,
+               const ExtractOptions& options) override;
+    std::vector<FileChange> changes(const std::string& id) const override;
+    FileArchive export_root(const std::string& id) const override;
+    ImageInfo commit(const std::string& id, const CommitOptions& options, std::stop_token stop = {}) override;
+
 private:
     using Snapshot = ContainerStore::Snapshot;
     using Keep = ContainerStore::Keep;
@@ -87,7 +98,7 @@ private:
     std::string folder_of(const std::string& id) const { return options_.root + "/containers/" + id; }
     std::string run_folder_of(const std::string& id) const { return options_.run + "/containers/" + id; }
     void publish(const ContainerRecord& record, const std::string& action,
-                 std::map<std::string, std::string> more = {});
+                 std::map<std::string, std::string> more = {}) const;
 
     // exec.cpp
     std::string hostname_of(const ContainerInfo& info) const;
@@ -105,6 +116,7 @@ private:
     Prepared prepare(const ContainerRecord& record, const StartOptions& options);
     BridgeNetworks::Attached reserve(const BridgeNetworks::Attachment& attachment);
     LaunchRequest request_of(const ContainerRecord& record, const Prepared& prepared) const;
+    std::vector<Mount> mounts_of(const ContainerInfo& info) const;
     void undo_start(const std::string& id);
     void start_failed(const Snapshot& record, bool by_policy, int exit_code, const Error& error);
 
@@ -123,6 +135,11 @@ private:
 
     // logs.cpp
     Snapshot with_log(const std::string& id) const;
+
+    // files.cpp
+    struct View;
+    View view(const std::string& id, bool mounts) const;
+    ContainerLayers layers_of(const std::string& id) const;
 
     // remove.cpp
     void remove_locked(const Snapshot& record, bool with_volumes);

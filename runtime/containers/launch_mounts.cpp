@@ -246,8 +246,10 @@ void plan_root(const LaunchRequest& request, LaunchSpec& spec) {
         if (!lower.empty()) lower += ":";
         lower += escaped(layer.substr(common.size() + 1));
     }
-    spec.overlay_options =
-        "lowerdir=" + lower + ",upperdir=" + escaped(upper) + ",workdir=" + escaped(request.container_folder + "/work");
+    // Without redirects and copies of attributes alone, which some kernels make by themselves: an upper folder that has
+    // them can't be read without what lies below it.
+    spec.overlay_options = "redirect_dir=off,metacopy=off,lowerdir=" + lower + ",upperdir=" + escaped(upper) +
+                           ",workdir=" + escaped(request.container_folder + "/work");
     if (spec.overlay_options.size() > 4095) {
         throw Error(Code::invalid_argument,
                     "the image has " + std::to_string(request.layers.size()) + " layers, more than can be mounted");

@@ -221,6 +221,21 @@ ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record
     return prepared;
 }
 
+/// What is mounted, volumes turned into binds of their folders, those that lie in others last.
+std::vector<Mount> ContainerEngine::mounts_of(const ContainerInfo& info) const {
+    std::vector<Mount> mounts = info.mounts;
+    for (Mount& mount : mounts) {
+        // Made by create() already, but one below /run is gone after a reboot.
+        if (mount.type == Mount::Type::bind && mount.create_host_path) make_bind_source(mount);
+        if (mount.type != Mount::Type::volume) continue;
+        mount.source = volumes_.inspect(mount.source).mountpoint;
+        mount.type = Mount::Type::bind;
+    }
+    std::stable_sort(mounts.begin(), mounts.end(),
+                     [](const Mount& a, const Mount& b) { return depth(a.target) < depth(b.target); });
+    return mounts;
+}
+
 LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const Prepared& prepared) const {
     const ContainerInfo& info = record.info;
     LaunchRequest request;
@@ -235,16 +250,7 @@ LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const P
     request.container_folder = folder_of(info.id);
     request.run_folder = run_folder_of(info.id);
     request.cgroup_parent = options_.instance;
-    request.mounts = info.mounts;
-    for (Mount& mount : request.mounts) {
-        // Made by create() already, but one below /run is gone after a reboot.
-        if (mount.type == Mount::Type::bind && mount.create_host_path) make_bind_source(mount);
-        if (mount.type != Mount::Type::volume) continue;
-        mount.source = volumes_.inspect(mount.source).mountpoint;
-        mount.type = Mount::Type::bind;
-    }
-    std::stable_sort(request.mounts.begin(), request.mounts.end(),
-                     [](const Mount& a, const Mount& b) { return depth(a.target) < depth(b.target); });
+    request.mounts = mounts_of(info);
     for (std::string* mode : {&request.spec.pid_mode, &request.spec.ipc_mode}) {
         std::string other = container_of_mode(*mode);
         if (other.empty()) continue;
