@@ -149,7 +149,7 @@ void add_container_routes(Router& router, const Services& services) {
             return error_reply(501, std::string("container ") + action + " is not supported by kedge");
         });
     }
-    for (const char* view : {"top", "stats", "changes", "export", "archive"}) {
+    for (const char* view : {"top", "stats"}) {
         router.add("GET", std::string("/containers/{id}/") + view, [view](const Request&) {
             return error_reply(501, std::string("container ") + view + " is not supported by kedge");
         });

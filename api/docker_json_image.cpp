@@ -20,6 +20,13 @@ json list_or_null(const std::vector<std::string>& list) {
     return list.empty() ? json(nullptr) : json(list);
 }
 
+/// A text of the image's own config; empty if there is none.
+std::string config_text(const ImageInfo& info, const char* key) {
+    json config = json::parse(info.config_json, nullptr, false);
+    auto found = config.is_object() ? config.find(key) : config.end();
+    return found != config.end() && found->is_string() ? found->get<std::string>() : std::string();
+}
+
 }  // namespace
 
 json image_summary(const ImageInfo& info, int containers) {
@@ -55,9 +62,9 @@ json image_inspection(const ImageInfo& info) {
             {"RepoTags", info.tags},
             {"RepoDigests", info.repo_digests},
             {"Parent", ""},
-            {"Comment", ""},
+            {"Comment", config_text(info, "comment")},
             {"Created", format_time(info.created)},
-            {"Author", ""},
+            {"Author", config_text(info, "author")},
             {"Config", shown},
             {"Architecture", info.platform.architecture},
             {"Variant", info.platform.variant},

@@ -75,6 +75,7 @@ public:
                                        : connection_.send(data));
         return !broken_;
     }
+    void break_off() override { broken_ = true; }
     bool finish() { return !broken_ && chunks_ && connection_.send("0\r\n\r\n"); }
 
 private:

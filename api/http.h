@@ -47,6 +47,8 @@ public:
     virtual ~Writer() = default;
     /// False once the client is gone; what is sent is on its way at once.
     virtual bool write(std::string_view data) = 0;
+    /// What is sent must not be taken for all: the connection ends here.
+    virtual void break_off() {}
 };
 
 /// A connection that has left HTTP: bytes in both directions.

@@ -181,11 +181,7 @@ void add_system_routes(Router& router, const Services& services) {
     });
     router.add("GET", "/system/df",
                [](const Request&) { return error_reply(501, "system df is not supported by kedge"); });
-    for (const char* path : {"/build", "/commit"}) {
-        router.add("POST", path, [path](const Request&) {
-            return error_reply(501, std::string(path) + " is not supported by kedge");
-        });
-    }
+    router.add("POST", "/build", [](const Request&) { return error_reply(501, "/build is not supported by kedge"); });
 }
 
 }  // namespace kedge::api

@@ -126,7 +126,6 @@ TEST_F(DockerResources, EventsAreStreamedAsTheyHappen) {
 
 TEST_F(DockerResources, WhatIsNotSupportedSaysSo) {
     for (const auto& [target, method] : std::map<std::string, std::string>{{"/build", "POST"},
-                                                                           {"/commit", "POST"},
                                                                            {"/containers/x/pause", "POST"},
                                                                            {"/containers/x/top", "GET"},
                                                                            {"/containers/x/stats", "GET"},
