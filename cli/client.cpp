@@ -155,8 +155,17 @@ void Client::stream(const std::string& method, const std::string& path, const st
     request(method, path, body, nullptr, &receiver, began);
 }
 
-void Client::upload(const std::string& path, const Source& source, const Receiver& receiver) const {
-    request("POST", path, {}, &source, &receiver);
+void Client::upload(const std::string& path, const Source& source, const Receiver& receiver,
+                    const std::string& method) const {
+    request(method, path, {}, &source, &receiver);
+}
+
+std::string Client::header(const std::string& path, const std::string& name) const {
+    Fd connection = connect_to_agent(socket_);
+    (void)send_all(connection.get(), request_head("HEAD", path) + "Connection: close\r\n\r\n");
+    ReplyHead reply = read_reply_head(connection.get());
+    if (reply.status >= 400) throw error_of_reply(reply.status, {});
+    return reply.fields[name];
 }
 
 void Lines::take(std::string_view data) {

@@ -25,10 +25,12 @@ Command container_group() {
     for (const Command& command : run_commands()) commands.push_back(command);
     for (const Command& command : attach_commands()) commands.push_back(command);
     for (const Command& command : life) commands.push_back(command);
+    for (const Command& command : file_commands()) commands.push_back(command);
+    commands.push_back(container_diff_command());
     commands.push_back(
         {"inspect", "Everything about containers, as JSON", "  kedge container inspect web",
          [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, "container"); }});
-    for (const char* name : {"commit", "cp", "diff", "export", "pause", "stats", "top", "unpause", "update"}) {
+    for (const char* name : {"pause", "stats", "top", "unpause", "update"}) {
         commands.push_back(unsupported_command(name));
     }
     return {"container", "Manage containers", "  kedge container ls -a", nullptr, commands};

@@ -114,6 +114,7 @@ ReplyHead read_reply_head(int fd) {
         std::string_view said = std::string_view(text).substr(value, end - value);
         if (name == "content-length") head.length = number(said, 10);
         if (name == "transfer-encoding") head.chunked = lower(said) == "chunked";
+        head.fields[name] = said;
         at = end + 2;
     }
     return head;

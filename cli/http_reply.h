@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@ struct ReplyHead {
     bool chunked = false;
     std::optional<uint64_t>
         length;  ///< of the body in bytes; neither this nor chunked: it goes to the connection's end
+    std::map<std::string, std::string> fields;  ///< all of them, by names in lower case
 };
 
 /// Reads a reply's head, to its empty line and not a byte further. Error unavailable if the connection ends before,

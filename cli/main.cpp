@@ -27,8 +27,8 @@ public:
 std::vector<Command> all_commands() {
     std::vector<Command> commands;
     for (auto part : {project_commands, release_commands, container_list_commands, run_commands, attach_commands,
-                      container_commands, log_commands, image_commands, image_transfer_commands, resource_commands,
-                      group_commands, system_commands, unsupported_commands}) {
+                      container_commands, log_commands, file_commands, image_commands, image_transfer_commands,
+                      resource_commands, group_commands, system_commands, unsupported_commands}) {
         for (Command& command : part()) commands.push_back(std::move(command));
     }
     return commands;

@@ -139,41 +139,6 @@ void set_up_status(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.callback([=] { status(*session, *style, *project); });
 }
 
-Cell paint_step(const std::string& kind, const std::string& text) {
-    if (kind.starts_with("create") || kind.starts_with("start") || kind.starts_with("restore"))
-        return {text, Tone::good};
-    if (kind.starts_with("remove") || kind.starts_with("stop") || kind.starts_with("retire")) return {text, Tone::bad};
-    return {text, Tone::attention};
-}
-
-void diff(Session& session, const std::string& project, bool fetch, const std::string& format) {
-    json answer =
-        session.client().get("/kedge/v1/projects/" + escape(project) + "/diff" + query({{"fetch", fetch ? "1" : ""}}));
-    bool changes = answer.value("changes", false);
-    session.exit_code = changes ? 2 : 0;
-    if (format == "json") return print_json(answer);
-    std::string commit = text_of(answer, "commit");
-    if (!commit.empty()) print(fmt::format("commit {} {}\n", commit.substr(0, 8), text_of(answer, "subject")));
-    if (std::string note = text_of(answer, "note"); !note.empty()) print("note: " + note + "\n");
-    if (!changes) return print("no changes\n");
-    Table table({"STEP", "REASON"});
-    for (const json& step : answer["steps"])
-        table.add({paint_step(text_of(step, "kind"), text_of(step, "does")), text_of(step, "reason")});
-    print(table);
-}
-
-void set_up_diff(CLI::App& app, const std::shared_ptr<Session>& session) {
-    struct Options {
-        std::string project, format = "table";
-        bool fetch = false;
-    };
-    auto options = std::make_shared<Options>();
-    app.add_option("project", options->project, "The project")->required();
-    app.add_flag("--fetch", options->fetch, "Fetch the newest commit first");
-    add_format_option(app, options->format);
-    app.callback([=] { diff(*session, options->project, options->fetch, options->format); });
-}
-
 void set_up_sources(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto style = std::make_shared<ListStyle>();
     add_list_options(app, *style);
@@ -206,8 +171,7 @@ void set_up_sources(CLI::App& app, const std::shared_ptr<Session>& session) {
 std::vector<Command> project_commands() {
     return {{"status", "Projects with their release, state, health and drift",
              "  kedge status\n  kedge status shop\n  kedge status --format json", set_up_status},
-            {"diff", "What a sync would do, with the reason for each step (exit code 2 if there is anything)",
-             "  kedge diff shop\n  kedge diff --fetch shop", set_up_diff},
+            diff_command(),
             {"sources", "Repositories that are followed", "  kedge sources", set_up_sources}};
 }
 

@@ -46,6 +46,11 @@ std::vector<Command> run_commands();
 std::vector<Command> attach_commands();  ///< and start
 Command exec_command();                  ///< one of them
 std::vector<Command> log_commands();
+std::vector<Command> file_commands();
+Command diff_command();            ///< of projects and containers
+Command container_diff_command();  ///< of containers only
+/// `A /path` lines of GET /containers/{id}/changes, or `json`.
+void show_changes(const Client& client, const std::string& container, const std::string& format);
 std::vector<Command> image_commands();
 std::vector<Command> image_transfer_commands();
 std::vector<Command> resource_commands();
