@@ -88,6 +88,11 @@ Agent::Agent(const Config& given) {
         log(LogLevel::warning,
             "the database was damaged; it lies in " + parts_->database.damaged() + " and a new one was begun");
     }
+    try {
+        runtime::provide_default_network(parts_->engine.networks());
+    } catch (const Error& e) {  // who asks for it learns why; the others don't need it
+        log(LogLevel::warning, std::string("the network bridge could not be made: ") + e.what());
+    }
     std::string path = config.socket.path.empty() ? config.engine.run + "/kedge.sock" : config.socket.path;
     std::string group = socket_group(config.socket);
     parts_->local.emplace(api::ServerOptions{.threads = 96}, api::make_api(parts_->services));

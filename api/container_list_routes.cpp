@@ -1,3 +1,4 @@
+#include "api/disk_usage.h"
 #include "api/docker_json.h"
 #include "api/filters.h"
 #include "api/reply.h"
@@ -41,8 +42,7 @@ bool name_matches(const Filters& filters, const ContainerInfo& info) {
 bool network_matches(const Filters& filters, const ContainerInfo& info) {
     if (!filters.has("network")) return true;
     auto asked = [&](const std::string& name) { return filters.exact("network", name); };
-    return std::any_of(info.spec.networks.begin(), info.spec.networks.end(),
-                       [&](const auto& n) { return asked(n.network); }) ||
+    return std::any_of(info.networks.begin(), info.networks.end(), [&](const auto& n) { return asked(n.network); }) ||
            std::any_of(info.endpoints.begin(), info.endpoints.end(),
                        [&](const auto& e) { return asked(e.network) || filters.prefix("network", e.network_id); });
 }
@@ -123,7 +123,16 @@ Response list_containers(const Request& request, const Services& services) {
         if (!filters.prefix("id", info.id) || !filters.labels(info.labels) || !name_matches(filters, info)) continue;
         if (!network_matches(filters, info) || !volume_matches(filters, info)) continue;
         if (!exited_matches(filters, info) || !publish_matches(filters, info)) continue;
-        result.push_back(container_summary(info, now));
+        json item = container_summary(info, now);
+        if (request.flag("size")) {
+            try {
+                put_size(item, services.engine.containers().size(info.id));
+            } catch (const Error& error) {
+                if (error.code() != Code::not_found) throw;
+                continue;  // removed meanwhile
+            }
+        }
+        result.push_back(std::move(item));
     }
     return json_reply(result);
 }

@@ -1,4 +1,5 @@
 #include "api/container_wait.h"
+#include "api/disk_usage.h"
 #include "api/docker_json.h"
 #include "api/filters.h"
 #include "api/json_body.h"
@@ -27,27 +28,6 @@ std::optional<int> grace_time(const Request& request) {
     return seconds;
 }
 
-/// Docker's clients expect a network named `bridge` to be there from the start; kedge makes it when the first container
-/// asks for it.
-void provide_default_network(const runtime::ContainerSpec& spec, runtime::Networks& networks) {
-    for (const runtime::NetworkAttachment& attachment : spec.networks) {
-        if (attachment.network != "bridge") continue;
-        try {
-            (void)networks.inspect("bridge");
-        } catch (const Error& error) {
-            if (error.code() != Code::not_found) throw;
-            runtime::NetworkSpec made;
-            made.name = "bridge";
-            try {
-                networks.create(made);
-            } catch (const Error& other) {
-                if (other.code() != Code::conflict) throw;  // another request was faster
-                (void)networks.inspect("bridge");
-            }
-        }
-    }
-}
-
 Response create(const Request& request, const Services& services) {
     json body = json_body(request);
     runtime::ContainerSpec spec = container_spec(Fields(body, ""));
@@ -62,7 +42,6 @@ Response create(const Request& request, const Services& services) {
                                              asked.str() + ", actual: " + found.str());
         }
     }
-    provide_default_network(spec, services.engine.networks());
     std::string id;
     try {
         id = services.engine.containers().create(spec);
@@ -91,22 +70,28 @@ Response remove(const Request& request, const Services& services) {
 }
 
 Response prune(const Request& request, const Services& services) {
-    Filters filters(request, {"label"});
+    Filters filters(request, {"label", "label!", "until"});
+    const WallTime now = wall_now();
+    (void)filters.made_before({}, now);  // a wrong one is told also if there is nothing to remove
     json removed = json::array();
+    int64_t freed = 0;
     const std::set<std::string> kept = services.controller.kept_containers();
     for (const runtime::ContainerInfo& info : services.engine.containers().list()) {
         bool stopped = info.status == runtime::Status::created || info.status == runtime::Status::exited ||
                        info.status == runtime::Status::dead;
         if (!stopped || kept.contains(info.id) || !filters.labels(info.labels)) continue;
+        if (!filters.made_before(info.created, now)) continue;
         try {
+            const int64_t size = services.engine.containers().size(info.id).writable;
             services.engine.containers().remove(info.id);
             removed.push_back(info.id);
+            freed += size;
         } catch (const Error& error) {
             // Started or removed by somebody else since it was listed.
             if (error.code() != Code::not_found && error.code() != Code::conflict) throw;
         }
     }
-    return json_reply({{"ContainersDeleted", removed}, {"SpaceReclaimed", 0}});
+    return json_reply({{"ContainersDeleted", removed}, {"SpaceReclaimed", freed}});
 }
 
 }  // namespace
@@ -116,7 +101,9 @@ void add_container_routes(Router& router, const Services& services) {
     router.add("POST", "/containers/create", [&](const Request& request) { return create(request, services); });
     router.add("POST", "/containers/prune", [&](const Request& request) { return prune(request, services); });
     router.add("GET", "/containers/{id}/json", [&containers](const Request& request) {
-        return json_reply(container_inspection(containers.inspect(request.captures.at("id"))));
+        json inspection = container_inspection(containers.inspect(request.captures.at("id")));
+        if (request.flag("size")) put_size(inspection, containers.size(inspection.at("Id").get<std::string>()));
+        return json_reply(inspection);
     });
     router.add("POST", "/containers/{id}/start", [&containers](const Request& request) {
         containers.start(request.captures.at("id"));

@@ -12,6 +12,7 @@ struct ContainerSpec;
 struct Event;
 struct ImageConfig;
 struct ImageInfo;
+struct NetworkAttachment;
 struct NetworkInfo;
 struct VolumeInfo;
 struct Healthcheck;
@@ -47,10 +48,15 @@ runtime::Healthcheck read_healthcheck(const Fields& check);
 /// `source:target[:options]` of HostConfig.Binds is added to the spec's mounts.
 void read_bind(const std::string& text, runtime::ContainerSpec& spec);
 
-nlohmann::json image_summary(const runtime::ImageInfo& info, int containers);
+/// `shared`: bytes of its layers that other images have too; -1: not asked for.
+nlohmann::json image_summary(const runtime::ImageInfo& info, int containers, int64_t shared = -1);
 nlohmann::json image_inspection(const runtime::ImageInfo& info);
 nlohmann::json image_history(const runtime::ImageInfo& info);
 nlohmann::json network_json(const runtime::NetworkInfo& info);
+/// How a container is connected to a network has an id of its own.
+std::string endpoint_id(const std::string& container, const std::string& network_id);
+/// Aliases, address and the like of one network that a container is to join. Throws Error.
+runtime::NetworkAttachment read_endpoint(const Fields& endpoint, const std::string& network);
 nlohmann::json volume_json(const runtime::VolumeInfo& info);
 nlohmann::json event_json(const runtime::Event& event);
 /// A line of a pull's or load's stream.

@@ -3,6 +3,8 @@
 #include "base/error.h"
 #include "runtime/container_spec.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <charconv>
 
@@ -52,13 +54,7 @@ void read_networks(const Fields& body, ContainerSpec& spec) {
             attachment = &spec.networks.emplace_back();
             attachment->network = name;
         }
-        attachment->aliases = endpoint.texts("Aliases");
-        attachment->ip = endpoint.object("IPAMConfig").text("IPv4Address");
-        // But for the first two this is what Docker tells of an endpoint; tools that make a container anew send it
-        // back.
-        endpoint.refuse_others({"Aliases", "IPAMConfig", "NetworkID", "EndpointID", "Gateway", "IPAddress",
-                                "IPPrefixLen", "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen", "DNSNames"});
-        endpoint.object("IPAMConfig").refuse_others({"IPv4Address"});
+        *attachment = read_endpoint(endpoint, name);
     }
 }
 
@@ -85,6 +81,28 @@ void read_ports(const Fields& body, const Fields& host, ContainerSpec& spec) {
 }
 
 }  // namespace
+
+runtime::NetworkAttachment read_endpoint(const Fields& endpoint, const std::string& network) {
+    runtime::NetworkAttachment attachment;
+    attachment.network = network;
+    attachment.aliases = endpoint.texts("Aliases");
+    attachment.ip = endpoint.object("IPAMConfig").text("IPv4Address");
+    attachment.gateway_priority = static_cast<int>(
+        std::clamp<int64_t>(endpoint.number("GwPriority"), INT32_MIN + 1, INT32_MAX));  // it can be negated
+    in_addr address{};
+    if (!attachment.ip.empty() && ::inet_pton(AF_INET, attachment.ip.c_str(), &address) != 1)
+        throw invalid("invalid IPv4 address: " + attachment.ip);
+    if (!endpoint.texts("Links").empty()) {
+        throw Error(Code::invalid_argument, "links are not supported by kedge",
+                    "containers of a user-defined network find each other by name");
+    }
+    // Most of this is what Docker tells of an endpoint; tools that make a container anew send it back.
+    endpoint.refuse_others({"Aliases", "IPAMConfig", "GwPriority", "Links", "NetworkID", "EndpointID", "Gateway",
+                            "IPAddress", "IPPrefixLen", "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen",
+                            "DNSNames"});
+    endpoint.object("IPAMConfig").refuse_others({"IPv4Address"});
+    return attachment;
+}
 
 runtime::Healthcheck read_healthcheck(const Fields& check) {
     runtime::Healthcheck result;

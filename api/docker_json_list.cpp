@@ -1,5 +1,6 @@
 #include "api/docker_json.h"
 #include "runtime/containers.h"
+#include "runtime/networks.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -38,32 +39,29 @@ std::string status_text(const ContainerInfo& info, WallTime now) {
 
 json endpoints_json(const ContainerInfo& info) {
     json networks = json::object();
-    for (const runtime::NetworkEndpoint& endpoint : info.endpoints) {
-        networks[endpoint.network] = {{"IPAMConfig", nullptr},
-                                      {"Links", nullptr},
-                                      {"Aliases", endpoint.aliases.empty() ? json(nullptr) : json(endpoint.aliases)},
-                                      {"NetworkID", endpoint.network_id},
-                                      {"EndpointID", endpoint.ip.empty() ? "" : endpoint.network_id},
-                                      {"Gateway", endpoint.gateway},
-                                      {"IPAddress", endpoint.ip},
-                                      {"IPPrefixLen", endpoint.prefix_length},
-                                      {"IPv6Gateway", ""},
-                                      {"GlobalIPv6Address", ""},
-                                      {"GlobalIPv6PrefixLen", 0},
-                                      {"MacAddress", endpoint.mac},
-                                      {"DriverOpts", nullptr}};
-    }
-    // Before the first start there are no endpoints; the attachments that were asked for say which networks there will
-    // be.
-    for (const runtime::NetworkAttachment& asked : info.spec.networks) {
-        if (!info.endpoints.empty() || networks.contains(asked.network)) continue;
-        networks[asked.network] = {{"Aliases", asked.aliases.empty() ? json(nullptr) : json(asked.aliases)},
-                                   {"NetworkID", ""},
-                                   {"EndpointID", ""},
-                                   {"Gateway", ""},
-                                   {"IPAddress", ""},
-                                   {"IPPrefixLen", 0},
-                                   {"MacAddress", ""}};
+    // While it doesn't run they only say which networks there will be.
+    for (const runtime::NetworkAttachment& asked : info.networks) {
+        runtime::NetworkEndpoint is;
+        for (const runtime::NetworkEndpoint& endpoint : info.endpoints) {
+            if (endpoint.network == asked.network && !endpoint.ip.empty()) is = endpoint;
+        }
+        const bool mode = asked.network == runtime::kHostNetwork || asked.network == runtime::kNoNetwork;
+        if (mode) is.network_id = runtime::id_of_mode(asked.network);
+        const bool is_there = !is.ip.empty() || (mode && info.pid > 0);
+        networks[asked.network] = {{"IPAMConfig", asked.ip.empty() ? json(nullptr) : json{{"IPv4Address", asked.ip}}},
+                                   {"Links", nullptr},
+                                   {"Aliases", asked.aliases.empty() ? json(nullptr) : json(asked.aliases)},
+                                   {"NetworkID", is.network_id},
+                                   {"EndpointID", is_there ? endpoint_id(info.id, is.network_id) : ""},
+                                   {"Gateway", is.gateway},
+                                   {"IPAddress", is.ip},
+                                   {"IPPrefixLen", is.prefix_length},
+                                   {"IPv6Gateway", ""},
+                                   {"GlobalIPv6Address", ""},
+                                   {"GlobalIPv6PrefixLen", 0},
+                                   {"MacAddress", is.mac},
+                                   {"GwPriority", asked.gateway_priority},
+                                   {"DriverOpts", nullptr}};
     }
     return networks;
 }

@@ -1,4 +1,5 @@
 #include "api/docker_json.h"
+#include "base/digest.h"
 #include "runtime/events.h"
 #include "runtime/networks.h"
 #include "runtime/volumes.h"
@@ -11,23 +12,32 @@ using nlohmann::json;
 
 json network_json(const runtime::NetworkInfo& info) {
     json containers = json::object();
-    for (const std::string& id : info.containers) containers[id] = {{"EndpointID", id}};
-    json address = {{"Subnet", info.spec.subnet}, {"Gateway", info.spec.gateway}};
+    for (const std::string& id : info.containers) containers[id] = {{"EndpointID", endpoint_id(id, info.id)}};
+    json addresses = json::array();
+    if (!info.spec.subnet.empty()) {
+        addresses.push_back({{"Subnet", info.spec.subnet}, {"Gateway", info.spec.gateway}});
+        if (!info.spec.ip_range.empty()) addresses.back()["IPRange"] = info.spec.ip_range;
+    }
     return {{"Name", info.spec.name},
             {"Id", info.id},
             {"Created", format_time(info.created)},
             {"Scope", "local"},
             {"Driver", info.spec.driver},
+            {"EnableIPv4", true},
             {"EnableIPv6", false},
-            {"IPAM", {{"Driver", "default"}, {"Options", nullptr}, {"Config", json::array({address})}}},
+            {"IPAM", {{"Driver", "default"}, {"Options", nullptr}, {"Config", addresses}}},
             {"Internal", info.spec.internal},
-            {"Attachable", false},
+            {"Attachable", info.spec.attachable},
             {"Ingress", false},
             {"ConfigFrom", {{"Network", ""}}},
             {"ConfigOnly", false},
             {"Containers", containers},
             {"Options", info.spec.options},
             {"Labels", info.spec.labels}};
+}
+
+std::string endpoint_id(const std::string& container, const std::string& network_id) {
+    return Digest::of(container + network_id).hex();
 }
 
 json volume_json(const runtime::VolumeInfo& info) {

@@ -90,7 +90,12 @@ bool send_stream(Connection& connection, const Response& response, const Request
     if (!connection.send(text + "\r\n")) return false;
     if (asked.method == "HEAD") return true;
     StreamWriter writer(connection, asked.can_chunk);
-    response.stream(writer);
+    try {
+        response.stream(writer);
+    } catch (const std::exception& error) {
+        log(LogLevel::warning, asked.method + " " + asked.path + ": the answer was broken off: " + error.what());
+        return false;
+    }
     return writer.finish();
 }
 

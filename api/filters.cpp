@@ -1,6 +1,7 @@
 #include "api/filters.h"
 
 #include "api/json_body.h"
+#include "api/stream_time.h"
 #include "base/error.h"
 
 #include <algorithm>
@@ -57,12 +58,30 @@ bool Filters::prefix(const std::string& name, const std::string& value) const {
 }
 
 bool Filters::labels(const std::map<std::string, std::string>& labels) const {
-    const auto& wanted = values("label");
-    return std::all_of(wanted.begin(), wanted.end(), [&](const std::string& w) {
+    auto has_it = [&](const std::string& w) {
         size_t equals = w.find('=');
         auto found = labels.find(w.substr(0, equals));
         return found != labels.end() && (equals == std::string::npos || found->second == w.substr(equals + 1));
-    });
+    };
+    const auto &wanted = values("label"), &unwanted = values("label!");
+    return std::all_of(wanted.begin(), wanted.end(), has_it) && std::none_of(unwanted.begin(), unwanted.end(), has_it);
+}
+
+bool Filters::made_before(WallTime created, WallTime now) const {
+    const auto& times = values("until");
+    if (times.empty()) return true;
+    if (times.size() > 1) throw Error(Code::invalid_argument, "more than one until filter specified");
+    const std::string& text = *times.begin();
+    auto limit = [&] {
+        if (text.find_first_not_of("0123456789.") == std::string::npos) return parameter_time(text);
+        if (text.find('-') == std::string::npos) return now - parse_duration(text);
+        return parse_time(text.find('T') == std::string::npos ? text + "T00:00:00Z" : text);
+    };
+    try {
+        return created < limit();
+    } catch (const Error&) {
+        throw Error(Code::invalid_argument, "invalid filter 'until=" + text + "'");
+    }
 }
 
 bool Filters::flag(const std::string& name, bool absent) const {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "api/http.h"
+#include "base/clock.h"
 
 #include <map>
 #include <set>
@@ -23,8 +24,11 @@ public:
     /// The same where a part of the value is enough.
     bool part(const std::string& name, const std::string& value) const;
     bool prefix(const std::string& name, const std::string& value) const;
-    /// `label` filters: every `key` or `key=value` is there.
+    /// `label` filters: every `key` or `key=value` is there, and none of `label!`.
     bool labels(const std::map<std::string, std::string>& labels) const;
+    /// `until` of what clean-ups spare: true if nothing is asked, or it was made before then (`10m` ago, a date, or
+    /// seconds since 1970). Throws Error.
+    bool made_before(WallTime created, WallTime now) const;
     /// A yes-or-no filter such as dangling; throws for anything else.
     bool flag(const std::string& name, bool absent) const;
 

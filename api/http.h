@@ -67,7 +67,8 @@ struct Response {
     std::string content_type = "application/json";
     std::string body;
     std::vector<std::pair<std::string, std::string>> headers;
-    /// In place of `body`: called once the head is sent; may take as long as it likes. Must not throw.
+    /// In place of `body`: called once the head is sent; may take as long as it likes. What it throws breaks the
+    /// connection off, so that the client doesn't take what it got for the whole.
     std::function<void(Writer&)> stream;
     /// In place of both: the connection is taken over (`101 UPGRADED` if the client asked to upgrade). Must not throw.
     std::function<void(Duplex&)> take_over;

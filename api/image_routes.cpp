@@ -1,3 +1,4 @@
+#include "api/disk_usage.h"
 #include "api/docker_json.h"
 #include "api/filters.h"
 #include "api/reply.h"
@@ -29,7 +30,7 @@ bool reference_matches(const Filters& filters, const ImageInfo& info) {
 }
 
 Response list_images(const Request& request, const Services& services) {
-    Filters filters(request, {"dangling", "label", "reference", "before", "since"});
+    Filters filters(request, {"dangling", "label", "reference", "before", "since", "until"});
     std::map<Digest, int> uses;
     for (const runtime::ContainerInfo& container : services.engine.containers().list()) ++uses[container.image_id];
     std::vector<ImageInfo> images = services.engine.images().list();
@@ -41,11 +42,15 @@ Response list_images(const Request& request, const Services& services) {
         WallTime limit = services.engine.images().get(name).created;
         std::erase_if(images, [&](const ImageInfo& info) { return info.created <= limit; });
     }
+    std::map<Digest, int64_t> shared;
+    if (request.flag("shared-size")) shared = shared_sizes(services.engine.images().list());
+    const WallTime now = wall_now();
     json result = json::array();
     for (const ImageInfo& info : images) {
+        if (!filters.made_before(info.created, now)) continue;
         if (filters.has("dangling") && filters.flag("dangling", false) != info.tags.empty()) continue;
         if (!filters.labels(info.config.labels) || !reference_matches(filters, info)) continue;
-        result.push_back(image_summary(info, uses[info.id]));
+        result.push_back(image_summary(info, uses[info.id], shared.contains(info.id) ? shared.at(info.id) : -1));
     }
     return json_reply(result);
 }
@@ -69,24 +74,29 @@ Response tag(const Request& request, runtime::Images& images) {
 /// Docker's `image prune`: untagged images, or with dangling=false every image that no container uses. Pinned ones
 /// stay.
 Response prune(const Request& request, const Services& services) {
-    Filters filters(request, {"dangling"});
+    Filters filters(request, {"dangling", "label", "label!", "until"});
+    const WallTime now = wall_now();
+    (void)filters.made_before({}, now);  // a wrong one is told also if there is nothing to remove
+    const bool dangling = filters.flag("dangling", true);
+    std::set<Digest> used;
+    for (const auto& container : services.engine.containers().snapshots()) used.insert(container->image_id);
     json removed = json::array();
-    if (!filters.flag("dangling", true)) {
-        std::set<Digest> used;
-        for (const runtime::ContainerInfo& container : services.engine.containers().list())
-            used.insert(container.image_id);
-        for (const ImageInfo& info : services.engine.images().list()) {
-            if (used.contains(info.id)) continue;
-            try {
-                json lines = removed_json(services.engine.images().remove(info.id.str(), true));
-                removed.insert(removed.end(), lines.begin(), lines.end());
-            } catch (const Error& error) {
-                if (error.code() != Code::conflict && error.code() != Code::not_found)
-                    throw;  // pinned, or gone meanwhile
-            }
+    int64_t freed = 0;
+    for (const ImageInfo& info : services.engine.images().list()) {
+        if (used.contains(info.id) || (dangling && !info.tags.empty())) continue;
+        if (!filters.labels(info.config.labels) || !filters.made_before(info.created, now)) continue;
+        try {
+            std::vector<runtime::RemovedImage> gone = services.engine.images().remove(info.id.str(), true);
+            for (const runtime::RemovedImage& image : gone) freed += image.freed;
+            json lines = removed_json(gone);
+            removed.insert(removed.end(), lines.begin(), lines.end());
+        } catch (const Error& error) {
+            if (error.code() != Code::conflict && error.code() != Code::not_found) throw;  // pinned, or gone meanwhile
         }
     }
-    int64_t freed = services.engine.images().collect();
+    // And content of no image, unless only some images are meant.
+    const bool some = filters.has("label") || filters.has("label!") || filters.has("until");
+    if (!some) freed += services.engine.images().collect();
     return json_reply({{"ImagesDeleted", removed.empty() ? json(nullptr) : removed}, {"SpaceReclaimed", freed}});
 }
 
@@ -98,10 +108,6 @@ void add_image_routes(Router& router, const Services& services) {
     router.add("POST", "/images/prune", [&services](const Request& request) { return prune(request, services); });
     router.add("GET", "/images/search",
                [](const Request&) { return error_reply(501, "searching registries is not supported by kedge"); });
-    router.add("GET", "/images/get",
-               [](const Request&) { return error_reply(501, "saving images is not supported by kedge"); });
-    router.add("GET", "/images/{name...}/get",
-               [](const Request&) { return error_reply(501, "saving images is not supported by kedge"); });
     router.add("POST", "/images/{name...}/push",
                [](const Request&) { return error_reply(501, "pushing images is not supported by kedge"); });
     router.add("GET", "/images/{name...}/json", [&images](const Request& request) {

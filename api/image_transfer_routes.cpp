@@ -4,6 +4,7 @@
 #include "api/routes.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "runtime/engine.h"
 
 #include <nlohmann/json.hpp>
@@ -115,6 +116,30 @@ Response load(const Request& request, const Services& services) {
     });
 }
 
+Response save(const Request& request, runtime::Images& images, const std::vector<std::string>& names) {
+    if (!request.parameter("platform").empty())
+        throw Error(Code::invalid_argument, "platform: kedge has one platform of each image, which is saved");
+    Response response;
+    response.content_type = "application/x-tar";
+    std::stop_token stop = request.watch_client();
+    response.stream = [archive = images.save(names), stop](Writer& writer) {
+        archive([&](std::string_view piece) { return writer.write(piece); }, stop);
+    };
+    return response;
+}
+
+/// `names` is given once for each, or once with commas.
+std::vector<std::string> asked_names(const Request& request) {
+    std::vector<std::string> names;
+    auto [first, last] = request.query.equal_range("names");
+    for (auto name = first; name != last; ++name) {
+        for (std::string& one : split(name->second, ',')) {
+            if (!one.empty()) names.push_back(std::move(one));
+        }
+    }
+    return names;
+}
+
 }  // namespace
 
 void add_image_transfer_routes(Router& router, const Services& services) {
@@ -123,6 +148,12 @@ void add_image_transfer_routes(Router& router, const Services& services) {
         if (request.parameter("fromImage").empty())
             throw Error(Code::invalid_argument, "fromImage or fromSrc must say what to fetch");
         return pull(request, services.engine.images());
+    });
+    router.add("GET", "/images/get", [&services](const Request& request) {
+        return save(request, services.engine.images(), asked_names(request));
+    });
+    router.add("GET", "/images/{name...}/get", [&services](const Request& request) {
+        return save(request, services.engine.images(), {request.captures.at("name")});
     });
     router.add("POST", "/images/load", [&services](const Request& request) { return load(request, services); });
 }

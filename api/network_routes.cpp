@@ -1,6 +1,7 @@
 #include "api/docker_json.h"
 #include "api/filters.h"
 #include "api/json_body.h"
+#include "api/predefined_networks.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/error.h"
@@ -12,17 +13,27 @@ using nlohmann::json;
 
 namespace {
 
-Response list_networks(const Request& request, runtime::Networks& networks) {
+std::vector<runtime::NetworkInfo> all_networks(const Services& services) {
+    std::vector<runtime::NetworkInfo> all = services.engine.networks().list();
+    for (runtime::NetworkInfo& mode : mode_networks(services)) all.push_back(std::move(mode));
+    return all;
+}
+
+Response list_networks(const Request& request, const Services& services) {
     Filters filters(request, {"name", "id", "driver", "label", "scope", "type", "dangling"});
     json result = json::array();
-    for (const runtime::NetworkInfo& info : networks.list()) {
+    for (const runtime::NetworkInfo& info : all_networks(services)) {
+        const bool predefined = is_predefined(info.spec.name);
         if (!filters.part("name", info.spec.name) || !filters.prefix("id", info.id) ||
             !filters.exact("driver", info.spec.driver))
             continue;
         if (!filters.labels(info.spec.labels) || !filters.exact("scope", "local")) continue;
-        if (!filters.exact("type", info.spec.name == "bridge" ? "builtin" : "custom")) continue;
-        if (filters.has("dangling") && filters.flag("dangling", false) != info.containers.empty()) continue;
+        if (!filters.exact("type", predefined ? "builtin" : "custom")) continue;
+        // What was made by nobody is not left over by anybody.
+        if (filters.has("dangling") && filters.flag("dangling", false) == (predefined || !info.containers.empty()))
+            continue;
         result.push_back(network_json(info));
+        result.back()["Containers"] = json::object();  // a list doesn't name them
     }
     return json_reply(result);
 }
@@ -33,6 +44,8 @@ void expect_local_scope(const Fields& body) {
     }
     if (body.has("EnableIPv4") && !body.flag("EnableIPv4"))
         throw Error(Code::invalid_argument, "EnableIPv4: networks without IPv4 are not supported by kedge");
+    if (body.flag("EnableIPv6"))
+        throw Error(Code::invalid_argument, "EnableIPv6: IPv6 in networks is not supported by kedge");
 }
 
 Response create(const Request& request, runtime::Networks& networks) {
@@ -40,8 +53,12 @@ Response create(const Request& request, runtime::Networks& networks) {
     Fields body(text, "");
     runtime::NetworkSpec spec;
     spec.name = body.text("Name");
+    if (is_predefined(spec.name)) {
+        throw Error(Code::permission_denied, "operation is not permitted on predefined " + spec.name + " network");
+    }
     if (std::string driver = body.text("Driver"); !driver.empty()) spec.driver = driver;
     spec.internal = body.flag("Internal");
+    spec.attachable = body.flag("Attachable");
     spec.labels = body.text_map("Labels");
     spec.options = body.text_map("Options");
     std::vector<Fields> configs = body.object("IPAM").objects("Config");
@@ -50,24 +67,36 @@ Response create(const Request& request, runtime::Networks& networks) {
     if (!configs.empty()) {
         spec.subnet = configs.front().text("Subnet");
         spec.gateway = configs.front().text("Gateway");
-        configs.front().refuse_others({"Subnet", "Gateway"});
+        spec.ip_range = configs.front().text("IPRange");
+        configs.front().refuse_others({"Subnet", "Gateway", "IPRange"});
     }
+    if (spec.subnet.empty() && !(spec.gateway.empty() && spec.ip_range.empty()))
+        throw Error(Code::invalid_argument, "every ip-range or gateway must have a corresponding subnet");
     if (std::string driver = body.object("IPAM").text("Driver"); !driver.empty() && driver != "default") {
         throw Error(Code::invalid_argument, "IPAM.Driver: \"" + driver + "\" is not supported by kedge");
     }
     body.object("IPAM").refuse_others({"Driver", "Config"});
     expect_local_scope(body);
-    // `Attachable` is about clusters, `CheckDuplicate` is always so, `EnableIPv4` can't be otherwise.
+    // `CheckDuplicate` is always so.
     body.refuse_others({"Name", "Driver", "Internal", "Labels", "Options", "IPAM", "Attachable", "CheckDuplicate",
-                        "EnableIPv4", "Scope"});
+                        "EnableIPv4", "EnableIPv6", "Scope"});
     return json_reply({{"Id", networks.create(spec)}, {"Warning", ""}}, 201);
 }
 
-Response prune(const Request& request, runtime::Networks& networks) {
-    Filters filters(request, {"label"});
+Response prune(const Request& request, const Services& services) {
+    Filters filters(request, {"label", "label!", "until"});
+    const WallTime now = wall_now();
+    (void)filters.made_before({}, now);  // a wrong one is told also if there is nothing to remove
+    // A container that doesn't run needs the networks that it will join.
+    std::set<std::string> wanted;
+    for (const auto& container : services.engine.containers().snapshots()) {
+        for (const runtime::NetworkAttachment& attachment : container->networks) wanted.insert(attachment.network);
+    }
+    runtime::Networks& networks = services.engine.networks();
     json removed = json::array();
     for (const runtime::NetworkInfo& info : networks.list()) {
-        if (info.spec.name == "bridge" || !info.containers.empty() || !filters.labels(info.spec.labels)) continue;
+        if (is_predefined(info.spec.name) || !info.containers.empty() || wanted.contains(info.spec.name)) continue;
+        if (!filters.labels(info.spec.labels) || !filters.made_before(info.created, now)) continue;
         try {
             networks.remove(info.id);
             removed.push_back(info.spec.name);
@@ -76,23 +105,23 @@ Response prune(const Request& request, runtime::Networks& networks) {
                 throw;  // taken or gone since it was listed
         }
     }
-    return json_reply({{"NetworksDeleted", removed}});
+    return json_reply({{"NetworksDeleted", removed.empty() ? json(nullptr) : removed}});
 }
 
 /// Docker's network inspection names the connected containers and their addresses.
 json inspection(const std::string& name, const Services& services) {
-    runtime::NetworkInfo info = services.engine.networks().inspect(name);
+    std::optional<runtime::NetworkInfo> mode = find_mode_network(services, name);
+    runtime::NetworkInfo info = mode ? *mode : services.engine.networks().inspect(name);
     json result = network_json(info);
     for (const std::string& id : info.containers) {
         try {
             runtime::ContainerInfo container = services.engine.containers().inspect(id);
             json& entry = result["Containers"][id];
-            entry["Name"] = container.name;
+            entry.update({{"Name", container.name}, {"MacAddress", ""}, {"IPv4Address", ""}, {"IPv6Address", ""}});
             for (const runtime::NetworkEndpoint& endpoint : container.endpoints) {
-                if (endpoint.network_id != info.id && endpoint.network != info.spec.name) continue;
+                if (endpoint.network_id != info.id || endpoint.ip.empty()) continue;
                 entry["MacAddress"] = endpoint.mac;
                 entry["IPv4Address"] = endpoint.ip + "/" + std::to_string(endpoint.prefix_length);
-                entry["IPv6Address"] = "";
             }
         } catch (const Error& error) {
             if (error.code() != Code::not_found) throw;
@@ -102,25 +131,53 @@ json inspection(const std::string& name, const Services& services) {
     return result;
 }
 
+Response remove(const Request& request, const Services& services) {
+    const std::string& name = request.captures.at("name");
+    std::optional<runtime::NetworkInfo> mode = find_mode_network(services, name);
+    const std::string found = mode ? mode->spec.name : services.engine.networks().inspect(name).spec.name;
+    if (is_predefined(found))
+        throw Error(Code::permission_denied, found + " is a pre-defined network and cannot be removed");
+    services.engine.networks().remove(name);
+    return empty_reply();
+}
+
+Response connect(const Request& request, runtime::Containers& containers) {
+    json text = json_body(request);
+    Fields body(text, "");
+    const std::string container = body.text("Container");
+    if (container.empty()) throw Error(Code::invalid_argument, "Container: must name a container");
+    runtime::NetworkAttachment network = read_endpoint(body.object("EndpointConfig"), request.captures.at("name"));
+    body.refuse_others({"Container", "EndpointConfig"});
+    containers.connect_network(container, network);
+    return empty_reply(200);
+}
+
+Response disconnect(const Request& request, runtime::Containers& containers) {
+    json text = json_body(request);
+    Fields body(text, "");
+    const std::string container = body.text("Container");
+    if (container.empty()) throw Error(Code::invalid_argument, "Container: must name a container");
+    body.refuse_others({"Container", "Force"});
+    containers.disconnect_network(container, request.captures.at("name"), body.flag("Force"));
+    return empty_reply(200);
+}
+
 }  // namespace
 
 void add_network_routes(Router& router, const Services& services) {
     runtime::Networks& networks = services.engine.networks();
-    router.add("GET", "/networks", [&networks](const Request& request) { return list_networks(request, networks); });
+    runtime::Containers& containers = services.engine.containers();
+    router.add("GET", "/networks", [&services](const Request& request) { return list_networks(request, services); });
     router.add("POST", "/networks/create", [&networks](const Request& request) { return create(request, networks); });
-    router.add("POST", "/networks/prune", [&networks](const Request& request) { return prune(request, networks); });
+    router.add("POST", "/networks/prune", [&services](const Request& request) { return prune(request, services); });
     router.add("GET", "/networks/{name}", [&services](const Request& request) {
         return json_reply(inspection(request.captures.at("name"), services));
     });
-    router.add("DELETE", "/networks/{name}", [&networks](const Request& request) {
-        networks.remove(request.captures.at("name"));
-        return empty_reply();
-    });
-    for (const char* action : {"connect", "disconnect"}) {
-        router.add("POST", std::string("/networks/{name}/") + action, [action](const Request&) {
-            return error_reply(501, std::string("network ") + action + " is not supported by kedge");
-        });
-    }
+    router.add("DELETE", "/networks/{name}", [&services](const Request& request) { return remove(request, services); });
+    router.add("POST", "/networks/{name}/connect",
+               [&containers](const Request& request) { return connect(request, containers); });
+    router.add("POST", "/networks/{name}/disconnect",
+               [&containers](const Request& request) { return disconnect(request, containers); });
 }
 
 }  // namespace kedge::api

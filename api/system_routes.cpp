@@ -1,3 +1,4 @@
+#include "api/disk_usage.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/digest.h"
@@ -180,7 +181,7 @@ void add_system_routes(Router& router, const Services& services) {
         return json_reply({{"CachesDeleted", nullptr}, {"SpaceReclaimed", 0}});
     });
     router.add("GET", "/system/df",
-               [](const Request&) { return error_reply(501, "system df is not supported by kedge"); });
+               [&services](const Request& request) { return json_reply(disk_usage(request, services)); });
     router.add("POST", "/build", [](const Request&) { return error_reply(501, "/build is not supported by kedge"); });
 }
 

@@ -53,21 +53,24 @@ Response create(const Request& request, runtime::Volumes& volumes) {
 
 /// Docker's `volume prune`: unused anonymous volumes, with all=true also named ones.
 Response prune(const Request& request, const Services& services) {
-    Filters filters(request, {"label", "all"});
+    Filters filters(request, {"label", "label!", "all"});
     bool all = filters.flag("all", false);
     std::set<std::string> used = used_volumes(services.engine.containers());
     json removed = json::array();
+    int64_t freed = 0;
     for (const runtime::VolumeInfo& info : services.engine.volumes().list()) {
         if (used.contains(info.spec.name) || !(all || info.anonymous) || !filters.labels(info.spec.labels)) continue;
         try {
+            const int64_t size = services.engine.volumes().size(info.spec.name);
             services.engine.volumes().remove(info.spec.name);
             removed.push_back(info.spec.name);
+            freed += size;
         } catch (const Error& error) {
             if (error.code() != Code::conflict && error.code() != Code::not_found)
                 throw;  // taken or gone since it was listed
         }
     }
-    return json_reply({{"VolumesDeleted", removed}, {"SpaceReclaimed", 0}});
+    return json_reply({{"VolumesDeleted", removed}, {"SpaceReclaimed", freed}});
 }
 
 }  // namespace

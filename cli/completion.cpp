@@ -67,7 +67,11 @@ std::string names_for(const std::string& command) {
                                                               {"image tag", "images"},
                                                               {"image inspect", "images"},
                                                               {"image history", "images"},
-                                                              {"image pull", "images"}};
+                                                              {"image pull", "images"},
+                                                              {"image save", "images"},
+                                                              {"save", "images"},
+                                                              {"network connect", "networks"},
+                                                              {"network disconnect", "networks"}};
     constexpr std::string_view kGroup = "container ";
     auto kind = kKinds.find(command.starts_with(kGroup) ? command.substr(kGroup.size()) : command);
     return kind == kKinds.end() ? std::string() : kSources.at(kind->second);

@@ -20,16 +20,6 @@ std::string joined(const json& list, const char* member) {
     return text;
 }
 
-std::string names_text(const json& container) {
-    std::string text;
-    for (const json& name : container.value("Names", json::array())) {
-        std::string plain = name.get<std::string>();
-        if (plain.starts_with("/")) plain.erase(0, 1);
-        text += (text.empty() ? "" : ",") + plain;
-    }
-    return text;
-}
-
 /// The members that Docker's `ps --format` knows.
 json row_of(const json& container, bool no_trunc) {
     std::string id = text_of(container, "Id"), command = text_of(container, "Command");
@@ -42,51 +32,55 @@ json row_of(const json& container, bool no_trunc) {
     json mounts = container.value("Mounts", json::array());
     int64_t volumes =
         std::count_if(mounts.begin(), mounts.end(), [](const json& m) { return text_of(m, "Type") == "volume"; });
-    return {{"ID", no_trunc ? id : short_id(id)},
-            {"Image", text_of(container, "Image")},
-            {"Command", "\"" + (no_trunc ? command : truncated(command, 20)) + "\""},
-            {"CreatedAt", format_time(created)},
-            {"RunningFor", human_duration(wall_now() - created) + " ago"},
-            {"Status", text_of(container, "Status")},
-            {"State", text_of(container, "State")},
-            {"Ports", ports_text(container.value("Ports", json::array()))},
-            {"Names", names_text(container)},
-            {"Labels", labels_text(container.value("Labels", json::object()))},
-            {"Networks", networks},
-            {"Mounts", joined(mounts, "Source")},
-            {"LocalVolumes", std::to_string(volumes)}};
+    json row = {{"ID", no_trunc ? id : short_id(id)},
+                {"Image", text_of(container, "Image")},
+                {"Command", "\"" + (no_trunc ? command : truncated(command, 20)) + "\""},
+                {"CreatedAt", format_time(created)},
+                {"RunningFor", human_duration(wall_now() - created) + " ago"},
+                {"Status", text_of(container, "Status")},
+                {"State", text_of(container, "State")},
+                {"Ports", ports_text(container.value("Ports", json::array()))},
+                {"Names", container_names(container)},
+                {"Labels", labels_text(container.value("Labels", json::object()))},
+                {"Networks", networks},
+                {"Mounts", joined(mounts, "Source")},
+                {"LocalVolumes", std::to_string(volumes)}};
+    if (container.contains("SizeRw")) {
+        row["Size"] = fmt::format("{} (virtual {})", human_size(number_of(container, "SizeRw")),
+                                  human_size(number_of(container, "SizeRootFs")));
+    }
+    return row;
 }
 
 struct PsOptions {
     ListStyle style;
-    bool all = false, latest = false;
+    bool all = false, latest = false, size = false;
     int last = 0;
     std::vector<std::string> filters;
 };
 
 void list_containers(const Session& session, const PsOptions& options) {
+    // A template that shows sizes asks for them.
+    const bool size = options.size || options.style.format.find(".Size") != std::string::npos;
     int limit = options.latest ? 1 : options.last;
     json containers =
         session.client().get("/containers/json" + query({{"all", options.all ? "1" : ""},
+                                                         {"size", size ? "1" : ""},
                                                          {"limit", limit > 0 ? std::to_string(limit) : ""},
                                                          {"filters", filters_parameter(options.filters)}}));
     json rows = json::array();
     for (const json& container : containers) rows.push_back(row_of(container, options.style.no_trunc));
-    print_rows(options.style,
-               {{"CONTAINER ID", "ID"},
-                {"IMAGE", "Image"},
-                {"COMMAND", "Command"},
-                {"CREATED", "RunningFor"},
-                {"STATUS", "Status"},
-                {"PORTS", "Ports"},
-                {"NAMES", "Names"}},
-               rows, "ID");
+    std::vector<Column> columns = {{"CONTAINER ID", "ID"},    {"IMAGE", "Image"},   {"COMMAND", "Command"},
+                                   {"CREATED", "RunningFor"}, {"STATUS", "Status"}, {"PORTS", "Ports"},
+                                   {"NAMES", "Names"}};
+    if (options.size) columns.push_back({"SIZE", "Size"});
+    print_rows(options.style, columns, rows, "ID");
 }
 
 void set_up_ps(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<PsOptions>();
     add_list_options(app, options->style);
-    refuse_options(app, {"-s,--size"});
+    app.add_flag("-s,--size", options->size, "With what they wrote and, in brackets, what that is with their image");
     app.add_flag("-a,--all", options->all, "Also those that don't run");
     app.add_flag("-l,--latest", options->latest, "The newest one, running or not");
     app.add_option("-n,--last", options->last, "The newest ones, running or not");

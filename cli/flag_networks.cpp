@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 
+#include <charconv>
 #include <sstream>
 
 namespace kedge::cli {
@@ -20,12 +21,21 @@ Error invalid(const std::string& text) {
 struct Attachment {
     std::string name, ip;
     std::vector<std::string> aliases;
+    int64_t priority = 0;
 
     bool user_defined() const {
         return name != "host" && name != "none" && name != "default" && name != "bridge" &&
                !name.starts_with("container:");
     }
 };
+
+int64_t read_priority(const std::string& flag, const std::string& value) {
+    int64_t priority = 0;
+    auto [rest, failure] = std::from_chars(value.data(), value.data() + value.size(), priority);
+    if (failure != std::errc() || rest != value.data() + value.size())
+        throw invalid_flag(flag, "--network", "invalid gw-priority: " + value);
+    return priority;
+}
 
 Attachment read_attachment(const std::string& flag) {
     Attachment attachment;
@@ -44,6 +54,8 @@ Attachment read_attachment(const std::string& flag) {
             attachment.aliases.push_back(value);
         else if (key == "ip")
             attachment.ip = value;
+        else if (key == "gw-priority")
+            attachment.priority = read_priority(flag, value);
         else
             throw invalid_flag(flag, "--network", key + " is not supported yet");
     }
@@ -79,7 +91,7 @@ void check(const Attachment& attachment, size_t count) {
 void put_networks(const RunOptions& options, json& body) {
     std::vector<Attachment> attachments;
     for (const std::string& flag : options.networks) attachments.push_back(read_attachment(flag));
-    if (attachments.empty()) attachments.push_back({"default", {}, {}});
+    if (attachments.empty()) attachments.push_back({"default", {}, {}, 0});
     Attachment& first = attachments.front();
     first.aliases.insert(first.aliases.end(), options.network_aliases.begin(), options.network_aliases.end());
     if (!options.ip.empty()) first.ip = options.ip;
@@ -88,6 +100,7 @@ void put_networks(const RunOptions& options, json& body) {
         check(attachment, attachments.size());
         if (!attachment.user_defined()) continue;
         json endpoint = json::object();
+        if (attachment.priority != 0) endpoint["GwPriority"] = attachment.priority;
         if (!attachment.aliases.empty()) endpoint["Aliases"] = attachment.aliases;
         if (!attachment.ip.empty()) endpoint["IPAMConfig"]["IPv4Address"] = attachment.ip;
         body["NetworkingConfig"]["EndpointsConfig"][attachment.name] = endpoint;

@@ -16,15 +16,16 @@ namespace kedge::cli {
 
 using nlohmann::json;
 
-std::string human_size(int64_t bytes) {
+std::string human_size(int64_t bytes, int digits) {
     constexpr std::array kUnits = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
     auto size = static_cast<double>(bytes);
     size_t unit = 0;
-    while (size >= 999.5 && unit + 1 < kUnits.size()) {  // what would be rounded to 1000
+    const double limit = digits > 3 ? 999.95 : 999.5;  // what would be rounded to 1000
+    while (size >= limit && unit + 1 < kUnits.size()) {
         size /= 1000;
         ++unit;
     }
-    return fmt::format("{:.3g}{}", size, kUnits[unit]);
+    return fmt::format("{:.{}g}{}", size, digits, kUnits[unit]);
 }
 
 std::string ago(const std::string& time, WallTime now) {
@@ -49,6 +50,16 @@ std::string ports_text(const json& ports) {
         texts.insert(outside == 0 ? inside : fmt::format("{}:{}->{}", text_of(port, "IP"), outside, inside));
     }
     return fmt::format("{}", fmt::join(texts, ", "));
+}
+
+std::string container_names(const json& container) {
+    std::string text;
+    for (const json& name : container.value("Names", json::array())) {
+        std::string plain = name.get<std::string>();
+        if (plain.starts_with("/")) plain.erase(0, 1);
+        text += (text.empty() ? "" : ",") + plain;
+    }
+    return text;
 }
 
 std::string short_id(const std::string& id) {

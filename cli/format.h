@@ -9,14 +9,17 @@
 
 namespace kedge::cli {
 
-/// `1.24MB`, `5.61kB`, `0B`: as Docker's lists write sizes.
-std::string human_size(int64_t bytes);
+/// `1.24MB`, `5.61kB`, `0B`: as Docker's lists write sizes; its sums have four digits.
+std::string human_size(int64_t bytes, int digits = 3);
+inline constexpr int kDigitsOfSums = 4;
 /// `3 minutes ago` of a time in RFC 3339; empty for none.
 std::string ago(const std::string& time, WallTime now);
 /// `1h`, `12m`, `45s`, `3d`: for narrow columns; `-` for none.
 std::string age(const std::string& time, WallTime now);
 /// `0.0.0.0:8080->80/tcp` of Docker's Ports lists.
 std::string ports_text(const nlohmann::json& ports);
+/// `web,db` of the Names of an item of the agent's list.
+std::string container_names(const nlohmann::json& container);
 /// The first 12 digits of an id, with `sha256:` taken off.
 std::string short_id(const std::string& id);
 /// At most `width` characters, the last an ellipsis.

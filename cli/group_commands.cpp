@@ -45,7 +45,7 @@ Command image_group() {
     commands.push_back(
         {"inspect", "Everything about images, as JSON", "  kedge image inspect nginx:1.27",
          [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, "image"); }});
-    for (const char* name : {"build", "push", "save"}) commands.push_back(unsupported_command(name));
+    for (const char* name : {"build", "push"}) commands.push_back(unsupported_command(name));
     return {"image", "Manage images", "  kedge image ls", nullptr, commands};
 }
 
@@ -55,7 +55,7 @@ Command system_group() {
             "  kedge system info",
             nullptr,
             {pick(system_commands(), "info"), pick(log_commands(), "events"), pick(prune_commands(), "system", "prune"),
-             unsupported_command("df")}};
+             disk_usage_command()}};
 }
 
 }  // namespace

@@ -57,7 +57,7 @@ void set_up_images(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.add_option("name", options->name, "Only REPOSITORY[:TAG]; * stands for anything");
     app.add_flag("-a,--all", options->all, "All of them, which is what there is");
     app.add_flag("--digests", options->digests, "With the digests that registries know them by");
-    add_list(app, "-f,--filter", options->filters, "name=value: dangling, label, reference, before, since");
+    add_list(app, "-f,--filter", options->filters, "name=value: dangling, label, reference, before, since, until");
     refuse_options(app, {"--tree"});
     app.callback([=] { list_images(*session, *options); });
 }
@@ -65,18 +65,21 @@ void set_up_images(CLI::App& app, const std::shared_ptr<Session>& session) {
 void set_up_rmi(CLI::App& app, const std::shared_ptr<Session>& session) {
     struct Options {
         std::vector<std::string> names;
-        bool force = false;
+        bool force = false, no_prune = false;
     };
     auto options = std::make_shared<Options>();
     app.add_option("images", options->names, "Names or ids")->required();
     app.add_flag("-f,--force", options->force, "All names of an id; what is not there is no failure");
-    refuse_options(app, {"--no-prune", "--platform"});
+    app.add_flag("--no-prune", options->no_prune, "As always: kedge keeps no untagged parents of images");
+    refuse_options(app, {"--platform"});
     app.callback([=] {
         Client client = session->client();
         for_each_name(options->names, *session, [&](const std::string& name) {
             json removed;
             try {
-                removed = client.remove("/images/" + escape(name) + query({{"force", options->force ? "1" : ""}}));
+                removed = client.remove(
+                    "/images/" + escape(name) +
+                    query({{"force", options->force ? "1" : ""}, {"noprune", options->no_prune ? "1" : ""}}));
             } catch (const Error& error) {
                 if (!options->force || error.code() != Code::not_found) throw;
                 return print_error(error);  // as Docker: said, but no failure
@@ -181,7 +184,7 @@ json image_rows(const json& images, bool no_trunc, bool digests) {
 std::vector<Command> image_commands() {
     return {{"images", "List images",
              "  kedge images\n  kedge images --filter dangling=true -q\n  kedge images 'shop/*'", set_up_images},
-            {"rmi", "Remove images", "  kedge rmi shop/web:1", set_up_rmi},
+            {"rmi", "Remove images", "  kedge rmi shop/web:1\n  kedge rmi -f 4f1d2c3b5a69", set_up_rmi},
             {"tag", "Give an image another name", "  kedge tag shop/web:2 shop/web:stable", set_up_tag}};
 }
 

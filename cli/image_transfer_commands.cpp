@@ -150,7 +150,8 @@ std::vector<Command> image_transfer_commands() {
          "  kedge import rootfs.tar.gz shop/base:1\n  kedge import --change 'CMD [\"/app\"]' - shop/web < rootfs.tar",
          set_up_import},
         {"load", "Load images from a docker-archive or OCI archive",
-         "  kedge load -i images.tar\n  zcat images.tar.gz | kedge load", set_up_load}};
+         "  kedge load -i images.tar\n  zcat images.tar.gz | kedge load", set_up_load},
+        save_command()};
 }
 
 }  // namespace kedge::cli

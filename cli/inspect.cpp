@@ -14,14 +14,16 @@ namespace {
 struct InspectOptions {
     std::vector<std::string> names;
     std::string format, kind;
+    bool size = false;
 };
 
 /// A container, else an image, a network or a volume of that name, as Docker looks for it.
-json find_object(const Client& client, const std::string& name, const std::string& kind) {
-    const std::pair<const char*, std::string> places[] = {{"container", "/containers/" + escape(name) + "/json"},
-                                                          {"image", "/images/" + escape(name) + "/json"},
-                                                          {"network", "/networks/" + escape(name)},
-                                                          {"volume", "/volumes/" + escape(name)}};
+json find_object(const Client& client, const std::string& name, const std::string& kind, bool size) {
+    const std::pair<const char*, std::string> places[] = {
+        {"container", "/containers/" + escape(name) + "/json" + (size ? "?size=1" : "")},
+        {"image", "/images/" + escape(name) + "/json"},
+        {"network", "/networks/" + escape(name)},
+        {"volume", "/volumes/" + escape(name)}};
     for (const auto& [its_kind, path] : places) {
         if (!kind.empty() && kind != its_kind) continue;
         try {
@@ -36,8 +38,9 @@ json find_object(const Client& client, const std::string& name, const std::strin
 void inspect(Session& session, const InspectOptions& options) {
     Client client = session.client();
     json found = json::array();
-    for_each_name(options.names, session,
-                  [&](const std::string& name) { found.push_back(find_object(client, name, options.kind)); });
+    for_each_name(options.names, session, [&](const std::string& name) {
+        found.push_back(find_object(client, name, options.kind, options.size));
+    });
     if (options.format.empty() || options.format == "json") return print_json(found);
     for (const json& object : found) print(render_template(options.format, object) + "\n");
 }
@@ -50,7 +53,9 @@ void set_up_inspect(CLI::App& app, const std::shared_ptr<Session>& session, cons
                    kind ? "Names or ids" : "Names or ids of containers, images, networks or volumes")
         ->required();
     app.add_option("-f,--format", options->format, "json, or a template such as '{{.Name}}'");
-    refuse_options(app, {"-s,--size", "-v,--verbose", "--platform"});
+    if (!kind || std::string_view(kind) == "container")
+        app.add_flag("-s,--size", options->size, "Of containers, also what they take on disk");
+    refuse_options(app, {"-v,--verbose", "--platform"});
     if (kind)
         options->kind = kind;
     else

@@ -30,6 +30,7 @@ constexpr Kind kNetworks = {"/networks/prune", "all networks not used by at leas
                             "Deleted Networks:", "NetworksDeleted"};
 constexpr Kind kVolumes = {"/volumes/prune", "anonymous volumes not used by at least one container",
                            "Deleted Volumes:", "VolumesDeleted"};
+constexpr Kind kCache = {"/build/prune", "unused build cache", "Deleted build cache objects:", "CachesDeleted"};
 constexpr Kind kImages = {"/images/prune", "all dangling images", "Deleted Images:", "ImagesDeleted"};
 
 /// Cleans up one kind and prints what is gone; the bytes that it freed.
@@ -55,8 +56,10 @@ bool agreed(const PruneOptions& options, const std::string& what) {
     return options.force || confirmed("WARNING! This will remove " + what + ".\nAre you sure you want to continue?");
 }
 
+constexpr const char* kFilters = "label=NAME[=value], label!=NAME[=value], until=TIME (24h, 2026-01-02)";
+
 void print_freed(int64_t bytes) {
-    print("Total reclaimed space: " + human_size(bytes) + "\n");
+    print("Total reclaimed space: " + human_size(bytes, kDigitsOfSums) + "\n");
 }
 
 std::shared_ptr<PruneOptions> prune_options(CLI::App& app, const char* filters) {
@@ -67,28 +70,29 @@ std::shared_ptr<PruneOptions> prune_options(CLI::App& app, const char* filters) 
 }
 
 void set_up_container_prune(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = prune_options(app, "label=NAME[=value]");
+    auto options = prune_options(app, kFilters);
     app.callback([=] {
-        if (agreed(*options, kContainers.warning)) (void)clean_up(session->client(), kContainers, options->filters);
+        if (agreed(*options, kContainers.warning))
+            print_freed(clean_up(session->client(), kContainers, options->filters));
     });
 }
 
 void set_up_network_prune(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = prune_options(app, "label=NAME[=value]");
+    auto options = prune_options(app, kFilters);
     app.callback([=] {
         if (agreed(*options, kNetworks.warning)) (void)clean_up(session->client(), kNetworks, options->filters);
     });
 }
 
 void set_up_volume_prune(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = prune_options(app, "label=NAME[=value]");
+    auto options = prune_options(app, "label=NAME[=value], label!=NAME[=value]");
     app.add_flag("-a,--all", options->all, "Also those with a name");
     app.callback([=] {
         std::string what = options->all ? "all volumes not used by at least one container" : kVolumes.warning;
         if (!agreed(*options, what)) return;
         std::vector<std::string> filters = options->filters;
         if (options->all) filters.push_back("all=true");
-        (void)clean_up(session->client(), kVolumes, filters);
+        print_freed(clean_up(session->client(), kVolumes, filters));
     });
 }
 
@@ -99,7 +103,7 @@ std::vector<std::string> image_filters(const PruneOptions& options) {
 }
 
 void set_up_image_prune(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = prune_options(app, "dangling=true|false");
+    auto options = prune_options(app, kFilters);
     app.add_flag("-a,--all", options->all, "Every image that no container and no kept release uses");
     app.callback([=] {
         if (!agreed(*options,
@@ -110,24 +114,29 @@ void set_up_image_prune(CLI::App& app, const std::shared_ptr<Session>& session) 
 }
 
 void set_up_system_prune(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = prune_options(app, "label=NAME[=value]");
+    auto options = prune_options(app, kFilters);
     app.add_flag("-a,--all", options->all, "Every image that no container and no kept release uses");
     app.add_flag("--volumes", options->volumes, "Also anonymous volumes");
     app.callback([=] {
+        for (const std::string& filter : options->filters) {
+            if (options->volumes && filter.starts_with("until="))
+                throw Error(Code::invalid_argument, "the \"until\" filter is not supported with \"--volumes\"");
+        }
         std::string what = std::string(":\n  - ") + kContainers.warning + "\n  - " + kNetworks.warning + "\n";
         if (options->volumes) what += std::string("  - ") + kVolumes.warning + "\n";
         what += std::string("  - ") +
                 (options->all ? "all images without at least one container associated to them" : kImages.warning) +
                 "\n";
+        if (options->filters.empty()) what += std::string("  - ") + kCache.warning + "\n";
         if (!options->force && !confirmed("WARNING! This will remove" + what + "\nAre you sure you want to continue?"))
             return;
         Client client = session->client();
-        PruneOptions images;
-        images.all = options->all;
-        (void)clean_up(client, kContainers, options->filters);
+        int64_t freed = clean_up(client, kContainers, options->filters);
         (void)clean_up(client, kNetworks, options->filters);
-        if (options->volumes) (void)clean_up(client, kVolumes, options->filters);
-        print_freed(clean_up(client, kImages, image_filters(images)));
+        if (options->volumes) freed += clean_up(client, kVolumes, options->filters);
+        freed += clean_up(client, kImages, image_filters(*options));
+        if (options->filters.empty()) freed += clean_up(client, kCache, {});
+        print_freed(freed);
     });
 }
 

@@ -6,6 +6,8 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 namespace kedge::cli {
 
 using nlohmann::json;
@@ -99,21 +101,24 @@ void set_up_volume_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
 // --- networks
 
 struct NetworkOptions {
-    std::string name, driver, subnet, gateway;
+    std::string name, driver, subnet, gateway, ip_range, scope, ipam_driver;
     std::vector<std::string> labels, options;
-    bool internal = false;
+    bool internal = false, attachable = false;
 };
 
 json network_body(const NetworkOptions& options) {
     json body = {
         {"Name", options.name},   {"Driver", options.driver},         {"Internal", options.internal},
-        {"CheckDuplicate", true}, {"Labels", labels(options.labels)}, {"Options", pairs(options.options, "-o, --opt")}};
-    if (!options.gateway.empty() && options.subnet.empty()) {
+        {"CheckDuplicate", true}, {"Labels", labels(options.labels)}, {"Options", pairs(options.options, "-o, --opt")},
+        {"Scope", options.scope}, {"Attachable", options.attachable}};
+    if (options.subnet.empty() && !(options.gateway.empty() && options.ip_range.empty())) {
         throw Error(Code::invalid_argument, "every ip-range or gateway must have a corresponding subnet");
     }
+    if (!options.ipam_driver.empty()) body["IPAM"]["Driver"] = options.ipam_driver;
     if (!options.subnet.empty()) {
         json config = {{"Subnet", options.subnet}};
         if (!options.gateway.empty()) config["Gateway"] = options.gateway;
+        if (!options.ip_range.empty()) config["IPRange"] = options.ip_range;
         body["IPAM"]["Config"] = json::array({config});
     }
     return body;
@@ -126,13 +131,54 @@ void set_up_network_create(CLI::App& app, const std::shared_ptr<Session>& sessio
     app.add_option("--subnet", options->subnet,
                    "Its addresses, 10.5.0.0/24; else the next free ones of the agent's pools");
     app.add_option("--gateway", options->gateway, "This machine's address in it; else the first one");
+    app.add_option("--ip-range", options->ip_range, "The part of the subnet that containers get addresses from");
+    app.add_option("--ipam-driver", options->ipam_driver, "default");
+    app.add_option("--scope", options->scope, "local");
     app.add_flag("--internal", options->internal, "No way out");
+    app.add_flag("--attachable", options->attachable, "Said of it, no more: containers can always join by hand");
     add_list(app, "--label", options->labels, "NAME=value");
     add_list(app, "-o,--opt", options->options, "NAME=value, for the driver");
-    refuse_options(app, {"--attachable", "--aux-address", "--config-from", "--config-only", "--ingress", "--ip-range",
-                         "--ipam-driver", "--ipam-opt", "--ipv4", "--ipv6", "--scope"});
+    refuse_options(app,
+                   {"--aux-address", "--config-from", "--config-only", "--ingress", "--ipam-opt", "--ipv4", "--ipv6"});
     app.callback(
         [=] { print(text_of(session->client().post("/networks/create", network_body(*options)), "Id") + "\n"); });
+}
+
+void set_up_network_connect(CLI::App& app, const std::shared_ptr<Session>& session) {
+    struct Options {
+        std::string network, container, ip;
+        std::vector<std::string> aliases;
+        int priority = 0;
+    };
+    auto options = std::make_shared<Options>();
+    app.add_option("network", options->network, "The network, by name or id")->required();
+    app.add_option("container", options->container, "The container, running or not")->required();
+    add_list(app, "--alias", options->aliases, "A further name of it on this network");
+    app.add_option("--ip", options->ip, "Its address, 10.5.0.7; else the next free one");
+    app.add_option("--gw-priority", options->priority, "The network with the highest has the default route");
+    refuse_options(app, {"--link"}, "containers of a user-defined network find each other by name");
+    refuse_options(app, {"--driver-opt", "--ip6", "--link-local-ip"});
+    app.callback([=] {
+        json endpoint = {{"Aliases", options->aliases}, {"GwPriority", options->priority}};
+        if (!options->ip.empty()) endpoint["IPAMConfig"]["IPv4Address"] = options->ip;
+        (void)session->client().post("/networks/" + escape(options->network) + "/connect",
+                                     {{"Container", options->container}, {"EndpointConfig", endpoint}});
+    });
+}
+
+void set_up_network_disconnect(CLI::App& app, const std::shared_ptr<Session>& session) {
+    struct Options {
+        std::string network, container;
+        bool force = false;
+    };
+    auto options = std::make_shared<Options>();
+    app.add_option("network", options->network, "The network, by name or id")->required();
+    app.add_option("container", options->container, "The container, running or not")->required();
+    app.add_flag("-f,--force", options->force, "What fails on the way does not keep it in the network");
+    app.callback([=] {
+        (void)session->client().post("/networks/" + escape(options->network) + "/disconnect",
+                                     {{"Container", options->container}, {"Force", options->force}});
+    });
 }
 
 void set_up_network_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
@@ -141,8 +187,10 @@ void set_up_network_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
     add_list(app, "-f,--filter", options->filters, "name=value: name, id, driver, label, scope, type, dangling");
     app.callback([=] {
         json rows = json::array();
-        for (const json& network :
-             session->client().get("/networks" + query({{"filters", filters_parameter(options->filters)}}))) {
+        json networks = session->client().get("/networks" + query({{"filters", filters_parameter(options->filters)}}));
+        std::sort(networks.begin(), networks.end(),
+                  [](const json& a, const json& b) { return text_of(a, "Name") < text_of(b, "Name"); });
+        for (const json& network : networks) {
             std::string id = text_of(network, "Id");
             rows.push_back({{"ID", options->style.no_trunc ? id : short_id(id)},
                             {"Name", text_of(network, "Name")},
@@ -209,8 +257,11 @@ Command network_group() {
               {},
               "remove"},
              prune_of("network"),
-             unsupported_command("connect"),
-             unsupported_command("disconnect")}};
+             {"connect", "Connect a container to a network",
+              "  kedge network connect front web\n  kedge network connect --alias db --ip 10.5.0.7 back mysql",
+              set_up_network_connect},
+             {"disconnect", "Disconnect a container from a network", "  kedge network disconnect front web",
+              set_up_network_disconnect}}};
 }
 
 }  // namespace

@@ -62,6 +62,8 @@ std::vector<Command> group_commands();
 /// Docker's commands that kedge has not yet: they say so.
 std::vector<Command> unsupported_commands();
 Command unsupported_command(const char* name);
+Command save_command();        ///< of image_transfer_commands()
+Command disk_usage_command();  ///< `kedge system df`
 /// `kedge image history`: `kedge history` is that of projects.
 Command image_history_command();
 /// `inspect` of this kind of object (container, image, network, volume), or of any (nullptr).

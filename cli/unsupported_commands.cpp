@@ -20,8 +20,8 @@ Command unsupported_command(const char* name) {
 
 std::vector<Command> unsupported_commands() {
     std::vector<Command> commands;
-    for (const char* name : {"build", "compose", "login", "logout", "pause", "push", "save", "search", "stats", "top",
-                             "unpause", "update"}) {
+    for (const char* name : {"build", "compose", "login", "logout", "pause", "push", "search", "stats", "top", "unpause",
+                             "update"}) {
         commands.push_back(unsupported_command(name));
     }
     return commands;

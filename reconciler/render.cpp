@@ -4,6 +4,7 @@
 #include "health/health.h"
 #include "reconciler/labels.h"
 #include "reconciler/render_parts.h"
+#include "runtime/networks.h"
 
 #include <algorithm>
 #include <set>
@@ -78,8 +79,9 @@ void render_networks(const Target& target, const sources::Service& service, cons
             throw Error(Code::invalid_argument,
                         "services." + service.name + ".networks: no network \"" + use.network + "\"");
         }
-        runtime::NetworkAttachment attachment{network->second.name, use.aliases, use.ipv4_address};
+        runtime::NetworkAttachment attachment{network->second.name, use.aliases, use.ipv4_address, use.priority};
         for (const std::string& alias : {service.name, name}) {
+            if (network->second.name == runtime::kDefaultNetwork) break;  // nobody has a name there
             if (std::find(attachment.aliases.begin(), attachment.aliases.end(), alias) == attachment.aliases.end()) {
                 attachment.aliases.push_back(alias);
             }

@@ -5,6 +5,7 @@
 #include "reconciler/labels.h"
 #include "reconciler/render.h"
 
+#include <algorithm>
 #include <charconv>
 #include <tuple>
 
@@ -40,11 +41,22 @@ bool joins_the_right_network(const Matching& m, const ObservedContainer& contain
     return joined == other->second->info.id || joined == other->second->info.name;
 }
 
+/// A network that it was made for and somebody disconnected it from; empty: there is none. What it was connected to
+/// besides is nobody's loss.
+std::string left_network(const ObservedContainer& container) {
+    const auto& joined = container.info.networks;
+    for (const runtime::NetworkAttachment& asked : container.info.spec.networks) {
+        auto same = [&](const runtime::NetworkAttachment& a) { return a.network == asked.network; };
+        if (std::none_of(joined.begin(), joined.end(), same)) return asked.network;
+    }
+    return {};
+}
+
 bool fits(const Matching& m, const ObservedContainer& container, const sources::Service& service, int number) {
     if (container.info.status == Status::removing || container.info.status == Status::dead) return false;
     auto image = m.target.images.find(service.name);
     if (image != m.target.images.end() && container.info.image_id != image->second) return false;
-    if (!joins_the_right_network(m, container, service)) return false;
+    if (!joins_the_right_network(m, container, service) || !left_network(container).empty()) return false;
     auto hash = m.hashes.find(service.name);
     if (hash == m.hashes.end()) return false;
     if (container.config_hash == hash->second) return true;
@@ -67,6 +79,7 @@ std::string why_replaced(const Matching& m, const ObservedContainer& old, const 
                    image == m.target.images.end() ? Digest() : image->second);
     if (!text.empty()) return text;
     if (!joins_the_right_network(m, old, *slot.wanted)) return "the container whose network it shares is another one";
+    if (std::string network = left_network(old); !network.empty()) return "it was disconnected from network " + network;
     return "its configuration changed";
 }
 

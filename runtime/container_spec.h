@@ -76,7 +76,8 @@ struct Resources {
 struct NetworkAttachment {
     std::string network;  ///< name or id
     std::vector<std::string> aliases;
-    std::string ip;  ///< fixed IPv4 address; empty: the next free one
+    std::string ip;            ///< fixed IPv4 address; empty: the next free one
+    int gateway_priority = 0;  ///< the default route leads through the network with the highest; then the first by name
     bool operator==(const NetworkAttachment&) const = default;
 };
 

@@ -43,6 +43,11 @@ struct NetworkEndpoint {
     std::string gateway;
     std::string mac;
     std::vector<std::string> aliases;
+    int gateway_priority = 0;
+    std::string link;  ///< the host's end
+    /// While a running container is connected to it or disconnected from it: what has to be finished, or undone.
+    enum class Change { none, joining, leaving };
+    Change change = Change::none;
 };
 
 /// What is known of one container: a value, a moment's picture.
@@ -60,6 +65,9 @@ struct ContainerInfo {
     std::optional<Healthcheck> healthcheck;  ///< the one in force; empty: none
     std::map<std::string, std::string> labels;
     std::vector<Mount> mounts;  ///< with the names of anonymous volumes
+    /// Joined at each start, by name: what the spec asks for, and what connecting and disconnecting made of it. `host`
+    /// and `none` are among them.
+    std::vector<NetworkAttachment> networks;
 
     WallTime created;
     Status status = Status::created;
@@ -77,6 +85,12 @@ struct ContainerInfo {
     std::string log_path;
     std::vector<std::string>
         warnings;  ///< what was asked for and is not in force on this machine: found by create(), anew by each start
+};
+
+/// Bytes of files on disk.
+struct ContainerSize {
+    int64_t writable = 0;  ///< what it changed of its image
+    int64_t root_fs = 0;   ///< with the image
 };
 
 struct StartOptions {
@@ -161,6 +175,8 @@ public:
     virtual int wait(const std::string& id, std::stop_token stop = {}) = 0;
 
     virtual ContainerInfo inspect(const std::string& id) const = 0;
+    /// Looks at every file that it wrote: it takes its time.
+    virtual ContainerSize size(const std::string& id) const = 0;
     /// All of them, newest first.
     virtual std::vector<ContainerInfo> list() const = 0;
     /// The same without copies, for who looks at all of them often: what they point to never changes.
@@ -198,6 +214,13 @@ public:
     /// one nftables transaction: at no instant is such a port without a container behind it. Others of `from` are
     /// closed.
     virtual void take_over_ports(const std::string& from, const std::string& to) = 0;
+
+    /// Joins a network, at once if it runs, and at each start from now on. Errors in Docker's words: not_found for the
+    /// network, permission_denied when it is joined already or its mode does not allow it, conflict when the address is
+    /// taken.
+    virtual void connect_network(const std::string& id, const NetworkAttachment& network) = 0;
+    /// The opposite. `force`: what fails on the way is only logged.
+    virtual void disconnect_network(const std::string& id, const std::string& network, bool force = false) = 0;
 
     /// A folder of the container's first process' view can be reached as /proc/<pid>/root only by the caller's care;
     /// this opens its network namespace instead, for probes from inside it. Error conflict if it isn't running.

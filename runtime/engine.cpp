@@ -96,7 +96,7 @@ struct Engine::Parts {
                   [this](const std::string& name) { return users_of(name); }),
           images(options.root, options.registries, options.pull_connections, options.layer_size_limit, database, events,
                  [this] { return used_images(); }),
-          networks({options.instance, options.address_pools}, database),
+          networks({options.instance, options.address_pools}, database, &events),
           containers({options.root, options.run, options.instance, options.shim}, store, images, networks, volumes,
                      events) {}
 

@@ -71,8 +71,9 @@ struct ImageInfo {
     int64_t size = 0;  ///< bytes of the unpacked layers
     Platform platform;
     ImageConfig config;
-    std::vector<Digest> diff_ids;  ///< lowest layer first
-    std::string config_json;       ///< the whole config as it is stored
+    std::vector<Digest> diff_ids;      ///< lowest layer first
+    std::vector<int64_t> layer_sizes;  ///< bytes of each of these, unpacked
+    std::string config_json;           ///< the whole config as it is stored
 };
 
 /// Progress of something long; `total` 0 means unknown. Called from several threads, one at a time.
@@ -117,6 +118,7 @@ struct PullOptions {
 struct RemovedImage {
     std::string untagged;  ///< a familiar name, or empty
     Digest deleted;        ///< or empty
+    int64_t freed = 0;     ///< bytes, with `deleted`
 };
 
 /// Images on this machine. Thread-safe; two pulls of the same layer do the work once.
@@ -133,9 +135,16 @@ public:
     virtual ImageInfo add_layer(int tar_fd, const ChildImage& child, const std::function<void()>& at_end = {},
                                 std::stop_token stop = {}) = 0;
 
-    /// A docker-archive or OCI archive, compressed or not; every image of it.
+    /// A docker-archive or OCI archive, compressed or not; every image of it. The tags are those of the archive.
     virtual std::vector<ImageInfo> load(int archive_fd, const ProgressSink& progress = {},
                                         std::stop_token stop = {}) = 0;
+
+    /// An archive of images for load() and its like: a docker-archive that is an OCI image layout as well. A name
+    /// without tag means all tags of that repository; by id an image comes without names. What is missing is Error, at
+    /// once; what comes back then hands over the archive piece by piece, while nothing of it can be removed. `sink`
+    /// returns false to end. It throws when content proves to be damaged.
+    using Archive = std::function<void(const std::function<bool(std::string_view)>& sink, std::stop_token stop)>;
+    virtual Archive save(const std::vector<std::string>& references) = 0;
 
     /// From a registry (OCI distribution-spec). Everything is verified and unpacked before the name points to it.
     /// Errors: not_found, unauthenticated, permission_denied, unavailable (transient), resource_exhausted (disk, rate).

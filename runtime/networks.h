@@ -18,6 +18,8 @@ struct NetworkSpec {
     bool internal = false;  ///< no way out
     std::map<std::string, std::string> labels;
     std::map<std::string, std::string> options;
+    std::string ip_range = {};  ///< CIDR inside of `subnet` that addresses are given from; empty: all of it
+    bool attachable = false;    ///< said of it, no more: it is about clusters
     bool operator==(const NetworkSpec&) const = default;
 };
 
@@ -29,7 +31,15 @@ struct NetworkInfo {
     std::vector<std::string> containers;  ///< ids of the connected running containers
 };
 
-/// User-defined bridge networks on this machine. Thread-safe.
+/// The network of containers that ask for none. On it nobody has a name.
+inline constexpr const char* kDefaultNetwork = "bridge";
+/// What `network connect` calls the absence of a network of one's own, and of any.
+inline constexpr const char* kHostNetwork = "host";
+inline constexpr const char* kNoNetwork = "none";
+/// The ids of these two, which are the same everywhere.
+std::string id_of_mode(const std::string& mode);
+
+/// Bridge networks on this machine. Thread-safe.
 class Networks {
 public:
     virtual ~Networks() = default;
@@ -41,5 +51,8 @@ public:
     virtual NetworkInfo inspect(const std::string& name_or_id) const = 0;
     virtual std::vector<NetworkInfo> list() const = 0;
 };
+
+/// Makes the default network unless it is there.
+void provide_default_network(Networks& networks);
 
 }  // namespace kedge::runtime

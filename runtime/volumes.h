@@ -33,6 +33,8 @@ public:
     /// conflict while a container, running or not, uses it.
     virtual void remove(const std::string& name, bool force = false) = 0;
     virtual VolumeInfo inspect(const std::string& name) const = 0;
+    /// Bytes of its files. Looks at every one: it takes its time.
+    virtual int64_t size(const std::string& name) const = 0;
     virtual std::vector<VolumeInfo> list() const = 0;
 };
 

@@ -2,6 +2,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/folder.h"
 #include "base/log.h"
 #include "runtime/containers/container_check.h"
 
@@ -92,6 +93,19 @@ void ContainerEngine::publish(const ContainerRecord& record, const std::string& 
 
 ContainerInfo ContainerEngine::inspect(const std::string& id) const {
     return store_.find(id)->info;
+}
+
+ContainerSize ContainerEngine::size(const std::string& id) const {
+    Snapshot record = store_.find(id);
+    ContainerSize size;
+    size.writable = tree_size(AT_FDCWD, folder_of(record->info.id) + "/upper");
+    try {
+        size.root_fs = images_.get(record->info.image_id.str()).size;
+    } catch (const Error& e) {
+        if (e.code() != Code::not_found) throw;  // damaged: its size is not known
+    }
+    size.root_fs += size.writable;
+    return size;
 }
 
 std::vector<ContainerInfo> ContainerEngine::list() const {

@@ -6,6 +6,7 @@
 #include "runtime/containers.h"
 #include "runtime/containers/attach_queue.h"
 #include "runtime/containers/container_store.h"
+#include "runtime/containers/etc_files.h"
 #include "runtime/containers/launcher.h"
 #include "runtime/containers/supervisor.h"
 #include "runtime/containers/workers.h"
@@ -50,6 +51,7 @@ public:
     void rename(const std::string& id, const std::string& new_name) override;
     int wait(const std::string& id, std::stop_token stop = {}) override;
     ContainerInfo inspect(const std::string& id) const override;
+    ContainerSize size(const std::string& id) const override;
     std::vector<ContainerInfo> list() const override;
     std::vector<std::shared_ptr<const ContainerInfo>> snapshots() const override;
     void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
@@ -62,6 +64,8 @@ public:
                   const std::function<void(ExecStarted)>& started = {}) override;
     bool set_health(const std::string& id, const Health& health, std::optional<WallTime> run = {}) override;
     void take_over_ports(const std::string& from, const std::string& to) override;
+    void connect_network(const std::string& id, const NetworkAttachment& network) override;
+    void disconnect_network(const std::string& id, const std::string& network, bool force = false) override;
     Fd network_namespace(const std::string& id) const override;
 
     FileStat stat(const std::string& id, const std::string& path) const override;
@@ -119,6 +123,22 @@ private:
     std::vector<Mount> mounts_of(const ContainerInfo& info) const;
     void undo_start(const std::string& id);
     void start_failed(const Snapshot& record, bool by_policy, int exit_code, const Error& error);
+
+    EtcFiles etc_files_of(const ContainerInfo& info, const std::string& hostname,
+                          const std::vector<NetworkEndpoint>& endpoints) const;
+
+    // connect.cpp
+    void check_attachment(const NetworkAttachment& network) const;
+    std::string network_name(const std::string& name_or_id) const;
+    void check_may_connect(const ContainerRecord& record, const NetworkAttachment& network) const;
+    Fd open_network_namespace(const std::string& id) const;
+    void join_running(const Snapshot& record, const NetworkAttachment& network);
+    void leave_running(const Snapshot& record, const std::string& network, bool force);
+    void finish_changes(const Snapshot& record);
+    void refresh_etc_files(const ContainerRecord& before, const ContainerRecord& after);
+    void publish_network(const std::string& action, const ContainerRecord& record, const std::string& network,
+                         const std::string& network_id);
+    void publish_networks(const std::string& action, const ContainerRecord& record);
 
     // stop.cpp
     void stop_run(const Snapshot& record, int signal, std::optional<int> grace);

@@ -1,6 +1,7 @@
 #include "runtime/containers/container_record.h"
 
 #include "base/error.h"
+#include "runtime/networks.h"
 #include "runtime/store/container_spec_json.h"
 
 #include <nlohmann/json.hpp>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr std::array kStatusNames = {"created", "running", "paused", "restarting", "removing", "exited", "dead"};
 constexpr std::array kHealthNames = {"none", "starting", "healthy", "unhealthy"};
+constexpr std::array kChangeNames = {"none", "joining", "leaving"};
 
 template <typename Names>
 int index_of(const Names& names, const std::string& name) {
@@ -68,7 +70,10 @@ json endpoints_json(const std::vector<NetworkEndpoint>& endpoints) {
                         {"prefix_length", e.prefix_length},
                         {"gateway", e.gateway},
                         {"mac", e.mac},
-                        {"aliases", e.aliases}});
+                        {"aliases", e.aliases},
+                        {"gateway_priority", e.gateway_priority},
+                        {"link", e.link},
+                        {"change", kChangeNames[static_cast<size_t>(e.change)]}});
     }
     return list;
 }
@@ -84,6 +89,9 @@ std::vector<NetworkEndpoint> endpoints_from(const json& list) {
         e.gateway = j.at("gateway").get<std::string>();
         e.mac = j.at("mac").get<std::string>();
         e.aliases = j.at("aliases").get<std::vector<std::string>>();
+        e.gateway_priority = j.value("gateway_priority", 0);
+        e.link = j.value("link", std::string());
+        e.change = static_cast<NetworkEndpoint::Change>(index_of(kChangeNames, j.value("change", std::string("none"))));
         endpoints.push_back(std::move(e));
     }
     return endpoints;
@@ -99,6 +107,17 @@ void reading(const std::string& text, Read&& read) {
 }
 
 }  // namespace
+
+std::vector<NetworkAttachment> networks_of(const ContainerSpec& spec) {
+    if (!spec.networks.empty()) return spec.networks;
+    NetworkAttachment only;
+    if (spec.network_mode.starts_with("container:")) return {};
+    if (spec.network_mode == "bridge" || spec.network_mode == "default")
+        only.network = kDefaultNetwork;
+    else
+        only.network = spec.network_mode == "host" ? kHostNetwork : kNoNetwork;
+    return {only};
+}
 
 std::string_view to_string(Status status) {
     return kStatusNames[static_cast<size_t>(status)];
@@ -122,6 +141,7 @@ std::string state_to_json(const ContainerRecord& record) {
                     {"health", health_json(info.health)},
                     {"endpoints", endpoints_json(info.endpoints)},
                     {"ports", info.ports},
+                    {"networks", info.networks},
                     {"warnings", info.warnings},
                     {"complete", record.complete},
                     {"starting", record.starting},
@@ -145,6 +165,8 @@ void state_from_json(const std::string& text, ContainerRecord* record) {
         info.health = health_from(j.at("health"));
         info.endpoints = endpoints_from(j.at("endpoints"));
         j.at("ports").get_to(info.ports);
+        info.networks = j.contains("networks") ? j.at("networks").get<std::vector<NetworkAttachment>>()
+                                               : networks_of(info.spec);  // of before they could change
         if (j.contains("warnings")) j.at("warnings").get_to(info.warnings);
         j.at("complete").get_to(record->complete);
         j.at("starting").get_to(record->starting);

@@ -19,6 +19,9 @@ struct ContainerRecord {
     bool ports_published = true;  ///< false: started with StartOptions::publish_ports false
 };
 
+/// What a container of this spec joins at first: see ContainerInfo::networks.
+std::vector<NetworkAttachment> networks_of(const ContainerSpec& spec);
+
 /// The parts that change in a container's life, and those that create() fixed, as JSON for the store.
 std::string state_to_json(const ContainerRecord& record);
 std::string resolved_to_json(const ContainerRecord& record);

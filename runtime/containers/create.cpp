@@ -19,32 +19,15 @@
 
 namespace kedge::runtime {
 
-namespace {
-
-/// The network behind the modes `bridge` and `default`, made when first asked for.
-constexpr const char* kDefaultNetwork = "bridge";
-
-}  // namespace
-
+/// Throws Error for what is not there, and makes the default network where it is asked for.
 void ContainerEngine::check_references(const ContainerSpec& spec) {
-    for (const NetworkAttachment& network : spec.networks) (void)networks_.inspect(network.network);
+    bool is_default = spec.network_mode == "bridge" || spec.network_mode == "default";
+    for (const NetworkAttachment& network : spec.networks) is_default |= network.network == kDefaultNetwork;
+    if (is_default) provide_default_network(networks_);
+    for (const NetworkAttachment& network : spec.networks) check_attachment(network);
     for (const std::string* mode : {&spec.network_mode, &spec.pid_mode, &spec.ipc_mode}) {
         std::string other = container_of_mode(*mode);
         if (!other.empty()) (void)store_.find(other);
-    }
-    if (spec.network_mode != "bridge" && spec.network_mode != "default") return;
-    try {
-        (void)networks_.inspect(kDefaultNetwork);
-    } catch (const Error& e) {
-        if (e.code() != Code::not_found) throw;
-        NetworkSpec network;
-        network.name = kDefaultNetwork;
-        try {
-            (void)networks_.create(network);
-        } catch (const Error& made_meanwhile) {
-            if (made_meanwhile.code() != Code::conflict) throw;
-            (void)networks_.inspect(kDefaultNetwork);
-        }
     }
 }
 
@@ -57,6 +40,7 @@ std::string ContainerEngine::create(const ContainerSpec& spec) {
     ImageInfo image = images_.get(spec.image);
     check_references(spec);
     ContainerRecord record = resolve(spec, image);
+    for (NetworkAttachment& network : record.info.networks) network.network = network_name(network.network);
     record.info.id = random_hex(32);
     (void)signal_number(record.info.stop_signal);  // the image's may be anything
     record.info.name = spec.name;

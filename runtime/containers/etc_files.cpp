@@ -108,15 +108,29 @@ EtcFiles etc_files(const ContainerInfo& info, const std::string& hostname,
     return files;
 }
 
+namespace {
+
+void write_file(int folder, const char* name, const std::string& text) {
+    Fd file = open_at(folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
+    if (::fchmod(file.get(), 0644) != 0) throw_errno(std::string("chmod ") + name);  // whatever the umask is
+    write_all(file.get(), text);
+}
+
+}  // namespace
+
 void write_etc_files(int container_folder, const EtcFiles& files) {
-    auto write = [&](const char* name, const std::string& text) {
-        Fd file = open_at(container_folder, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
-        if (::fchmod(file.get(), 0644) != 0) throw_errno(std::string("chmod ") + name);  // whatever the umask is
-        write_all(file.get(), text);
+    write_file(container_folder, "hosts", files.hosts);
+    write_file(container_folder, "hostname", files.hostname);
+    write_file(container_folder, "resolv.conf", files.resolv_conf);
+}
+
+void write_changed_etc_files(int container_folder, const EtcFiles& before, const EtcFiles& after) {
+    auto update = [&](const char* name, const std::string& old, const std::string& next) {
+        if (old != next && read_file_at(container_folder, name, 1 << 20) == old)
+            write_file(container_folder, name, next);
     };
-    write("hosts", files.hosts);
-    write("hostname", files.hostname);
-    write("resolv.conf", files.resolv_conf);
+    update("hosts", before.hosts, after.hosts);
+    update("resolv.conf", before.resolv_conf, after.resolv_conf);
 }
 
 }  // namespace kedge::runtime

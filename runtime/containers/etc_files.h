@@ -26,4 +26,7 @@ std::string host_name();
 /// Writes them into the container's folder, in place: a running container has them mounted.
 void write_etc_files(int container_folder, const EtcFiles& files);
 
+/// Only what is not as it was, and in the container is still as it was written.
+void write_changed_etc_files(int container_folder, const EtcFiles& before, const EtcFiles& after);
+
 }  // namespace kedge::runtime

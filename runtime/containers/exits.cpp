@@ -54,7 +54,12 @@ void ContainerEngine::finish_run(const std::string& id) {
         r.ended = false;
         r.info.pid = 0;
         r.info.ports.clear();
-        for (NetworkEndpoint& endpoint : r.info.endpoints) endpoint.ip.clear();
+        std::erase_if(r.info.endpoints,
+                      [](const NetworkEndpoint& e) { return e.change == NetworkEndpoint::Change::leaving; });
+        for (NetworkEndpoint& endpoint : r.info.endpoints) {
+            endpoint.ip.clear();
+            endpoint.change = NetworkEndpoint::Change::none;
+        }
         if (r.info.health.status != Health::Status::none) r.info.health.status = Health::Status::unhealthy;
         again = r.info.status != Status::removing && should_restart(r.info);
         remove = r.info.spec.auto_remove && r.info.status != Status::removing;
@@ -64,6 +69,7 @@ void ContainerEngine::finish_run(const std::string& id) {
     Snapshot record = change_at_any_rate(id, Keep::process, edit, [&](const ContainerRecord& r) {
         if (r.info.oom_killed) publish(r, "oom");
         publish(r, "die", {{"exitCode", std::to_string(r.info.exit_code)}});
+        publish_networks("disconnect", r);
     });
     if (again) schedule_restart(id, record->info.finished - record->info.started);
     if (remove) workers_->post([this, id] { remove_ended(id); });

@@ -105,6 +105,11 @@ void ContainerEngine::adopt(const Snapshot& record, Launched run) {
     }
     auto shared = std::make_shared<const Launched>(std::move(run));
     set_run(id, shared);
+    try {
+        finish_changes(record);
+    } catch (const Error& e) {
+        log(LogLevel::error, fmt::format("container {}: its networks: {}", record->info.name, e.what()));
+    }
     if (record->info.pid != shared->init.pid) {
         (void)store_.change(id, Keep::process, [&](ContainerRecord& r) { r.info.pid = shared->init.pid; });
     }

@@ -117,6 +117,7 @@ ContainerRecord resolve(const ContainerSpec& spec, const ImageInfo& image) {
     info.healthcheck = healthcheck_of(spec, image.config);
     info.labels = image.config.labels;
     for (const auto& [key, value] : spec.labels) info.labels[key] = value;
+    info.networks = networks_of(spec);
     resolve_mounts(spec, image.config, &record);
     record.exposed_ports = image.config.exposed_ports;
     return record;

@@ -6,7 +6,6 @@
 #include "base/log.h"
 #include "runtime/containers/bind_source.h"
 #include "runtime/containers/container_check.h"
-#include "runtime/containers/etc_files.h"
 #include "runtime/containers/resolve.h"
 
 #include <fcntl.h>
@@ -58,15 +57,16 @@ BridgeNetworks::Attachment attachment_of(const ContainerRecord& record, bool pub
     BridgeNetworks::Attachment attachment;
     attachment.container_id = info.id;
     attachment.container_name = info.name;
-    attachment.networks = info.spec.networks;
-    if (info.spec.network_mode == "bridge" || info.spec.network_mode == "default") {
-        NetworkAttachment network;
-        network.network = "bridge";
-        attachment.networks = {network};
+    for (const NetworkAttachment& network : info.networks) {
+        if (network.network != kHostNetwork && network.network != kNoNetwork) attachment.networks.push_back(network);
     }
-    if (attachment.networks.empty()) return attachment;
-    attachment.ports = published_ports(record);
-    attachment.publish_ports = publish_ports;
+    // It may still join a network that they can be published on.
+    if (info.spec.network_mode != kHostNetwork) attachment.ports = published_ports(record);
+    attachment.publish_ports = publish_ports && !attachment.networks.empty();
+    auto same = [](const NetworkAttachment& a, const NetworkAttachment& b) { return a.network == b.network; };
+    const std::vector<NetworkAttachment> asked = networks_of(info.spec);
+    attachment.changed_by_hand =
+        !std::equal(asked.begin(), asked.end(), info.networks.begin(), info.networks.end(), same);
     return attachment;
 }
 
@@ -132,6 +132,7 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
             if (!r.ports_published) r.info.ports.clear();
         });
         fault_point("container.start.after_record");
+        publish_networks("connect", *record);
         publish(*record, "start");
         supervisor_->watch(id, run->shim_pidfd.duplicate());
     } catch (const Error& e) {
@@ -209,16 +210,19 @@ ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record
         return prepared;
     }
     prepared.attachment = attachment_of(record, options.publish_ports);
-    std::string name_server;
     if (info.spec.network_mode != "host") prepared.attached = reserve(prepared.attachment);  // without networks: for lo
-    if (!prepared.attachment.networks.empty())
-        name_server = networks_.name_server(prepared.attachment.networks[0].network);
-    const auto& endpoints = prepared.attached.endpoints;
+    write_etc_files(folder.get(), etc_files_of(info, prepared.hostname, prepared.attached.endpoints));
+    return prepared;
+}
+
+EtcFiles ContainerEngine::etc_files_of(const ContainerInfo& info, const std::string& hostname,
+                                       const std::vector<NetworkEndpoint>& endpoints) const {
     std::string gateway = info.spec.network_mode == "host" ? "127.0.0.1"
                           : endpoints.empty()              ? ""
                                                            : endpoints[0].gateway;
-    write_etc_files(folder.get(), etc_files(info, prepared.hostname, endpoints, name_server, gateway));
-    return prepared;
+    // On the default network names of containers are not known: there the given servers are asked directly.
+    const bool direct = endpoints.size() == 1 && endpoints[0].network == kDefaultNetwork && !info.spec.dns.empty();
+    return etc_files(info, hostname, endpoints, direct || endpoints.empty() ? "" : endpoints[0].gateway, gateway);
 }
 
 /// What is mounted, volumes turned into binds of their folders, those that lie in others last.

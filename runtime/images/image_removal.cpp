@@ -93,12 +93,11 @@ std::vector<RemovedImage> ImageStore::remove_name(const std::vector<Entry>& all,
     }
     blobs_.set_names(std::move(kept));
     for (const std::string& name : names) {
-        removed.push_back({Reference::parse(name).familiar(), {}});
+        removed.push_back({Reference::parse(name).familiar(), {}, 0});
         publish("untag", id.str(), id.str(), entry.image->info.config);
     }
     if (!left.empty() || used) return removed;
-    (void)drop(id);
-    removed.push_back({"", id});
+    removed.push_back({"", id, drop(id)});
     return removed;
 }
 
@@ -114,7 +113,7 @@ std::vector<RemovedImage> ImageStore::remove_image(const std::vector<Entry>& all
         if (entry.image->info.id != id) continue;
         image = entry.image;
         if (entry.named.name.empty()) continue;
-        removed.push_back({Reference::parse(entry.named.name).familiar(), {}});
+        removed.push_back({Reference::parse(entry.named.name).familiar(), {}, 0});
         repositories.insert(repository_of(entry.named.name));
         if (has_tag(entry.named.name)) ++tags;
     }
@@ -123,8 +122,7 @@ std::vector<RemovedImage> ImageStore::remove_image(const std::vector<Entry>& all
     if (!force && (repositories.size() > 1 || tags > 1))
         refuse("must be forced", "image is referenced in multiple repositories");
     for (size_t i = 0; i < removed.size(); ++i) publish("untag", id.str(), id.str(), image->info.config);
-    (void)drop(id);
-    removed.push_back({"", id});
+    removed.push_back({"", id, drop(id)});
     return removed;
 }
 

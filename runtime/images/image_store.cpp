@@ -147,8 +147,10 @@ ImageInfo ImageStore::describe(const std::vector<Entry>& all, const Digest& id) 
         }
     }
     if (info.id.empty()) throw no_such_image(id.str());
-    for (const Digest& diff_id : std::set<Digest>(info.diff_ids.begin(), info.diff_ids.end())) {
-        if (layers_.has(diff_id)) info.size += layers_.size(diff_id);
+    std::set<Digest> counted;
+    for (const Digest& diff_id : info.diff_ids) {
+        info.layer_sizes.push_back(layers_.has(diff_id) ? layers_.size(diff_id) : 0);
+        if (counted.insert(diff_id).second) info.size += info.layer_sizes.back();
     }
     return info;
 }
@@ -294,7 +296,11 @@ std::vector<ImageInfo> ImageStore::load(int archive_fd, const ProgressSink& prog
             publish("load", stored->info.id.str(), stored->info.id.str(), stored->info.config);
         }
         const std::vector<Entry> all = entries();
-        for (const LoadedImage& image : loaded) images.push_back(describe(all, cached(image.entry.manifest)->info.id));
+        for (const LoadedImage& image : loaded) {
+            images.push_back(describe(all, cached(image.entry.manifest)->info.id));
+            images.back().tags.clear();
+            for (const std::string& name : image.names) images.back().tags.push_back(Reference::parse(name).familiar());
+        }
     } catch (...) {
         discard_new(before);
         throw;

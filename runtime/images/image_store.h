@@ -31,6 +31,7 @@ public:
     ImageInfo add_layer(int tar_fd, const ChildImage& child, const std::function<void()>& at_end,
                         std::stop_token stop) override;
     std::vector<ImageInfo> load(int archive_fd, const ProgressSink& progress, std::stop_token stop) override;
+    Archive save(const std::vector<std::string>& references) override;
     ImageInfo pull(const std::string& reference, const PullOptions& options, const ProgressSink& progress,
                    std::stop_token stop) override;
     ImageInfo get(const std::string& reference) const override;

@@ -6,26 +6,32 @@
 
 namespace kedge::runtime {
 
-AddressPool::AddressPool(Subnet subnet, Ipv4 gateway) : subnet_(subnet), taken_{gateway}, last_(subnet.base) {}
+AddressPool::AddressPool(Subnet subnet, Ipv4 gateway, Subnet range)
+    : subnet_(subnet), range_(range), taken_{gateway}, last_{range.base.bits - 1} {
+    if (range_.base == subnet_.base) last_ = subnet_.base;
+}
 
 Ipv4 AddressPool::take() {
     Ipv4 candidate = last_;
-    // One of taken_.size() + 1 successive usable addresses is free, unless the subnet has fewer.
+    const uint32_t first = std::max(range_.base.bits, subnet_.first().bits);
+    const uint32_t last = std::min(range_.broadcast().bits, subnet_.broadcast().bits - 1);
+    // One of taken_.size() + 1 successive usable addresses is free, unless the range has fewer.
     for (size_t tries = 0; tries <= taken_.size() + 2; ++tries) {
-        candidate.bits = candidate.bits >= subnet_.broadcast().bits - 1 ? subnet_.first().bits : candidate.bits + 1;
+        candidate.bits = candidate.bits >= last || candidate.bits < first ? first : candidate.bits + 1;
         if (taken_.insert(candidate).second) {
             last_ = candidate;
             return candidate;
         }
     }
     throw Error(Code::resource_exhausted,
-                "no available IPv4 addresses on this network's address pools: " + subnet_.str());
+                "no available IPv4 addresses on this network's address pools: " + range_.str());
 }
 
 void AddressPool::take(Ipv4 address) {
     if (!subnet_.usable(address)) {
         throw Error(Code::invalid_argument,
-                    "invalid address " + address.str() + ": it does not belong to the subnet " + subnet_.str());
+                    "Invalid address " + address.str() + ": It does not belong to any of this network's subnets",
+                    "the subnet is " + subnet_.str());
     }
     if (!taken_.insert(address).second) throw Error(Code::conflict, "Address already in use: " + address.str());
 }

@@ -11,7 +11,9 @@ namespace kedge::runtime {
 /// The addresses of one network. Not thread-safe.
 class AddressPool {
 public:
-    AddressPool(Subnet subnet, Ipv4 gateway);
+    /// `range`: where take() without an address looks.
+    AddressPool(Subnet subnet, Ipv4 gateway, Subnet range);
+    AddressPool(Subnet subnet, Ipv4 gateway) : AddressPool(subnet, gateway, subnet) {}
 
     /// The next free address after the one given last, so that an address rests before it is used again.
     /// Error resource_exhausted when all are taken.
@@ -23,6 +25,7 @@ public:
 
 private:
     Subnet subnet_;
+    Subnet range_;
     std::set<Ipv4> taken_;  // the gateway always
     Ipv4 last_;
 };

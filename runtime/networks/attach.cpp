@@ -39,23 +39,18 @@ BridgeNetworks::Attached BridgeNetworks::reserve(const Attachment& attachment) {
     Attached& attached = container.attached;
     try {
         for (const NetworkAttachment& wanted : attachment.networks) {
-            State::Network& network = state_->find(wanted.network);
-            for (const NetworkEndpoint& other : attached.endpoints) {
-                if (other.network_id != network.info.id) continue;
+            const State::Network& network = state_->find(wanted.network);
+            if (state_->endpoint_of(container, network.info.id)) {
                 throw Error(Code::invalid_argument, "container " + attachment.container_name + " is twice in network " +
                                                         network.info.spec.name);
             }
-            Ipv4 address;
-            if (wanted.ip.empty())
-                address = network.addresses.take();
-            else
-                network.addresses.take(address = Ipv4::parse(wanted.ip));
-            attached.endpoints.push_back({network.info.spec.name, network.info.id, address.str(), network.subnet.prefix,
-                                          network.gateway.str(), mac_of(address), wanted.aliases});
+            attached.endpoints.push_back(state_->take_endpoint(attachment, wanted));
         }
-        if (attachment.publish_ports && !attachment.ports.empty()) (void)state_->outward_address(container);
+        const bool can_publish = !attachment.changed_by_hand || state_->way_out(attached);
+        const bool publish = attachment.publish_ports && !attachment.ports.empty() && can_publish;
+        if (publish) (void)state_->outward_address(container);
         for (PortBinding binding : attachment.ports) {
-            if (!attachment.publish_ports) break;
+            if (!publish) break;
             container.held.emplace_back(host_port_of(binding));
             binding.host_port = container.held.back().port().port;
             attached.ports.push_back(binding);
@@ -73,23 +68,11 @@ void BridgeNetworks::connect(const Attachment& attachment, const Attached& attac
     std::vector<Endpoint> endpoints;
     {
         std::lock_guard lock(state_->mutex);
-        bool has_default = false;
-        for (const NetworkEndpoint& endpoint : attached.endpoints) {
-            const State::Network& network = state_->find(endpoint.network_id);
-            const bool way_out = !has_default && !network.info.spec.internal;
-            has_default |= way_out;
-            endpoints.push_back({state_->link_name(attachment.container_id), network.info.bridge,
-                                 "eth" + std::to_string(endpoints.size()), Ipv4::parse(endpoint.ip), network.subnet,
-                                 way_out ? network.gateway : Ipv4{}, network.mtu,
-                                 way_out && !attachment.ports.empty()});
-        }
+        const State::Container container{attachment, attached, {}};
+        for (const NetworkEndpoint& endpoint : attached.endpoints)
+            endpoints.push_back(state_->link_of(container, endpoint, "eth" + std::to_string(endpoints.size())));
     }
-    try {
-        connect_namespace(endpoints, netns);
-    } catch (const Error&) {
-        if (!state_->restore_links(endpoints)) throw;
-        connect_namespace(endpoints, netns);
-    }
+    state_->wire(endpoints, netns);
 
     std::lock_guard lock(state_->mutex);
     auto found = state_->containers.find(attachment.container_id);

@@ -20,8 +20,17 @@ void check_name(const std::string& name) {
     if (!fine) throw Error(Code::invalid_argument, "invalid network name: \"" + name + "\"");
 }
 
+Subnet parse_subnet(const std::string& text) {
+    try {
+        return Subnet::parse(text);
+    } catch (const Error& e) {
+        if (std::string_view(e.what()).find("CIDR") == std::string_view::npos) throw;
+        throw Error(Code::invalid_argument, "Invalid subnet " + text + " : " + e.what());
+    }
+}
+
 Subnet check_subnet(const std::string& text) {
-    Subnet subnet = Subnet::parse(text);
+    Subnet subnet = parse_subnet(text);
     const Subnet unusable[] = {Subnet::parse("0.0.0.0/8"), Subnet::parse("127.0.0.0/8"), Subnet::parse("224.0.0.0/3")};
     for (const Subnet& bad : unusable) {
         if (subnet.overlaps(bad))
@@ -32,12 +41,56 @@ Subnet check_subnet(const std::string& text) {
     return subnet;
 }
 
+void check_range(const std::string& text, const Subnet& subnet) {
+    if (text.empty()) return;
+    const Subnet range = parse_subnet(text);
+    if (range.prefix < subnet.prefix || !subnet.contains(range.base))
+        throw Error(Code::invalid_argument, "no matching subnet for range " + text);
+    if (!subnet.usable(range.base) && !subnet.usable(range.broadcast()))
+        throw Error(Code::invalid_argument, "invalid range " + text + ": it has no room for containers");
+}
+
 }  // namespace
 
-BridgeNetworks::BridgeNetworks(Options options, Database& database)
-    : state_(std::make_unique<State>(std::move(options), database)) {}
+std::string id_of_mode(const std::string& mode) {
+    return Digest::of("kedge network " + mode).hex();
+}
 
-BridgeNetworks::~BridgeNetworks() = default;
+void provide_default_network(Networks& networks) {
+    try {
+        (void)networks.inspect(kDefaultNetwork);
+        return;
+    } catch (const Error& e) {
+        if (e.code() != Code::not_found) throw;
+    }
+    NetworkSpec spec;
+    spec.name = kDefaultNetwork;
+    try {
+        (void)networks.create(spec);
+    } catch (const Error& e) {
+        if (e.code() != Code::conflict) throw;
+        (void)networks.inspect(kDefaultNetwork);  // made by somebody else meanwhile, or not for another reason
+    }
+}
+
+BridgeNetworks::BridgeNetworks(Options options, Database& database, Events* events)
+    : state_(std::make_unique<State>(std::move(options), database, events)) {}
+
+/// The default network is there whether somebody uses it or not: with nobody on it, nothing stays in the kernel. The
+/// next agent makes it again.
+BridgeNetworks::~BridgeNetworks() {
+    try {
+        std::lock_guard lock(state_->mutex);
+        for (const auto& [id, network] : state_->networks) {
+            if (network.info.spec.name != kDefaultNetwork || state_->has_containers(id)) continue;
+            state_->stop_serving_names(network);
+            state_->firewall.remove_network(network.info.bridge);
+            remove_link(network.info.bridge);
+        }
+    } catch (const Error&) {
+        // It stays, as the others do.
+    }
+}
 
 std::string BridgeNetworks::create(const NetworkSpec& spec) {
     check_name(spec.name);
@@ -70,6 +123,7 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
         throw Error(Code::invalid_argument,
                     "invalid gateway " + spec.gateway + ": it is not in the subnet " + subnet.str());
     }
+    check_range(spec.ip_range, subnet);
 
     if (!options.bridge.empty()) state_->refuse_existing_link(options.bridge);
 
@@ -90,28 +144,29 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
         throw;
     }
     state_->networks.emplace(info.id, std::move(network));
+    state_->publish("create", info);
     return info.id;
 }
 
 void BridgeNetworks::remove(const std::string& name_or_id) {
-    std::string bridge;
+    NetworkInfo info;
     {
         std::lock_guard lock(state_->mutex);
         const State::Network& network = state_->find(name_or_id);
-        const NetworkInfo& info = network.info;
+        info = network.info;
         if (state_->has_containers(info.id)) {
             throw Error(Code::conflict, "error while removing network: network " + info.spec.name + " id " + info.id +
                                             " has active endpoints");
         }
-        bridge = info.bridge;
         fault_point("network.remove.before_record");
         state_->table.erase(info.id);
         fault_point("network.remove.after_record");
         state_->stop_serving_names(network);
-        state_->firewall.remove_network(bridge);
+        state_->firewall.remove_network(info.bridge);
         state_->networks.erase(info.id);
     }
-    remove_link(bridge);
+    remove_link(info.bridge);
+    state_->publish("destroy", info);
 }
 
 NetworkInfo BridgeNetworks::inspect(const std::string& name_or_id) const {

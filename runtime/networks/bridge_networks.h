@@ -2,6 +2,7 @@
 
 #include "base/database.h"
 #include "runtime/containers.h"
+#include "runtime/events.h"
 #include "runtime/networks.h"
 
 #include <functional>
@@ -19,7 +20,8 @@ public:
         std::vector<std::string> address_pools;
         std::string resolv_conf = "/etc/resolv.conf";  ///< whom the name server asks for other names
     };
-    BridgeNetworks(Options options, Database& database);
+    /// `events`: where it is told that a network was made or is gone.
+    BridgeNetworks(Options options, Database& database, Events* events = nullptr);
     ~BridgeNetworks() override;
 
     std::string create(const NetworkSpec& spec) override;
@@ -33,9 +35,10 @@ public:
     struct Attachment {
         std::string container_id;
         std::string container_name;
-        std::vector<NetworkAttachment> networks;  ///< the first is eth0 and has the default route
+        std::vector<NetworkAttachment> networks;  ///< the first is eth0
         std::vector<PortBinding> ports;
         bool publish_ports = true;
+        bool changed_by_hand = false;  ///< its networks: it is no error then if none leads out for its ports
     };
     struct Attached {
         std::vector<NetworkEndpoint> endpoints;
@@ -51,6 +54,18 @@ public:
     /// Takes ports and names away, gives addresses back. The links die with the network namespace. Also undoes a mere
     /// reserve. Idempotent.
     void disconnect(const std::string& container_id);
+
+    /// One more network for a running container: chooses an address and holds it. The endpoint says `joining` until
+    /// finish_join() has made the link and the name; leave() undoes either.
+    NetworkEndpoint join(const std::string& container_id, const NetworkAttachment& wanted);
+    /// Returns the ports that are published then: the way out may be another one, or the first. A link that a former
+    /// try left is made anew.
+    std::vector<PortBinding> finish_join(const std::string& container_id, const std::string& network_id, int netns,
+                                         bool publish_ports);
+    /// Takes name, link and address away; the default route and the published ports move to the next network with a way
+    /// out, or the ports are closed. Returns those that are left. `netns` -1: the container is gone. Idempotent.
+    std::vector<PortBinding> leave(const std::string& container_id, const std::string& network_id, int netns);
+
     /// A running container that a former agent connected.
     void adopt(const Attachment& attachment, const Attached& attached);
     /// Every published port of `from` now leads to `to`, and what only one of them publishes is opened or closed, in

@@ -17,6 +17,7 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <set>
 
 namespace kedge::runtime {
 
@@ -68,6 +69,7 @@ Link parse_link(const nlmsghdr* message) {
     }
     if (const nlattr* state = find(IFLA_OPERSTATE)) link.operational = nla_get_u8(state) == IF_OPER_UP;
     if (const nlattr* master = find(IFLA_MASTER)) link.master = static_cast<int>(nla_get_u32(master));
+    if (const nlattr* peer = find(IFLA_LINK)) link.peer = static_cast<int>(nla_get_u32(peer));
     return link;
 }
 
@@ -167,6 +169,13 @@ NetlinkMessage reflect(int port) {
     return message;
 }
 
+std::vector<Link> links_of(NetlinkSocket& socket) {
+    std::vector<Link> links;
+    socket.ask("list links", {RTM_GETLINK, NLM_F_DUMP, link_header()},
+               [&](const nlmsghdr* answer) { links.push_back(parse_link(answer)); });
+    return links;
+}
+
 void write_sysctl(const std::string& name, std::string_view value) {
     try {
         write_all(open_at(AT_FDCWD, "/proc/sys/net/" + name, O_WRONLY).get(), value);
@@ -178,11 +187,30 @@ void write_sysctl(const std::string& name, std::string_view value) {
 }  // namespace
 
 std::vector<Link> list_links() {
-    std::vector<Link> links;
-    NetlinkSocket(NETLINK_ROUTE)
-        .ask("list links", {RTM_GETLINK, NLM_F_DUMP, link_header()},
-             [&](const nlmsghdr* answer) { links.push_back(parse_link(answer)); });
-    return links;
+    NetlinkSocket socket(NETLINK_ROUTE);
+    return links_of(socket);
+}
+
+bool is_link(const std::string& name) {
+    std::vector<Link> links = list_links();
+    return std::any_of(links.begin(), links.end(), [&](const Link& link) { return link.name == name; });
+}
+
+std::string free_link_name(int netns) {
+    NetlinkSocket inside(NETLINK_ROUTE, netns);
+    std::set<std::string> taken;
+    for (Link& link : links_of(inside)) taken.insert(std::move(link.name));
+    for (int number = 0;; ++number) {
+        std::string name = "eth" + std::to_string(number);
+        if (!taken.contains(name)) return name;
+    }
+}
+
+void set_default_route(const std::string& host_link, Ipv4 gateway, int netns, bool reflects) {
+    NetlinkSocket host(NETLINK_ROUTE);
+    const Link link = look_up(host, host_link);
+    NetlinkSocket(NETLINK_ROUTE, netns).send("set default route of container", add_default_route(link.peer, gateway));
+    if (reflects) host.send("configure bridge port " + host_link, reflect(link.index));
 }
 
 std::vector<Ipv4> host_addresses() {

@@ -16,6 +16,7 @@ struct Link {
     std::string kind;  ///< `bridge`, `veth`, ...; empty for a real one
     std::string alias;
     int master = 0;  ///< index of the bridge that it is in
+    int peer = 0;    ///< index of a pair's other end, in its own network namespace
     bool operational = false;
 };
 std::vector<Link> list_links();
@@ -46,6 +47,14 @@ struct Endpoint {
 };
 /// Makes the pairs with their far ends directly inside `netns`, and configures those; loopback is brought up.
 void connect_namespace(const std::vector<Endpoint>& endpoints, int netns);
+
+/// Whether the host has a link of this name.
+bool is_link(const std::string& name);
+/// The first of eth0, eth1, ... that is not used inside.
+std::string free_link_name(int netns);
+/// The default route of `netns` leads to this gateway from now on, through the far end of the pair whose near end is
+/// `host_link`. `reflects`: see Endpoint.
+void set_default_route(const std::string& host_link, Ipv4 gateway, int netns, bool reflects);
 
 /// net.ipv4.ip_forward of the current network namespace.
 void enable_forwarding();

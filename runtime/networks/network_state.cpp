@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <charconv>
 #include <set>
+#include <tuple>
 
 namespace kedge::runtime {
 
@@ -39,12 +40,13 @@ BridgeNetworks::State::Network::Network(NetworkInfo made)
     : info(std::move(made)),
       subnet(Subnet::parse(info.spec.subnet)),
       gateway(Ipv4::parse(info.spec.gateway)),
-      addresses(subnet, gateway),
+      addresses(subnet, gateway, info.spec.ip_range.empty() ? subnet : Subnet::parse(info.spec.ip_range)),
       mtu(parse_network_options(info.spec.options).mtu) {}
 
-BridgeNetworks::State::State(Options chosen, Database& database)
+BridgeNetworks::State::State(Options chosen, Database& database, Events* told)
     : options(std::move(chosen)),
       link_prefix("kdg" + Digest::of(options.instance).hex().substr(0, 4)),
+      events(told),
       link_alias("kedge instance " + options.instance),
       table(database),
       firewall(options.instance),
@@ -124,12 +126,23 @@ void BridgeNetworks::State::stop_serving_names(const Network& network) {
 void BridgeNetworks::State::add_names(const Container& container) {
     std::vector<NameTable::Presence> presences;
     for (const NetworkEndpoint& endpoint : container.attached.endpoints) {
-        presences.push_back({endpoint.network_id, Ipv4::parse(endpoint.ip), {container.attachment.container_name}});
+        if (endpoint.change != NetworkEndpoint::Change::none) continue;
+        presences.push_back({endpoint.network_id, Ipv4::parse(endpoint.ip), {}});
+        if (endpoint.network == kDefaultNetwork) continue;  // it may ask, but has no name there, as with Docker
         auto& list = presences.back().names;
-        list.push_back(container.attachment.container_id.substr(0, 12));
+        list = {container.attachment.container_name, container.attachment.container_id.substr(0, 12)};
         list.insert(list.end(), endpoint.aliases.begin(), endpoint.aliases.end());
     }
     names.add_container(container.attachment.container_id, std::move(presences));
+}
+
+void BridgeNetworks::State::publish(const std::string& action, const NetworkInfo& network) const {
+    if (!events) return;
+    events->publish({.type = "network",
+                     .action = action,
+                     .id = network.id,
+                     .attributes = {{"name", network.spec.name}, {"type", network.spec.driver}},
+                     .time = {}});
 }
 
 std::string BridgeNetworks::State::link_name(const std::string& container_id) const {
@@ -208,11 +221,21 @@ void BridgeNetworks::State::give_addresses_back(const Attached& attached) {
     }
 }
 
-Ipv4 BridgeNetworks::State::outward_address(const Container& container) {
-    for (const NetworkEndpoint& endpoint : container.attached.endpoints) {
+const NetworkEndpoint* BridgeNetworks::State::way_out(const Attached& attached) const {
+    const NetworkEndpoint* best = nullptr;
+    for (const NetworkEndpoint& endpoint : attached.endpoints) {
         auto network = networks.find(endpoint.network_id);
-        if (network != networks.end() && !network->second.info.spec.internal) return Ipv4::parse(endpoint.ip);
+        if (endpoint.change != NetworkEndpoint::Change::none || network == networks.end() ||
+            network->second.info.spec.internal)
+            continue;
+        auto rank = [](const NetworkEndpoint& e) { return std::tuple(-e.gateway_priority, e.network); };
+        if (!best || rank(endpoint) < rank(*best)) best = &endpoint;
     }
+    return best;
+}
+
+Ipv4 BridgeNetworks::State::outward_address(const Container& container) {
+    if (const NetworkEndpoint* endpoint = way_out(container.attached)) return Ipv4::parse(endpoint->ip);
     throw Error(Code::invalid_argument, "cannot publish ports of container " + container.attachment.container_name +
                                             ": it is in no network with a way out");
 }

@@ -43,10 +43,15 @@ struct BridgeNetworks::State {
         std::vector<HeldPort> held;  // one for each of attached.ports, unless somebody else took it while no agent ran
     };
 
-    State(Options chosen, Database& database);
+    State(Options chosen, Database& database, Events* events);
 
     Network& find(const std::string& name_or_id);
-    /// Where published ports of a container lead: its address on the first network with a way out.
+    /// Throws Error (conflict) for a container that has ended.
+    Container& connected(const std::string& container_id);
+    /// The endpoint that the default route leads through: of those with a way out the one with the highest priority,
+    /// then the first by name. Null if there is none.
+    const NetworkEndpoint* way_out(const Attached& attached) const;
+    /// Where published ports of a container lead: its address on the way out. Throws Error if there is none.
     Ipv4 outward_address(const Container& container);
     /// The nftables changes that make (or, without `lead`, unmake) its ports.
     Firewall::Changes port_changes(const Container& container, bool lead);
@@ -55,6 +60,16 @@ struct BridgeNetworks::State {
     void refuse_existing_link(const std::string& name) const;
     /// Makes bridges that somebody removed by hand. False if all are there.
     bool restore_links(const std::vector<Endpoint>& endpoints) const;
+    /// Takes an address of the network for a container; nothing of it is made.
+    NetworkEndpoint take_endpoint(const Attachment& attachment, const NetworkAttachment& wanted);
+    /// What is to be made of an endpoint.
+    Endpoint link_of(const Container& container, const NetworkEndpoint& endpoint, const std::string& name);
+    /// Makes the links, and first the bridges that somebody removed.
+    void wire(const std::vector<Endpoint>& endpoints, int netns) const;
+    NetworkEndpoint* endpoint_of(Container& container, const std::string& network_id) const;
+    /// The container's networks changed: its ports lead to where its way out is now. `publish`: also if it had none.
+    void move_to_way_out(Container& container, bool publish);
+    void publish(const std::string& action, const NetworkInfo& network) const;
     /// A new name for the host's end of a container's link.
     std::string link_name(const std::string& container_id) const;
     /// Links of this agent's that belong to no network and no container of its.
@@ -70,6 +85,7 @@ struct BridgeNetworks::State {
 
     const Options options;
     const std::string link_prefix;  // `kdg` and four digits of the instance
+    Events* const events;           // may be null
     const std::string link_alias;   // tells this agent's bridges from another's with the same digits
     mutable std::mutex mutex;
     NetworkTable table;

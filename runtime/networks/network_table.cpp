@@ -44,6 +44,8 @@ NetworkTable::NetworkTable(Database& database) : database_(database) {
             "NOT NULL,"
             " gateway TEXT NOT NULL, internal INTEGER NOT NULL, labels TEXT NOT NULL, options TEXT NOT NULL,"
             " bridge TEXT NOT NULL, created TEXT NOT NULL)",
+            "ALTER TABLE networks ADD COLUMN ip_range TEXT NOT NULL DEFAULT '';"
+            "ALTER TABLE networks ADD COLUMN attachable INTEGER NOT NULL DEFAULT 0",
         });
 }
 
@@ -51,8 +53,8 @@ std::vector<NetworkInfo> NetworkTable::all() const {
     std::vector<NetworkInfo> networks;
     database_.read([&](SQLite::Database& db) {
         SQLite::Statement query(db,
-                                "SELECT id, name, driver, subnet, gateway, internal, labels, options, bridge, created "
-                                "FROM networks ORDER BY created, id");
+                                "SELECT id, name, driver, subnet, gateway, internal, labels, options, bridge, created, "
+                                "ip_range, attachable FROM networks ORDER BY created, id");
         while (query.executeStep()) {
             NetworkInfo network;
             network.id = query.getColumn(0).getString();
@@ -65,6 +67,8 @@ std::vector<NetworkInfo> NetworkTable::all() const {
             network.spec.options = to_map(network.spec.name, query.getColumn(7).getString());
             network.bridge = query.getColumn(8).getString();
             network.created = to_time(query.getColumn(9).getString());
+            network.spec.ip_range = query.getColumn(10).getString();
+            network.spec.attachable = query.getColumn(11).getInt() != 0;
             networks.push_back(std::move(network));
         }
     });
@@ -73,7 +77,10 @@ std::vector<NetworkInfo> NetworkTable::all() const {
 
 void NetworkTable::insert(const NetworkInfo& network) {
     database_.transaction(Database::Durability::power, [&](SQLite::Database& db) {
-        SQLite::Statement insert(db, "INSERT INTO networks VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+        SQLite::Statement insert(
+            db,
+            "INSERT INTO networks(id, name, driver, subnet, gateway, internal, labels, options, bridge, "
+            "created, ip_range, attachable) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         insert.bind(1, network.id);
         insert.bind(2, network.spec.name);
         insert.bind(3, network.spec.driver);
@@ -84,6 +91,8 @@ void NetworkTable::insert(const NetworkInfo& network) {
         insert.bind(8, to_text(network.spec.options));
         insert.bind(9, network.bridge);
         insert.bind(10, format_time(network.created));
+        insert.bind(11, network.spec.ip_range);
+        insert.bind(12, network.spec.attachable ? 1 : 0);
         insert.exec();
     });
 }

@@ -105,13 +105,14 @@ void from_json(const json& j, Healthcheck& v) {
 }
 
 void to_json(json& j, const NetworkAttachment& v) {
-    j = {{"network", v.network}, {"aliases", v.aliases}, {"ip", v.ip}};
+    j = {{"network", v.network}, {"aliases", v.aliases}, {"ip", v.ip}, {"gateway_priority", v.gateway_priority}};
 }
 
 void from_json(const json& j, NetworkAttachment& v) {
     take(j, "network", v.network);
     take(j, "aliases", v.aliases);
     take(j, "ip", v.ip);
+    take(j, "gateway_priority", v.gateway_priority);
 }
 
 // One list of the fields for both directions.

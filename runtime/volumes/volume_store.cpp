@@ -239,6 +239,10 @@ VolumeInfo VolumeStore::inspect(const std::string& name) const {
     return found->second;
 }
 
+int64_t VolumeStore::size(const std::string& name) const {
+    return tree_size(AT_FDCWD, inspect(name).mountpoint);
+}
+
 std::vector<VolumeInfo> VolumeStore::list() const {
     std::lock_guard lock(mutex_);
     std::vector<VolumeInfo> all;

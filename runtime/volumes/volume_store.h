@@ -30,6 +30,7 @@ public:
     void create_anonymous(const std::string& name);
     void remove(const std::string& name, bool force) override;
     VolumeInfo inspect(const std::string& name) const override;
+    int64_t size(const std::string& name) const override;
     std::vector<VolumeInfo> list() const override;
 
     /// Gives an empty volume its first content: `copy` writes into a new folder and tells whether it did; what it wrote

@@ -203,14 +203,55 @@ TEST_F(CommandLine, VolumesAndNetworksAreMadeListedAndRemoved) {
 
     std::string id = said({"network", "create", "--subnet", "10.99.7.0/24", "--gateway", "10.99.7.9", "--internal",
                            "--label", "a=b", "back"});
-    EXPECT_EQ(said({"network", "ls", "-q"}), id.substr(0, 12) + "\n");
+    EXPECT_EQ(said({"network", "ls", "-q", "--filter", "type=custom"}), id.substr(0, 12) + "\n");
+    EXPECT_EQ(said({"network", "ls", "--format", "{{.Name}} {{.Driver}}"}),
+              "back bridge\nbridge bridge\nhost host\nnone null\n");
     EXPECT_EQ(said({"network", "inspect", "-f", "{{(index .IPAM.Config 0).Gateway}} {{.Internal}}", "back"}),
               "10.99.7.9 true\n");
     std::string hosts = said({"run", "--rm", "--network", "back", "--ip", "10.99.7.77", "box:1", "cat", "/etc/hosts"});
     EXPECT_NE(hosts.find("10.99.7.77\t"), std::string::npos) << hosts;
+    said({"run", "-d", "--name", "web", "--stop-timeout", "0", "box:1", "sleep", "1000"});
+    EXPECT_EQ(said({"network", "connect", "--alias", "www", "--ip", "10.99.7.8", "back", "web"}), "");
+    EXPECT_EQ(said({"inspect", "-f", "{{.NetworkSettings.Networks.back.IPAddress}}", "web"}), "10.99.7.8\n");
+    EXPECT_EQ(kedge({"network", "connect", "back", "web"}).err,
+              "kedge: endpoint with name web already exists in network back\n");
+    EXPECT_EQ(said({"network", "disconnect", "back", "web"}), "");
+    EXPECT_EQ(
+        kedge({"network", "connect", "--link", "a", "back", "web"}).err,
+        "kedge: --link is not supported yet\nhint: containers of a user-defined network find each other by name\n");
+    said({"rm", "-f", "web"});
     EXPECT_EQ(said({"network", "rm", id.substr(0, 12)}), id.substr(0, 12) + "\n");
     EXPECT_EQ(kedge({"network", "create", "--ip-range", "10.0.0.0/24", "x"}).err,
-              "kedge: --ip-range is not supported yet\n");
+              "kedge: every ip-range or gateway must have a corresponding subnet\n");
+    EXPECT_EQ(kedge({"network", "create", "--ipv6", "x"}).err, "kedge: --ipv6 is not supported yet\n");
+}
+
+TEST_F(CommandLine, WhatIsSavedIsWholeOrNotThere) {
+    const std::string archive = folder + "/box.tar", id = said({"images", "-q", "--no-trunc"});
+    EXPECT_EQ(said({"save", "-o", archive, "box:1"}), "");
+    EXPECT_EQ(kedge({"save", "-o", folder + "/none.tar", "nosuch"}).err, "kedge: No such image: nosuch\n");
+    for (const std::string& name : names_in(open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY).get()))
+        EXPECT_EQ(name.find(".tar.tmp"), std::string::npos) << name;
+    EXPECT_NE(::access((folder + "/none.tar").c_str(), F_OK), 0);
+    EXPECT_EQ(kedge({"save", "-o", folder, "box:1"}).code, 1) << "a folder";
+    EXPECT_EQ(said({"save", "box:1"}), read_file_at(AT_FDCWD, archive)) << "the same archive each time";
+    said({"rmi", "box:1"});
+    EXPECT_EQ(said({"load", "-i", archive}), "Loaded image: box:1\n");
+    EXPECT_EQ(said({"images", "-q", "--no-trunc"}), id);
+}
+
+TEST_F(CommandLine, WhatTakesSpaceIsShown) {
+    said({"run", "--name", "writer", "-v", "data:/data", "box:1", "sh", "-c",
+          "echo hello > /a; echo 1234567 > /data/b"});
+    EXPECT_EQ(said({"ps", "-a", "--format", "{{.Size}}"}).substr(0, 13), "6B (virtual 1");
+    EXPECT_EQ(said({"inspect", "-s", "-f", "{{.SizeRw}}", "writer"}), "6\n");
+    EXPECT_EQ(said({"system", "df", "--format", "{{.Type}} {{.TotalCount}} {{.Active}} {{.Reclaimable}}"}),
+              "Images 1 1 0B (0%)\nContainers 1 0 6B (100%)\nLocal Volumes 1 1 0B (0%)\nBuild Cache 0 0 0B\n");
+    const std::string details = said({"system", "df", "-v"});
+    for (const char* part : {"Images space usage:\n", "UNIQUE SIZE", "data          1       23B\n", "writer"})
+        EXPECT_NE(details.find(part), std::string::npos) << part << " is not in\n" << details;
+    EXPECT_EQ(said({"container", "prune", "-f"}).substr(20 + 66), "Total reclaimed space: 6B\n");
+    said({"volume", "rm", "data"});
 }
 
 TEST_F(CommandLine, PruneAsksAndThenCleansUp) {
@@ -218,12 +259,12 @@ TEST_F(CommandLine, PruneAsksAndThenCleansUp) {
     said({"create", "--name", "kept", "--label", "keep=yes", "box:1"});
     EXPECT_NE(said({"container", "prune"}, "n\n").find("Are you sure you want to continue? [y/N]"), std::string::npos);
     EXPECT_EQ(containers().size(), 2u);
-    EXPECT_EQ(said({"container", "prune", "-f", "--filter", "label=keep=no"}), "");
+    EXPECT_EQ(said({"container", "prune", "-f", "--filter", "label=keep=no"}), "Total reclaimed space: 0B\n");
     EXPECT_NE(said({"container", "prune"}, "y\n").find("Deleted Containers:\n"), std::string::npos);
     EXPECT_EQ(containers().size(), 0u);
     said({"volume", "create", "named"});
-    EXPECT_EQ(said({"volume", "prune", "-f"}), "");
-    EXPECT_EQ(said({"volume", "prune", "-af"}), "Deleted Volumes:\nnamed\n\n");
+    EXPECT_EQ(said({"volume", "prune", "-f"}), "Total reclaimed space: 0B\n");
+    EXPECT_EQ(said({"volume", "prune", "-af"}), "Deleted Volumes:\nnamed\n\nTotal reclaimed space: 0B\n");
     said({"network", "create", "unused"});
     EXPECT_EQ(said({"network", "prune", "-f"}), "Deleted Networks:\nunused\n\n");
     EXPECT_NE(said({"image", "prune", "-af"}).find("untagged: box:1\n"), std::string::npos);
@@ -240,7 +281,7 @@ TEST_F(CommandLine, InspectFindsAnythingAndSaysWhatIsMissing) {
     EXPECT_EQ(result.code, 1);
     EXPECT_EQ(result.out, "[]\n");
     EXPECT_EQ(result.err, "kedge: no such object: nobody\n");
-    EXPECT_EQ(kedge({"inspect", "-s", "same"}).err, "kedge: --size is not supported yet\n");
+    EXPECT_EQ(kedge({"inspect", "-v", "same"}).err, "kedge: --verbose is not supported yet\n");
     said({"rm", "same"});
     for (const char* name : {"same", "data"}) said({"volume", "rm", name});
 }

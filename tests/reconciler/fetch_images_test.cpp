@@ -43,6 +43,7 @@ struct FakeImages : runtime::Images {
         return {};
     }
     std::vector<runtime::ImageInfo> load(int, const runtime::ProgressSink&, std::stop_token) override { return {}; }
+    Archive save(const std::vector<std::string>&) override { return {}; }
     std::vector<runtime::ImageInfo> list() const override { return {}; }
     void tag(const std::string&, const std::string&) override {}
     std::vector<runtime::RemovedImage> remove(const std::string&, bool) override { return {}; }

@@ -130,6 +130,7 @@ struct Apply {
         c.info.id = Digest::of("container " + std::to_string(m.made++)).hex();
         c.info.name = a.spec.name;
         c.info.spec = a.spec;
+        c.info.networks = a.spec.networks;
         if (a.spec.network_mode.starts_with("container:")) {
             c.info.spec.network_mode = "container:" + m.named(a.spec.network_mode.substr(10)).info.id;
         }

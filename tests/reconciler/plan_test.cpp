@@ -244,6 +244,19 @@ TEST(Plan, AContainerThatAnotherToolMadeIsAdoptedIfItFitsAndReplacedIfNot) {
     EXPECT_EQ(reason_of(m.plan_for(t), "create container shop-web-1"), "user changed from \"nobody\" to \"\"");
 }
 
+TEST(Plan, AContainerThatSomebodyDisconnectedIsReplacedAndOneThatJoinsMoreIsLeftAlone) {
+    Machine m;
+    Target t = target({service("web")});
+    m.settle(t);
+    runtime::ContainerInfo& info = m.named("shop-web-1").info;
+    ASSERT_FALSE(info.networks.empty());
+    info.networks.emplace_back().network = "monitoring";
+    EXPECT_EQ(lines(m.plan_for(t)), Lines{});
+    const std::string left = info.networks.front().network;
+    info.networks.erase(info.networks.begin());
+    EXPECT_EQ(reason_of(m.plan_for(t), "create container shop-web-1"), "it was disconnected from network " + left);
+}
+
 TEST(Plan, AContainerWhoseHashAnotherVersionOfKedgeMadeInItsOwnWayIsComparedByWhatItIs) {
     Machine m;
     Target t = target({service("web")});

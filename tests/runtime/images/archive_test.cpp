@@ -121,6 +121,97 @@ TEST_F(Archives, AnOciArchiveThatAnotherToolMadeIsLoadedCompressedOrNotAndFromAP
     check_busybox(*store, images[0], original);
 }
 
+TEST_F(Archives, WhatIsSavedIsReadByOtherToolsAndByLoad) {
+    const ImageInfo original = busybox();
+    store->tag("registry.test/busybox:1", "registry.test/busybox:2");
+    store->tag("registry.test/busybox:1", "other:3");
+    auto save = [&](const std::vector<std::string>& names) {
+        Fd file = open_at(AT_FDCWD, path + "/s.tar", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        store->save(names)(
+            [&](std::string_view piece) {
+                EXPECT_LE(piece.size(), size_t{64} << 10) << "it is streamed";
+                write_all(file.get(), piece);
+                return true;
+            },
+            {});
+    };
+    save({"registry.test/busybox"});
+    std::string output;
+    skopeo({"inspect", "--config", "--raw", "docker-archive:" + path + "/s.tar:registry.test/busybox:2"}, &output);
+    EXPECT_EQ(Digest::of(output), original.id);
+    skopeo({"inspect", "--raw", "oci-archive:" + path + "/s.tar:1"}, &output);
+    EXPECT_EQ(Digest::of(output), original.manifest);
+    skopeo({"copy", "docker-archive:" + path + "/s.tar:registry.test/busybox:1", "dir:" + path + "/copy"});
+    auto loaded = [&] {
+        empty();
+        Fd file = open_at(AT_FDCWD, path + "/s.tar", O_RDONLY);
+        std::vector<ImageInfo> images = store->load(file.get(), {}, {});
+        EXPECT_EQ(images.size(), 1u);
+        EXPECT_EQ(images.at(0).manifest, original.manifest);
+        check_busybox(*store, images[0], original);
+        return images[0].tags;
+    };
+    EXPECT_EQ(loaded(), (std::vector<std::string>{"registry.test/busybox:1", "registry.test/busybox:2"}))
+        << "all tags of the repository, and no other name";
+    save({"registry.test/busybox:2"});
+    EXPECT_EQ(loaded(), std::vector<std::string>{"registry.test/busybox:2"});
+    store->tag("registry.test/busybox:2", "here:1");
+    Fd again = open_at(AT_FDCWD, path + "/s.tar", O_RDONLY);
+    EXPECT_EQ(store->load(again.get(), {}, {}).at(0).tags, std::vector<std::string>{"registry.test/busybox:2"})
+        << "what it is called here besides was not in the archive";
+    save({original.id.hex().substr(0, 12), original.id.str()});
+    EXPECT_EQ(loaded(), std::vector<std::string>{}) << "by id it has no name";
+}
+
+TEST_F(Archives, WhatIsMissingOrDamagedIsNotSaved) {
+    const ImageInfo image = busybox();
+    auto refused = [&](const std::string& name) {
+        try {
+            store->save({name})([](std::string_view) { return true; }, {});
+        } catch (const Error& e) {
+            return std::string(e.what());
+        }
+        return std::string("saved");
+    };
+    EXPECT_EQ(refused("nosuch"), "No such image: nosuch");
+    EXPECT_EQ(refused("registry.test/busybox:1"), "saved");
+    Digest layer;
+    for (const Digest& digest : store->blobs().list()) {
+        if (digest != image.id && digest != image.manifest) layer = digest;
+    }
+    const std::string file = path + "/images/blobs/sha256/" + layer.hex();
+    std::string bytes = read_text(file);
+    bytes[bytes.size() / 2] ^= 1;
+    write_text(file, bytes);
+    EXPECT_EQ(refused("registry.test/busybox:1"), "blob " + layer.str() + " is damaged");
+    ASSERT_EQ(::unlink(file.c_str()), 0);
+    EXPECT_NE(refused("registry.test/busybox:1").find("is not stored"), std::string::npos);
+    EXPECT_NE(refused("registry.test/busybox:1").find("can't be saved"), std::string::npos);
+}
+
+TEST_F(Archives, NothingIsRemovedWhileItIsSaved) {
+    const ImageInfo image = busybox();
+    Images::Archive archive = store->save({"registry.test/busybox:1"});
+    (void)store->remove(image.id.str(), true);
+    std::string bytes;
+    archive(
+        [&](std::string_view piece) {
+            bytes += piece;
+            return true;
+        },
+        {});
+    archive = {};
+    (void)store->collect();
+    ASSERT_EQ(store->load(file_with(bytes).get(), {}, {}).at(0).id, image.id);
+    bool cancelled = false;
+    try {
+        store->save({"registry.test/busybox:1"})([](std::string_view) { return false; }, {});
+    } catch (const Error& e) {
+        cancelled = e.code() == Code::cancelled;
+    }
+    EXPECT_TRUE(cancelled) << "a reader that is gone";
+}
+
 TEST_F(Archives, SeveralImagesAndSharedLayersOfAnOlderDockerArchive) {
     const std::string layer = make_tar({{"file", file("shared")}});
     const std::string config = config_for(layer);
