@@ -123,24 +123,25 @@ void add_container_routes(Router& router, const Services& services) {
         return empty_reply();
     });
     router.add("POST", "/containers/{id}/rename", [&containers](const Request& request) {
-        std::string name = request.parameter("name");
-        if (name.empty()) throw Error(Code::invalid_argument, "neither old nor new names may be empty");
-        containers.rename(request.captures.at("id"), name);
+        containers.rename(request.captures.at("id"), request.parameter("name"));
         return empty_reply();
     });
     router.add("POST", "/containers/{id}/wait",
                [&](const Request& request) { return wait_reply(request, services.engine); });
     router.add("DELETE", "/containers/{id}", [&](const Request& request) { return remove(request, services); });
-    for (const char* action : {"pause", "unpause", "update"}) {
-        router.add("POST", std::string("/containers/{id}/") + action, [action](const Request&) {
-            return error_reply(501, std::string("container ") + action + " is not supported by kedge");
-        });
-    }
-    for (const char* view : {"top", "stats"}) {
-        router.add("GET", std::string("/containers/{id}/") + view, [view](const Request&) {
-            return error_reply(501, std::string("container ") + view + " is not supported by kedge");
-        });
-    }
+    router.add("POST", "/containers/{id}/pause", [&containers](const Request& request) {
+        containers.pause(request.captures.at("id"));
+        return empty_reply();
+    });
+    router.add("POST", "/containers/{id}/unpause", [&containers](const Request& request) {
+        containers.unpause(request.captures.at("id"));
+        return empty_reply();
+    });
+    router.add("POST", "/containers/{id}/update", [&containers](const Request& request) {
+        json body = json_body(request);
+        return json_reply(
+            {{"Warnings", containers.update(request.captures.at("id"), container_update(Fields(body, "")))}});
+    });
 }
 
 }  // namespace kedge::api

@@ -23,10 +23,9 @@ int exit_code_of(const runtime::Event& event, int otherwise) {
     return code;
 }
 
-/// Follows the events of one container until `action`; the exit code of its last `die`.
-int await_event(runtime::Engine& engine, uint64_t from, const std::string& id, const std::string& action,
+/// Follows the events of one container until `action`; the exit code of its last `die`, or the one that it had.
+int await_event(runtime::Engine& engine, uint64_t from, const std::string& id, int code, const std::string& action,
                 std::stop_token stop) {
-    int code = 0;
     bool seen = false;
     while (!seen && !stop.stop_requested()) {
         uint64_t missed = 0;
@@ -54,7 +53,9 @@ Response wait_reply(const Request& request, runtime::Engine& engine) {
         throw Error(Code::invalid_argument, "invalid condition: \"" + condition + "\"");
     }
     uint64_t from = engine.events().next();  // before the look at the container, so that nothing is missed between
-    std::string id = engine.containers().inspect(request.captures.at("id")).id;
+    const runtime::ContainerInfo info = engine.containers().inspect(request.captures.at("id"));
+    const std::string id = info.id;
+    const int code = info.exit_code;
     std::stop_token stop = request.watch_client();
     Response response;
     response.stream = [=, &engine](Writer& writer) {
@@ -63,7 +64,7 @@ Response wait_reply(const Request& request, runtime::Engine& engine) {
             result["StatusCode"] =
                 condition == "not-running"
                     ? engine.containers().wait(id, stop)
-                    : await_event(engine, from, id, condition == "removed" ? "destroy" : "die", stop);
+                    : await_event(engine, from, id, code, condition == "removed" ? "destroy" : "die", stop);
         } catch (const std::exception& error) {
             result["Error"] = {{"Message", error.what()}};
         }

@@ -9,6 +9,8 @@
 namespace kedge::runtime {
 struct ContainerInfo;
 struct ContainerSpec;
+struct ContainerUpdate;
+struct ContainerUsage;
 struct Event;
 struct ImageConfig;
 struct ImageInfo;
@@ -44,9 +46,16 @@ nlohmann::json healthcheck_json(const runtime::Healthcheck& check);
 runtime::ContainerSpec container_spec(const Fields& body);
 /// Host config's part of it.
 void read_host_config(const Fields& host, runtime::ContainerSpec& spec);
+/// What POST /containers/{id}/update asks for.
+runtime::ContainerUpdate container_update(const Fields& body);
 runtime::Healthcheck read_healthcheck(const Fields& check);
 /// `source:target[:options]` of HostConfig.Binds is added to the spec's mounts.
 void read_bind(const std::string& text, runtime::ContainerSpec& spec);
+
+/// An answer of GET /containers/{id}/stats; `now` is null for a container that doesn't run, `before` where there is no
+/// earlier one.
+nlohmann::json stats_json(const runtime::ContainerInfo& info, const runtime::ContainerUsage* now,
+                          const runtime::ContainerUsage* before);
 
 /// `shared`: bytes of its layers that other images have too; -1: not asked for.
 nlohmann::json image_summary(const runtime::ImageInfo& info, int containers, int64_t shared = -1);

@@ -4,7 +4,7 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "base/text.h"
-#include "runtime/container_spec.h"
+#include "runtime/containers.h"
 
 #include <algorithm>
 #include <charconv>
@@ -95,17 +95,13 @@ void read_resources(const Fields& host, runtime::Resources& resources) {
     resources.memory_swap = host.number("MemorySwap");
     resources.memory_reservation = host.number("MemoryReservation");
     resources.nano_cpus = host.number("NanoCpus");
+    resources.cpu_period = host.number("CpuPeriod");
+    resources.cpu_quota = host.number("CpuQuota");
     resources.cpu_shares = host.number("CpuShares");
     resources.cpuset_cpus = host.text("CpusetCpus");
+    resources.cpuset_mems = host.text("CpusetMems");
     resources.pids_limit = std::max<int64_t>(host.number("PidsLimit"), 0);
-    int64_t quota = host.number("CpuQuota"), period = host.number("CpuPeriod");
-    if (quota > 0) {
-        if (resources.nano_cpus > 0) throw invalid("conflicting options: Nano CPUs and CPU Quota cannot both be set");
-        resources.nano_cpus =
-            static_cast<int64_t>(1e9 * static_cast<double>(quota) / static_cast<double>(period > 0 ? period : 100'000));
-    } else if (period > 0) {
-        throw invalid("HostConfig.CpuPeriod: has no effect without CpuQuota");
-    }
+    resources.blkio_weight = host.number("BlkioWeight");
 }
 
 void read_restart(const Fields& from, runtime::RestartPolicy& restart) {
@@ -161,8 +157,9 @@ void refuse_the_rest(const Fields& host) {
                         "PublishAllPorts", "Init", "ReadonlyRootfs", "Privileged", "CapAdd", "CapDrop", "SecurityOpt",
                         "GroupAdd", "ExtraHosts", "Dns", "DnsSearch", "Sysctls", "PidMode", "IpcMode", "ShmSize",
                         "OomScoreAdj", "Devices", "Ulimits", "LogConfig", "Memory", "MemorySwap", "MemoryReservation",
-                        "NanoCpus", "CpuShares", "CpusetCpus", "PidsLimit", "CpuQuota", "CpuPeriod", "CgroupnsMode",
-                        "UsernsMode", "Isolation", "Runtime", "VolumeDriver", "ConsoleSize",
+                        "NanoCpus", "CpuShares", "CpusetCpus", "CpusetMems", "PidsLimit", "CpuQuota", "CpuPeriod",
+                        "BlkioWeight", "CgroupnsMode", "UsernsMode", "Isolation", "Runtime", "VolumeDriver",
+                        "ConsoleSize",
                         // of the client's files
                         "ContainerIDFile"});
 }
@@ -193,6 +190,18 @@ void read_bind(const std::string& text, ContainerSpec& spec) {
             throw invalid("invalid mode: " + option);
     }
     spec.mounts.push_back(mount);
+}
+
+runtime::ContainerUpdate container_update(const Fields& body) {
+    runtime::ContainerUpdate update;
+    read_resources(body, update.resources);
+    if (body.has("PidsLimit")) update.pids_limit = body.number("PidsLimit");
+    Fields restart = body.object("RestartPolicy");
+    if (!restart.text("Name").empty() || restart.number("MaximumRetryCount") != 0)
+        read_restart(restart, update.restart.emplace());
+    body.refuse_others({"Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuPeriod", "CpuQuota", "CpuShares",
+                        "CpusetCpus", "CpusetMems", "PidsLimit", "BlkioWeight", "RestartPolicy"});
+    return update;
 }
 
 void read_host_config(const Fields& host, ContainerSpec& spec) {

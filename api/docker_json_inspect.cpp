@@ -193,11 +193,15 @@ json host_config_json(const ContainerSpec& spec) {
                  {"Devices", devices},
                  {"Ulimits", ulimits},
                  {"Memory", r.memory},
-                 {"MemorySwap", r.memory_swap},
+                 {"MemorySwap", r.memory > 0 && r.memory_swap == 0 ? 2 * r.memory : r.memory_swap},
                  {"MemoryReservation", r.memory_reservation},
                  {"NanoCpus", r.nano_cpus},
+                 {"CpuPeriod", r.cpu_period},
+                 {"CpuQuota", r.cpu_quota},
                  {"CpuShares", r.cpu_shares},
                  {"CpusetCpus", r.cpuset_cpus},
+                 {"CpusetMems", r.cpuset_mems},
+                 {"BlkioWeight", r.blkio_weight},
                  {"PidsLimit", r.pids_limit == 0 ? json(nullptr) : json(r.pids_limit)}};
     put_mounts(spec, host);
     return host;

@@ -31,8 +31,14 @@ runtime::ExecSpec read_spec(const Fields& body) {
     return spec;
 }
 
+void refuse_paused(const runtime::ContainerInfo& info, const std::string& name) {
+    if (info.status != runtime::Status::paused) return;
+    throw Error(Code::conflict, "Container " + name + " is paused, unpause the container before exec");
+}
+
 std::string running_container(runtime::Containers& containers, const std::string& id) {
     runtime::ContainerInfo info = containers.inspect(id);
+    refuse_paused(info, id);
     if (info.status != runtime::Status::running)
         throw Error(Code::conflict, "Container " + info.id + " is not running");
     return info.id;
@@ -64,10 +70,12 @@ Response create(const Request& request, runtime::Containers& containers, Execs& 
     return json_reply({{"Id", execs.add(exec)}}, 201);
 }
 
-Response start(const Request& request, const std::shared_ptr<Execs>& execs) {
+Response start(const Request& request, const runtime::Containers& containers, const std::shared_ptr<Execs>& execs) {
     json text = json_body(request);
     Fields body(text, "");
     auto [rows, columns] = read_console_size(body);
+    const std::string container = execs->get(request.captures.at("id")).container;
+    refuse_paused(containers.inspect(container), container);
     Execs::Exec exec = execs->begin(request.captures.at("id"));
     if (rows > 0) std::tie(exec.spec.rows, exec.spec.columns) = std::tie(rows, columns);
     if (body.flag("Detach")) {
@@ -118,7 +126,8 @@ void add_exec_routes(Router& router, const Services& services) {
     auto execs = std::make_shared<Execs>(containers);
     router.add("POST", "/containers/{id}/exec",
                [&containers, execs](const Request& r) { return create(r, containers, *execs); });
-    router.add("POST", "/exec/{id}/start", [execs](const Request& r) { return start(r, execs); });
+    router.add("POST", "/exec/{id}/start",
+               [&containers, execs](const Request& r) { return start(r, containers, execs); });
     router.add("GET", "/exec/{id}/json", [execs](const Request& r) { return inspect(r, *execs); });
     router.add("POST", "/exec/{id}/resize", [execs](const Request& r) { return resize(r, *execs); });
 }

@@ -52,10 +52,10 @@ std::string_view version() {
 Handler make_api(const Services& given) {
     auto services = std::make_shared<Services>(given);
     auto router = std::make_shared<Router>();
-    for (auto add :
-         {add_absent_routes, add_system_routes, add_event_routes, add_container_routes, add_container_list_routes,
-          add_container_file_routes, add_log_routes, add_attach_routes, add_exec_routes, add_image_routes,
-          add_image_transfer_routes, add_volume_routes, add_network_routes, add_kedge_routes, add_metrics_routes}) {
+    for (auto add : {add_absent_routes, add_system_routes, add_event_routes, add_container_routes,
+                     add_container_list_routes, add_container_file_routes, add_usage_routes, add_log_routes,
+                     add_attach_routes, add_exec_routes, add_image_routes, add_image_transfer_routes, add_volume_routes,
+                     add_network_routes, add_kedge_routes, add_metrics_routes}) {
         add(*router, *services);
     }
     Handler handler = audited([router](const Request& request) { return router->route(request); }, *services);

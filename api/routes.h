@@ -16,6 +16,7 @@ void add_event_routes(Router& router, const Services& services);
 void add_container_routes(Router& router, const Services& services);
 void add_container_list_routes(Router& router, const Services& services);
 void add_container_file_routes(Router& router, const Services& services);
+void add_usage_routes(Router& router, const Services& services);
 void add_log_routes(Router& router, const Services& services);
 void add_attach_routes(Router& router, const Services& services);
 void add_exec_routes(Router& router, const Services& services);

@@ -36,6 +36,16 @@ void set_up_stopping(CLI::App& app, const std::shared_ptr<Session>& session, con
     });
 }
 
+void set_up_pause(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = with_names(app);
+    app.callback([=] { post_for_each(*session, options->names, "/pause"); });
+}
+
+void set_up_unpause(CLI::App& app, const std::shared_ptr<Session>& session) {
+    auto options = with_names(app);
+    app.callback([=] { post_for_each(*session, options->names, "/unpause"); });
+}
+
 void set_up_kill(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto options = with_names(app);
     app.add_option("-s,--signal", options->signal, "The signal (KILL)");
@@ -91,6 +101,8 @@ std::vector<Command> container_commands() {
              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_stopping(app, session, "stop"); }},
             {"restart", "Stop and start containers", "  kedge restart web",
              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_stopping(app, session, "restart"); }},
+            {"pause", "Stop all processes of containers where they are", "  kedge pause web", set_up_pause},
+            {"unpause", "Let paused containers go on", "  kedge unpause web", set_up_unpause},
             {"kill", "Send a signal to containers", "  kedge kill -s HUP web", set_up_kill},
             {"rm", "Remove containers", "  kedge rm -f web", set_up_rm, {}, "remove"},
             {"wait", "Wait until containers have exited, and print their exit codes", "  kedge wait job", set_up_wait},

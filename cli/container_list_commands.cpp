@@ -98,18 +98,10 @@ void set_up_port(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.callback([=] {
         json info = session->client().get("/containers/" + escape(*container) + "/json");
         std::string wanted = port->empty() || port->find('/') != std::string::npos ? *port : *port + "/tcp";
-        bool any = false;
-        json ports = info["NetworkSettings"].value("Ports", json::object());
-        for (const auto& [inside, bindings] : ports.items()) {
-            if (!wanted.empty() && inside != wanted) continue;
-            for (const json& binding : bindings) {
-                any = true;
-                std::string outside = text_of(binding, "HostIp") + ":" + text_of(binding, "HostPort") + "\n";
-                print(wanted.empty() ? inside + " -> " + outside : outside);
-            }
-        }
-        if (!any && !wanted.empty())
+        std::string lines = published_lines(info["NetworkSettings"].value("Ports", json::object()), wanted);
+        if (lines.empty() && !wanted.empty())
             throw Error(Code::not_found, "no public port '" + wanted + "' published for " + *container);
+        print(lines);
     });
 }
 

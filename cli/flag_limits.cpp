@@ -81,6 +81,8 @@ void put_limits(const RunOptions& o, json& host) {
         host["NanoCpus"] = read_cpus(o.cpus);
     }
     if (!o.cpuset_cpus.empty()) host["CpusetCpus"] = o.cpuset_cpus;
+    if (!o.cpuset_mems.empty()) host["CpusetMems"] = o.cpuset_mems;
+    if (o.blkio_weight) host["BlkioWeight"] = *o.blkio_weight;
     if (o.cpu_shares) host["CpuShares"] = *o.cpu_shares;
     if (o.cpu_quota) host["CpuQuota"] = *o.cpu_quota;
     if (o.cpu_period) host["CpuPeriod"] = *o.cpu_period;

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <ctime>
 #include <optional>
 #include <set>
@@ -60,6 +61,27 @@ std::string container_names(const json& container) {
         text += (text.empty() ? "" : ",") + plain;
     }
     return text;
+}
+
+std::string published_lines(const json& ports, const std::string& wanted) {
+    std::vector<std::pair<int, std::string>> inner;
+    for (const auto& [inside, bindings] : ports.items()) {
+        if (!wanted.empty() && inside != wanted) continue;
+        int number = 0;
+        (void)std::from_chars(inside.data(), inside.data() + inside.size(), number);
+        inner.emplace_back(number, inside);
+    }
+    std::sort(inner.begin(), inner.end());
+    std::string lines;
+    for (const auto& [number, inside] : inner) {
+        for (const json& binding : ports.at(inside)) {
+            std::string address = text_of(binding, "HostIp");
+            if (address.find(':') != std::string::npos) address = "[" + address + "]";
+            if (wanted.empty()) lines += inside + " -> ";
+            lines += address + ":" + text_of(binding, "HostPort") + "\n";
+        }
+    }
+    return lines;
 }
 
 std::string short_id(const std::string& id) {

@@ -20,6 +20,9 @@ std::string age(const std::string& time, WallTime now);
 std::string ports_text(const nlohmann::json& ports);
 /// `web,db` of the Names of an item of the agent's list.
 std::string container_names(const nlohmann::json& container);
+/// `80/tcp -> 0.0.0.0:8080` for each binding of inspect's Ports, by number; with `wanted` only what is behind the
+/// arrow, of this port.
+std::string published_lines(const nlohmann::json& ports, const std::string& wanted);
 /// The first 12 digits of an id, with `sha256:` taken off.
 std::string short_id(const std::string& id);
 /// At most `width` characters, the last an ellipsis.

@@ -30,9 +30,7 @@ Command container_group() {
     commands.push_back(
         {"inspect", "Everything about containers, as JSON", "  kedge container inspect web",
          [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, "container"); }});
-    for (const char* name : {"pause", "stats", "top", "unpause", "update"}) {
-        commands.push_back(unsupported_command(name));
-    }
+    for (const Command& command : usage_commands()) commands.push_back(command);
     return {"container", "Manage containers", "  kedge container ls -a", nullptr, commands};
 }
 

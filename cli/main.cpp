@@ -12,23 +12,26 @@ namespace kedge::cli {
 
 namespace {
 
-/// Says what follows the options of run, create and exec, whose words CLI11 does not know.
+/// Says what follows the options of run, create, exec and top, whose words CLI11 does not know.
 class HelpFormat : public CLI::Formatter {
 public:
     HelpFormat() { column_width(34); }
     std::string make_usage(const CLI::App* app, std::string name) const override {
         std::string usage = CLI::Formatter::make_usage(app, name);
         if (!app->get_prefix_command()) return usage;
-        std::string words = app->get_name() == "exec" ? " CONTAINER COMMAND [ARG...]" : " IMAGE [COMMAND] [ARG...]";
+        std::string words = app->get_name() == "exec"  ? " CONTAINER COMMAND [ARG...]"
+                            : app->get_name() == "top" ? " CONTAINER [ps OPTIONS]"
+                                                       : " IMAGE [COMMAND] [ARG...]";
         return usage.insert(std::min(usage.find('\n'), usage.size()), words);
     }
 };
 
 std::vector<Command> all_commands() {
     std::vector<Command> commands;
-    for (auto part : {project_commands, release_commands, container_list_commands, run_commands, attach_commands,
-                      container_commands, log_commands, file_commands, image_commands, image_transfer_commands,
-                      resource_commands, group_commands, system_commands, unsupported_commands}) {
+    for (auto part :
+         {project_commands, release_commands, container_list_commands, run_commands, attach_commands,
+          container_commands, usage_commands, log_commands, file_commands, image_commands, image_transfer_commands,
+          resource_commands, group_commands, system_commands, unsupported_commands}) {
         for (Command& command : part()) commands.push_back(std::move(command));
     }
     return commands;

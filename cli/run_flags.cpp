@@ -60,16 +60,8 @@ void add_right_flags(CLI::App& app, RunOptions& o) {
 }
 
 void add_limit_flags(CLI::App& app, RunOptions& o) {
-    app.add_option("-m,--memory", o.memory, "At most so much: 512m")->group("Limits");
-    app.add_option("--memory-swap", o.memory_swap, "Memory and swap together; -1: no limit of swap")->group("Limits");
-    app.add_option("--memory-reservation", o.memory_reservation, "What it keeps when memory is short")->group("Limits");
+    add_changeable_limit_flags(app, o);
     app.add_option("--shm-size", o.shm_size, "Of /dev/shm (64m)")->group("Limits");
-    app.add_option("--cpus", o.cpus, "Processors: 1.5")->group("Limits");
-    app.add_option("--cpuset-cpus", o.cpuset_cpus, "Which ones: 0-2,4")->group("Limits");
-    app.add_option("-c,--cpu-shares", o.cpu_shares, "Its weight (1024)")->group("Limits");
-    app.add_option("--cpu-quota", o.cpu_quota, "Microseconds in each period")->group("Limits");
-    app.add_option("--cpu-period", o.cpu_period, "The period in microseconds (100000)")->group("Limits");
-    app.add_option("--pids-limit", o.pids_limit, "Processes and threads; -1: no limit")->group("Limits");
     app.add_option("--oom-score-adj", o.oom_score_adj, "-1000 to 1000")->group("Limits");
     add_list(app, "--ulimit", o.ulimits, "NAME=SOFT[:HARD]")->group("Limits");
 }
@@ -91,6 +83,20 @@ void add_life_flags(CLI::App& app, RunOptions& o) {
 
 }  // namespace
 
+void add_changeable_limit_flags(CLI::App& app, RunOptions& o) {
+    app.add_option("-m,--memory", o.memory, "At most so much: 512m")->group("Limits");
+    app.add_option("--memory-swap", o.memory_swap, "Memory and swap together; -1: no limit of swap")->group("Limits");
+    app.add_option("--memory-reservation", o.memory_reservation, "What it keeps when memory is short")->group("Limits");
+    app.add_option("--cpus", o.cpus, "Processors: 1.5")->group("Limits");
+    app.add_option("--cpuset-cpus", o.cpuset_cpus, "Which ones: 0-2,4")->group("Limits");
+    app.add_option("--cpuset-mems", o.cpuset_mems, "Which memory nodes: 0-1")->group("Limits");
+    app.add_option("-c,--cpu-shares", o.cpu_shares, "Its weight (1024)")->group("Limits");
+    app.add_option("--cpu-quota", o.cpu_quota, "Microseconds in each period; -1: no limit")->group("Limits");
+    app.add_option("--cpu-period", o.cpu_period, "The period in microseconds (100000)")->group("Limits");
+    app.add_option("--pids-limit", o.pids_limit, "Processes and threads; -1: no limit")->group("Limits");
+    app.add_option("--blkio-weight", o.blkio_weight, "Its weight at block devices: 10 to 1000")->group("Limits");
+}
+
 void add_create_flags(CLI::App& app, RunOptions& o) {
     app.set_help_flag("--help", "Print this help message and exit");  // -h is the host's name
     app.prefix_command();                                             // what follows the image is the command's own
@@ -110,12 +116,10 @@ void add_create_flags(CLI::App& app, RunOptions& o) {
     add_limit_flags(app, o);
     add_life_flags(app, o);
     refuse_options(app, {"--annotation",
-                         "--blkio-weight",
                          "--blkio-weight-device",
                          "--cgroup-parent",
                          "--cpu-rt-period",
                          "--cpu-rt-runtime",
-                         "--cpuset-mems",
                          "--device-cgroup-rule",
                          "--device-read-bps",
                          "--device-read-iops",

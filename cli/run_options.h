@@ -49,8 +49,8 @@ struct RunOptions {
     std::string pid, ipc, cgroup_namespace;
 
     // its limits
-    std::string memory, memory_swap, memory_reservation, shm_size, cpus, cpuset_cpus;
-    std::optional<int64_t> cpu_shares, cpu_quota, cpu_period, pids_limit;
+    std::string memory, memory_swap, memory_reservation, shm_size, cpus, cpuset_cpus, cpuset_mems;
+    std::optional<int64_t> cpu_shares, cpu_quota, cpu_period, pids_limit, blkio_weight;
     std::optional<int> oom_score_adj;
     std::vector<std::string> ulimits;
 
@@ -63,6 +63,8 @@ struct RunOptions {
     std::vector<std::string> log_options;
 };
 
+/// Limits that `update` can change too.
+void add_changeable_limit_flags(CLI::App& app, RunOptions& options);
 /// Flags of both; `run` has some more.
 void add_create_flags(CLI::App& app, RunOptions& options);
 void add_run_flags(CLI::App& app, RunOptions& options);

@@ -22,7 +22,7 @@ void add_format_option(CLI::App& app, std::string& format) {
     app.add_option("--format", format, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
 }
 
-void add_list_options(CLI::App& app, ListStyle& style) {
+void add_row_format_option(CLI::App& app, ListStyle& style) {
     app.add_option("--format", style.format,
                    "table, json, or a template such as '{{.Names}}' or 'table {{.ID}}\\t{{.Names}}'")
         ->capture_default_str()
@@ -30,6 +30,10 @@ void add_list_options(CLI::App& app, ListStyle& style) {
             bool known = text == "table" || text == "json" || text.find("{{") != std::string::npos;
             return known ? std::string() : "\"" + text + "\" is not table, json or a template";
         });
+}
+
+void add_list_options(CLI::App& app, ListStyle& style) {
+    add_row_format_option(app, style);
     app.add_flag("-q,--quiet", style.quiet, "Only ids or names");
     app.add_flag("--no-trunc", style.no_trunc, "Don't shorten what is long");
 }

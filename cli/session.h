@@ -45,6 +45,9 @@ std::vector<Command> container_commands();
 std::vector<Command> run_commands();
 std::vector<Command> attach_commands();  ///< and start
 Command exec_command();                  ///< one of them
+std::vector<Command> usage_commands();   ///< top, stats, update
+Command update_command();                ///< one of them
+Command stats_command();                 ///< the same
 std::vector<Command> log_commands();
 std::vector<Command> file_commands();
 Command diff_command();            ///< of projects and containers
@@ -96,6 +99,8 @@ std::string render_rows(const ListStyle& style, const std::vector<Column>& colum
 void print_rows(const ListStyle& style, const std::vector<Column>& columns, const nlohmann::json& rows,
                 const char* quiet_member);
 void add_list_options(CLI::App& app, ListStyle& style);
+/// --format alone.
+void add_row_format_option(CLI::App& app, ListStyle& style);
 void add_format_option(CLI::App& app, std::string& format);
 
 /// --filter name=value, as the agent's `filters` parameter wants it. Throws Error.

@@ -20,8 +20,7 @@ Command unsupported_command(const char* name) {
 
 std::vector<Command> unsupported_commands() {
     std::vector<Command> commands;
-    for (const char* name : {"build", "compose", "login", "logout", "pause", "push", "search", "stats", "top", "unpause",
-                             "update"}) {
+    for (const char* name : {"build", "compose", "login", "logout", "push", "search"}) {
         commands.push_back(unsupported_command(name));
     }
     return commands;

@@ -125,6 +125,13 @@ struct CarryOut {
         store.add_stopped(project, a.id);
         unless({Code::not_modified, Code::not_found}, [&] { containers().stop(a.id); });
     }
+    void operator()(const ResumeContainer& a) const {
+        unless({Code::conflict, Code::not_found}, [&] { containers().unpause(a.id); });  // it isn't paused any more
+    }
+    void operator()(const UpdateContainer& a) const {
+        runtime::ContainerUpdate update{a.resources, {}, a.restart, true};
+        unless({Code::not_found}, [&] { (void)containers().update(a.id, update); });
+    }
     void operator()(const RemoveContainer& a) const {
         std::vector<std::string> volumes;
         unless({Code::not_found}, [&] {

@@ -29,6 +29,12 @@ struct Describe {
     std::string operator()(const StopContainer& a) const {
         return "stop container " + short_id(a.id) + " of " + a.service;
     }
+    std::string operator()(const ResumeContainer& a) const {
+        return "unpause container " + short_id(a.id) + " of " + a.service;
+    }
+    std::string operator()(const UpdateContainer& a) const {
+        return "put the limits of container " + short_id(a.id) + " of " + a.service + " back";
+    }
     std::string operator()(const RemoveContainer& a) const {
         return "remove container " + short_id(a.id) + (a.service.empty() ? "" : " of " + a.service);
     }
@@ -56,6 +62,8 @@ struct Kind {
     std::string operator()(const RestoreContainer&) const { return "restore_container"; }
     std::string operator()(const MovePorts&) const { return "move_ports"; }
     std::string operator()(const StopContainer&) const { return "stop_container"; }
+    std::string operator()(const ResumeContainer&) const { return "resume_container"; }
+    std::string operator()(const UpdateContainer&) const { return "update_container"; }
     std::string operator()(const RemoveContainer&) const { return "remove_container"; }
     std::string operator()(const WaitFor&) const { return "wait_for"; }
 };

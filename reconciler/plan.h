@@ -109,6 +109,18 @@ struct StopContainer {
     std::string service;
     std::string id;
 };
+/// A paused container goes on.
+struct ResumeContainer {
+    std::string service;
+    std::string id;
+};
+/// Limits and restart policy are again what the service says, in a container that runs on.
+struct UpdateContainer {
+    std::string service;
+    std::string id;
+    runtime::Resources resources;
+    runtime::RestartPolicy restart;
+};
 struct RemoveContainer {
     std::string service;
     std::string id;
@@ -123,7 +135,8 @@ struct WaitFor {
 };
 
 using Action = std::variant<CreateNetwork, RemoveNetwork, CreateVolume, CreateContainer, StartContainer,
-                            RetireContainer, RestoreContainer, MovePorts, StopContainer, RemoveContainer, WaitFor>;
+                            RetireContainer, RestoreContainer, MovePorts, StopContainer, ResumeContainer,
+                            UpdateContainer, RemoveContainer, WaitFor>;
 
 struct Step {
     Action action;

@@ -1,5 +1,6 @@
 #include "reconciler/draft.h"
 #include "reconciler/render.h"
+#include "reconciler/render_parts.h"
 
 #include <algorithm>
 
@@ -53,6 +54,21 @@ bool start_first_possible(const Draft& draft, const Slot& slot, const ObservedCo
     auto hash = draft.hashes.find(slot.service);
     return render(draft.target, service, slot.number, hash == draft.hashes.end() ? "" : hash->second).ports ==
            old.info.spec.ports;
+}
+
+bool reverts_drift(const Draft& draft) {
+    return draft.policy.drift == Policy::Drift::revert || draft.history.going_back;
+}
+
+/// A container that stays has the limits and the restart policy that its service says, whoever changed them.
+void add_update_if_needed(Draft& draft, const Slot& slot) {
+    if (!slot.keep || !reverts_drift(draft)) return;
+    const runtime::ContainerSpec& spec = slot.keep->info.spec;
+    const runtime::Resources limits = render_limits(*slot.wanted);
+    const runtime::RestartPolicy restart = render_restart(*slot.wanted);
+    if (spec.resources == limits && spec.restart == restart) return;
+    draft.add(UpdateContainer{slot.service, slot.keep->info.id, limits, restart},
+              std::string(spec.restart == restart ? "its limits were" : "its restart policy was") + " changed by hand");
 }
 
 bool stays_up(const Draft& draft, const Slot& slot) {
@@ -120,9 +136,8 @@ void add_restart_if_needed(Draft& draft, const Slot& slot) {
         if (!dependency.restart || !draft.renewed.contains(dependency.service)) continue;
         return add_restart(draft, slot, dependency.service + " was replaced");
     }
-    if (info.status == Status::paused && (draft.policy.drift == Policy::Drift::revert || draft.history.going_back)) {
-        return add_restart(draft, slot, "was paused by hand");
-    }
+    if (info.status == Status::paused && reverts_drift(draft))
+        draft.add(ResumeContainer{slot.service, info.id}, "was paused by hand");
     // Its predecessor died before it could hand over its ports.
     bool in_handover = !draft.history.retired_names.empty() && release_of(*slot.keep) == draft.target.release;
     bool has_ports_of_its_own = info.spec.network_mode.empty() && !info.spec.ports.empty();
@@ -140,12 +155,13 @@ bool add_slot(Draft& draft, const Slot& slot) {
         leaving.push_back(c);
         if (is_up(*c) && (!old || publishes(c->info))) old = c;
     }
+    add_update_if_needed(draft, slot);
     if (old && (stays_up(draft, slot) || start_first_possible(draft, slot, *old))) {
         add_overlap(draft, slot, leaving, *old);
         return true;
     }
     for (const ObservedContainer* c : leaving) add_leave(draft, *c, slot.reason);
-    size_t before = draft.steps.size();
+    const size_t before = draft.steps.size();
     add_arrival(draft, slot, true);
     if (draft.steps.size() == before) add_restart_if_needed(draft, slot);
     return !leaving.empty();

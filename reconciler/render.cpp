@@ -91,11 +91,7 @@ void render_networks(const Target& target, const sources::Service& service, cons
 }
 
 void render_resources(const sources::Service& service, runtime::ContainerSpec& spec) {
-    spec.resources.memory = service.mem_limit;
-    spec.resources.memory_swap = service.memswap_limit;
-    spec.resources.memory_reservation = service.mem_reservation;
-    spec.resources.nano_cpus = static_cast<int64_t>(service.cpus * 1e9 + 0.5);
-    spec.resources.pids_limit = service.pids_limit;
+    spec.resources = render_limits(service);
     spec.shm_size = service.shm_size;
     for (const sources::Ulimit& limit : service.ulimits) spec.ulimits.push_back({limit.name, limit.soft, limit.hard});
 }

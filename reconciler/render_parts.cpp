@@ -141,6 +141,16 @@ runtime::PortBinding render_port(const sources::Service& service, const sources:
     return {port.host_ip, static_cast<uint16_t>(published), port.target, protocol};
 }
 
+runtime::Resources render_limits(const sources::Service& service) {
+    runtime::Resources limits;
+    limits.memory = service.mem_limit;
+    limits.memory_swap = service.memswap_limit;
+    limits.memory_reservation = service.mem_reservation;
+    limits.nano_cpus = static_cast<int64_t>(service.cpus * 1e9 + 0.5);
+    limits.pids_limit = service.pids_limit;
+    return limits;
+}
+
 runtime::RestartPolicy render_restart(const sources::Service& service) {
     using Name = runtime::RestartPolicy::Name;
     const std::string& text = service.restart;

@@ -20,6 +20,7 @@ runtime::Device render_device(const sources::Service& service, const std::string
 runtime::PortBinding render_port(const sources::Service& service, const sources::Port& port, int number);
 
 /// `no`, `always`, `unless-stopped`, `on-failure[:n]`
+runtime::Resources render_limits(const sources::Service& service);
 runtime::RestartPolicy render_restart(const sources::Service& service);
 
 std::optional<runtime::Healthcheck> render_healthcheck(const sources::Service& service);

@@ -65,10 +65,14 @@ struct Resources {
     int64_t memory = 0;       ///< bytes
     int64_t memory_swap = 0;  ///< bytes of memory and swap together; -1: unlimited swap
     int64_t memory_reservation = 0;
-    int64_t nano_cpus = 0;  ///< billionths of a processor: 1.5 processors are 1500000000
+    int64_t nano_cpus = 0;   ///< billionths of a processor: 1.5 processors are 1500000000
+    int64_t cpu_period = 0;  ///< microseconds in which cpu_quota may be used; not together with nano_cpus
+    int64_t cpu_quota = 0;   ///< microseconds; -1 as 0
     int64_t cpu_shares = 0;
     std::string cpuset_cpus;
+    std::string cpuset_mems;
     int64_t pids_limit = 0;
+    int64_t blkio_weight = 0;  ///< 10 to 1000
     bool operator==(const Resources&) const = default;
 };
 

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "runtime/attachment.h"
 #include "runtime/container_spec.h"
+#include "runtime/container_usage.h"
 
 #include <functional>
 #include <map>
@@ -102,6 +103,14 @@ struct RemoveOptions {
     bool volumes = false;  ///< with its anonymous volumes
 };
 
+/// What of a container's limits is to change. Fields of `resources` that are 0 or empty stay as they are.
+struct ContainerUpdate {
+    Resources resources;
+    std::optional<int64_t> pids_limit;  ///< 0 or less: none; the one in `resources` says nothing
+    std::optional<RestartPolicy> restart;
+    bool exact = false;  ///< `resources` is all there is to be, its pids_limit too: what is 0 or empty has no limit
+};
+
 struct LogOptions {
     bool follow = false;
     bool out = true;
@@ -168,6 +177,14 @@ public:
     virtual void stop(const std::string& id, std::optional<int> timeout_seconds = {}) = 0;
     virtual void kill(const std::string& id, const std::string& signal = "KILL") = 0;
     virtual void restart(const std::string& id, std::optional<int> timeout_seconds = {}) = 0;
+    /// Stops all its processes where they are, until unpause(): error conflict if it is paused or doesn't run. Nothing
+    /// can be executed in it; the stop signal and SIGKILL, whoever sends them, let it go.
+    virtual void pause(const std::string& id) = 0;
+    virtual void unpause(const std::string& id) = 0;
+    /// Changes the limits, also of a running container, and the restart policy. Returns what is not in force on this
+    /// machine. Errors: invalid_argument for what create() would refuse, conflict for what contradicts the limits that
+    /// it has; then everything is as it was.
+    virtual std::vector<std::string> update(const std::string& id, const ContainerUpdate& update) = 0;
     virtual void remove(const std::string& id, const RemoveOptions& options = {}) = 0;
     virtual void rename(const std::string& id, const std::string& new_name) = 0;
 
@@ -181,6 +198,11 @@ public:
     virtual std::vector<ContainerInfo> list() const = 0;
     /// The same without copies, for who looks at all of them often: what they point to never changes.
     virtual std::vector<std::shared_ptr<const ContainerInfo>> snapshots() const = 0;
+
+    /// Its processes, ascending. Error conflict if it doesn't run.
+    virtual std::vector<ProcessInfo> processes(const std::string& id) = 0;
+    /// What it uses now. Error conflict if it doesn't run.
+    virtual ContainerUsage usage(const std::string& id) const = 0;
 
     /// Calls `sink` per line until the end of the log, with `follow` until the container has exited or `stop`.
     /// `sink` returns false to end.

@@ -34,7 +34,7 @@ std::unique_ptr<Attachment> ContainerEngine::attach(const std::string& id, const
 }
 
 void ContainerEngine::resize(const std::string& id, unsigned rows, unsigned columns) {
-    Snapshot record = running(id);
+    Snapshot record = up(id);
     if (!record->info.spec.tty) return;  // there is nothing that has a size
     AttachOptions options{.out = false, .err = false, .in = true, .pending = false};
     Fd terminal = make_attachment(options, nullptr, run_folder_of(record->info.id))->wait({}).in;

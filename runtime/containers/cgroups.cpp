@@ -1,6 +1,8 @@
 #include "runtime/containers/cgroups.h"
 
 #include "base/error.h"
+#include "runtime/containers/cgroup_files.h"
+#include "runtime/containers/cgroup_limits.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -46,46 +48,15 @@ std::string unescape(const std::string& text) {
 const char* const kControllers[] = {"cpu",  "cpuacct", "cpuset",   "memory",     "devices", "freezer", "blkio",
                                     "pids", "net_cls", "net_prio", "perf_event", "hugetlb", "rdma",    "misc"};
 
-std::string read_line(const std::string& path) {
-    try {
-        std::string text = read_file_at(AT_FDCWD, path, 65536);
-        while (!text.empty() && (text.back() == '\n' || text.back() == ' ')) text.pop_back();
-        return text;
-    } catch (const Error&) {
-        return {};
-    }
-}
-
-int write_value(const std::string& path, std::string_view value) {
-    int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return errno;
-    int error = ::write(fd, value.data(), value.size()) < 0 ? errno : 0;
-    (void)::close(fd);
-    return error;
-}
-
-void must_write(const std::string& folder, const std::string& file, const std::string& value) {
-    if (int error = write_value(folder + "/" + file, value)) {
-        throw errno_error("cannot set " + file + " of the container to " + value, error);
-    }
-}
-
 void make_folder(const std::string& path) {
     if (::mkdir(path.c_str(), 0755) != 0 && errno != EEXIST) throw_errno("make cgroup " + path);
-}
-
-/// On v1 a new cpuset has no processors and no memory, and nothing can join it until it has.
-void inherit_cpuset(const std::string& parent, const std::string& child) {
-    for (const char* file : {"/cpuset.cpus", "/cpuset.mems"}) {
-        if (read_line(child + file).empty()) (void)write_value(child + file, read_line(parent + file));
-    }
 }
 
 /// Hands every controller that may be handed on to the groups below.
 void enable_controllers(const CgroupHierarchy& hierarchy, const std::string& folder) {
     for (const std::string& controller : hierarchy.controllers)
-        (void)write_value(folder + "/cgroup.subtree_control",
-                          "+" + controller);  // what isn't there shows as a warning later
+        (void)write_group_file(folder + "/cgroup.subtree_control",
+                               "+" + controller);  // what isn't there shows as a warning later
 }
 
 std::vector<std::string> parents(const std::string& path) {
@@ -116,60 +87,6 @@ void make_group(const CgroupHierarchy& hierarchy, const std::string& path) {
         if (hierarchy.has("cpuset") && !hierarchy.v2) inherit_cpuset(hierarchy.mount_point, above);
         if (::mkdir(folder.c_str(), 0755) != 0) throw_errno("make cgroup " + folder);
     }
-}
-
-std::string quota(int64_t nano_cpus) {
-    return std::to_string(nano_cpus / 10000);
-}  // of a period of 100 ms
-
-int64_t swap_limit(const Resources& r) {
-    return r.memory_swap == 0 ? r.memory * 2 : r.memory_swap;
-}
-
-void limit_memory_v1(const std::string& folder, const Resources& r, std::vector<std::string>& warnings) {
-    if (r.memory > 0) must_write(folder, "memory.limit_in_bytes", std::to_string(r.memory));
-    if (r.memory_reservation > 0)
-        must_write(folder, "memory.soft_limit_in_bytes", std::to_string(r.memory_reservation));
-    if (r.memory <= 0 || r.memory_swap < 0) return;
-    if (::access((folder + "/memory.memsw.limit_in_bytes").c_str(), F_OK) != 0) {
-        if (r.memory_swap > 0)
-            warnings.push_back("your kernel does not support swap limit capabilities, memory is limited without swap");
-        return;
-    }
-    must_write(folder, "memory.memsw.limit_in_bytes", std::to_string(swap_limit(r)));
-}
-
-void limit_memory_v2(const std::string& folder, const Resources& r, std::vector<std::string>& warnings) {
-    if (r.memory > 0) must_write(folder, "memory.max", std::to_string(r.memory));
-    if (r.memory_reservation > 0) must_write(folder, "memory.low", std::to_string(r.memory_reservation));
-    if (r.memory <= 0 || r.memory_swap < 0) return;
-    if (int error = write_value(folder + "/memory.swap.max", std::to_string(swap_limit(r) - r.memory))) {
-        if (error != ENOENT) throw errno_error("cannot set memory.swap.max of the container", error);
-        if (r.memory_swap > 0)
-            warnings.push_back("your kernel does not support swap limit capabilities, memory is limited without swap");
-    }
-}
-
-void limit_cpu(const CgroupHierarchy& h, const std::string& folder, const Resources& r) {
-    if (h.v2) {
-        if (r.nano_cpus > 0) must_write(folder, "cpu.max", quota(r.nano_cpus) + " 100000");
-        // Shares run from 2 to 262144, weights from 1 to 10000.
-        if (r.cpu_shares > 0) {
-            int64_t shares = std::clamp<int64_t>(r.cpu_shares, 2, 262144);
-            must_write(folder, "cpu.weight", std::to_string(1 + (shares - 2) * 9999 / 262142));
-        }
-        return;
-    }
-    if (r.nano_cpus > 0) {
-        must_write(folder, "cpu.cfs_period_us", "100000");
-        must_write(folder, "cpu.cfs_quota_us", quota(r.nano_cpus));
-    }
-    if (r.cpu_shares > 0) must_write(folder, "cpu.shares", std::to_string(std::max<int64_t>(2, r.cpu_shares)));
-}
-
-void limit_cpuset(const CgroupHierarchy& h, const std::string& parent, const std::string& folder, const Resources& r) {
-    if (!r.cpuset_cpus.empty()) must_write(folder, "cpuset.cpus", r.cpuset_cpus);
-    if (!h.v2) inherit_cpuset(parent, folder);
 }
 
 void limit_devices(const std::string& folder, const std::vector<DeviceRule>& rules) {
@@ -264,7 +181,8 @@ std::vector<CgroupHierarchy> parse_hierarchies(const std::string& mountinfo) {
 
 Cgroups::Cgroups() : hierarchies_(parse_hierarchies(read_file_at(AT_FDCWD, "/proc/self/mountinfo"))) {
     for (CgroupHierarchy& hierarchy : hierarchies_)
-        if (hierarchy.v2) hierarchy.controllers = split(read_line(hierarchy.mount_point + "/cgroup.controllers"), ' ');
+        if (hierarchy.v2)
+            hierarchy.controllers = split(read_group_file(hierarchy.mount_point + "/cgroup.controllers"), ' ');
 }
 
 const CgroupHierarchy* Cgroups::with(std::string_view controller) const {
@@ -279,32 +197,14 @@ const CgroupHierarchy* Cgroups::v2() const {
     return nullptr;
 }
 
-void Cgroups::make(const std::string& path, const Resources& r, const std::vector<DeviceRule>& devices,
+void Cgroups::make(const std::string& path, const Resources& resources, const std::vector<DeviceRule>& devices,
                    std::vector<std::string>& warnings) const {
-    auto limit = [&](const char* controller, bool wanted, auto&& apply) {
-        const CgroupHierarchy* h = with(controller);
-        if (h)
-            apply(*h, h->mount_point + "/" + path);
-        else if (wanted)
-            warnings.push_back(std::string("this machine has no ") + controller + " cgroup: the limit is not in force");
-    };
     try {
         {
             std::lock_guard lock(making_);
             for (const CgroupHierarchy& hierarchy : hierarchies_) make_group(hierarchy, path);
         }
-        limit("memory", r.memory > 0 || r.memory_reservation > 0,
-              [&](const CgroupHierarchy& h, const std::string& folder) {
-                  (h.v2 ? limit_memory_v2 : limit_memory_v1)(folder, r, warnings);
-              });
-        limit("cpu", r.nano_cpus > 0 || r.cpu_shares > 0,
-              [&](const CgroupHierarchy& h, const std::string& folder) { limit_cpu(h, folder, r); });
-        limit("cpuset", !r.cpuset_cpus.empty(), [&](const CgroupHierarchy& h, const std::string& folder) {
-            limit_cpuset(h, folder.substr(0, folder.rfind('/')), folder, r);
-        });
-        limit("pids", r.pids_limit > 0, [&](const CgroupHierarchy&, const std::string& folder) {
-            if (r.pids_limit > 0) must_write(folder, "pids.max", std::to_string(r.pids_limit));
-        });
+        write_limits(hierarchies_, path, resources, {}, warnings);
         if (const CgroupHierarchy* h = with("devices"))
             limit_devices(h->mount_point + "/" + path, devices);
         else if (v2())
@@ -314,6 +214,21 @@ void Cgroups::make(const std::string& path, const Resources& r, const std::vecto
     } catch (const Error&) {
         try {
             remove(path);
+        } catch (const Error&) {
+            // The first error is the one that tells.
+        }
+        throw;
+    }
+}
+
+void Cgroups::change_limits(const std::string& path, const Resources& now, const Resources& before,
+                            std::vector<std::string>& warnings) const {
+    try {
+        write_limits(hierarchies_, path, now, before, warnings);
+    } catch (const Error&) {
+        try {
+            std::vector<std::string> again;
+            write_limits(hierarchies_, path, before, now, again);
         } catch (const Error&) {
             // The first error is the one that tells.
         }
@@ -342,8 +257,8 @@ void Cgroups::kill(const std::string& path) const {
     if (hierarchies_.empty()) return;
     const CgroupHierarchy& hierarchy = v2() ? *v2() : hierarchies_.front();
     std::string folder = hierarchy.mount_point + "/" + path;
-    if (hierarchy.v2 && write_value(folder + "/cgroup.kill", "1") == 0) return;
-    kill_processes(folder);
+    if (!hierarchy.v2 || write_group_file(folder + "/cgroup.kill", "1") != 0) kill_processes(folder);
+    thaw(path);
 }
 
 void Cgroups::remove(const std::string& path) const {
@@ -355,7 +270,8 @@ void Cgroups::remove(const std::string& path) const {
             if (error == ENOENT) break;
             if (error != EBUSY || std::chrono::steady_clock::now() >= deadline)
                 throw errno_error("remove cgroup " + folder, error);
-            if (!hierarchy.v2 || write_value(folder + "/cgroup.kill", "1") != 0) kill_processes(folder);
+            if (!hierarchy.v2 || write_group_file(folder + "/cgroup.kill", "1") != 0) kill_processes(folder);
+            thaw(path);
             await_one(folder, deadline);
         }
     }

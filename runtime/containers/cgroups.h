@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/container_usage.h"
 #include "runtime/containers/launch_spec.h"
 
 #include <mutex>
@@ -32,6 +33,25 @@ public:
     void make(const std::string& path, const Resources& resources, const std::vector<DeviceRule>& devices,
               std::vector<std::string>& warnings) const;
 
+    /// Changes the limits of a group with processes in it. Throws Error, having put back what was changed.
+    void change_limits(const std::string& path, const Resources& now, const Resources& before,
+                       std::vector<std::string>& warnings) const;
+
+    /// Stops every process of `path` where it is; returns once they have stopped. They may be killed meanwhile, but on
+    /// v1 they end only once they are let go. Throws Error, having let them go: unavailable if one can't be stopped
+    /// now.
+    void freeze(const std::string& path) const;
+    /// Lets them go on. What isn't frozen, or is gone, is fine.
+    void thaw(const std::string& path) const;
+    bool is_frozen(const std::string& path) const;
+
+    /// The processes of `path` and of the groups that were made below it, ascending.
+    std::vector<int> processes(const std::string& path) const;
+
+    /// What `path` has used so far; what this machine doesn't count stays at its default. The clock and networks are
+    /// the caller's.
+    ContainerUsage usage(const std::string& path) const;
+
     /// The files of `path` on v1 that a process joins by writing "0" into. `tasks`, not cgroup.procs: a process of one
     /// thread that moves itself needs no lock over all processes, whose RCU grace period costs 5 to 20 ms. The v2
     /// folder, to be cloned into, or empty.
@@ -41,7 +61,7 @@ public:
     /// memory.events or memory.oom_control of `path`; empty without a memory controller.
     std::string oom_file(const std::string& path) const;
 
-    /// SIGKILL for every process of `path`.
+    /// SIGKILL for every process of `path`, also if it is frozen.
     void kill(const std::string& path) const;
 
     /// Removes `path` everywhere, after killing what still runs in it. Throws Error if something survives.

@@ -4,6 +4,7 @@
 #include "runtime/containers/bind_source.h"
 #include "runtime/containers/launch_build.h"
 #include "runtime/containers/resolve.h"
+#include "runtime/containers/resource_check.h"
 #include "runtime/containers/signals.h"
 #include "runtime/volumes/volume_store.h"
 
@@ -96,41 +97,10 @@ void check_mounts(const ContainerSpec& spec) {
     }
 }
 
-void check_resources(const ContainerSpec& spec) {
-    const Resources& r = spec.resources;
-    if (r.memory < 0 || (r.memory > 0 && r.memory < (6 << 20))) refuse("Minimum memory limit allowed is 6MB");
-    if (r.memory_swap < -1) refuse("invalid memory swap limit {}", r.memory_swap);
-    if (r.memory_swap > 0 && r.memory == 0)
-        refuse("You should always set the Memory limit when using Memoryswap limit, see usage");
-    if (r.memory_swap > 0 && r.memory_swap < r.memory) {
-        refuse("Minimum memoryswap limit should be larger than memory limit, see usage");
-    }
-    if (r.memory_reservation < 0) refuse("invalid memory reservation {}", r.memory_reservation);
-    if (r.memory > 0 && r.memory_reservation > r.memory) {
-        refuse("Minimum memory limit can not be less than memory reservation limit, see usage");
-    }
-    long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
-    if (r.nano_cpus < 0 || r.nano_cpus > processors * 1000000000) {
-        refuse("Range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", processors, processors);
-    }
-    if (r.cpu_shares < 0) refuse("invalid CPU shares: {}", r.cpu_shares);
-    auto is_list = [](unsigned char c) { return std::isdigit(c) || c == ',' || c == '-'; };
-    if (!std::all_of(r.cpuset_cpus.begin(), r.cpuset_cpus.end(), is_list))
-        refuse("Invalid value {} for cpuset cpus", r.cpuset_cpus);
+void check_sizes(const ContainerSpec& spec) {
     if (spec.shm_size < 0) refuse("SHM size can not be less than 0");
     if (spec.oom_score_adj < -1000 || spec.oom_score_adj > 1000) {
         refuse("Invalid value {}, range for oom score adj is [-1000, 1000]", spec.oom_score_adj);
-    }
-}
-
-void check_restart(const ContainerSpec& spec) {
-    const RestartPolicy& policy = spec.restart;
-    if (policy.maximum_retries < 0) refuse("maximum retry count cannot be negative");
-    if (policy.maximum_retries > 0 && policy.name != RestartPolicy::Name::on_failure) {
-        refuse("maximum retry count cannot be used with this restart policy");
-    }
-    if (spec.auto_remove && policy.name != RestartPolicy::Name::no) {
-        throw Error(Code::conflict, "can't create 'AutoRemove' container with restart policy");
     }
 }
 
@@ -238,8 +208,11 @@ std::vector<std::string> check_spec(const ContainerSpec& spec) {
     if (!spec.name.empty()) check_container_name(spec.name);
     check_texts(spec);
     check_mounts(spec);
-    check_resources(spec);
-    check_restart(spec);
+    check_resources(spec.resources);
+    check_sizes(spec);
+    check_restart(spec.restart);
+    if (spec.auto_remove && spec.restart.name != RestartPolicy::Name::no)
+        throw Error(Code::conflict, "can't create 'AutoRemove' container with restart policy");
     check_network(spec);
     check_log(spec.log);
     check_mode("PID", spec.pid_mode);

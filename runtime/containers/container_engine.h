@@ -18,6 +18,7 @@
 #include <memory>
 #include <mutex>
 #include <set>
+#include <shared_mutex>
 #include <string>
 #include <unordered_map>
 
@@ -25,9 +26,9 @@ namespace kedge::runtime {
 
 struct ContainerLayers;
 
-/// The engine's Containers. One source file per duty: create, start, stop, exits (what follows a container's end),
-/// remove, exec, logs, ports, files, commit, recovery. Each container has a lock for the steps that change what it is
-/// doing; nobody waits for a container's end while holding it, except remove.
+/// The engine's Containers. One source file per duty: create, start, stop, pause, update, exits (what follows a
+/// container's end), remove, exec, logs, usage, ports, files, commit, recovery. Each container has a lock for the steps
+/// that change what it is doing; nobody waits for a container's end while holding it, except remove.
 class ContainerEngine : public Containers, public ContainerFiles {
 public:
     struct Options {
@@ -47,6 +48,9 @@ public:
     void stop(const std::string& id, std::optional<int> timeout_seconds = {}) override;
     void kill(const std::string& id, const std::string& signal = "KILL") override;
     void restart(const std::string& id, std::optional<int> timeout_seconds = {}) override;
+    void pause(const std::string& id) override;
+    void unpause(const std::string& id) override;
+    std::vector<std::string> update(const std::string& id, const ContainerUpdate& update) override;
     void remove(const std::string& id, const RemoveOptions& options = {}) override;
     void rename(const std::string& id, const std::string& new_name) override;
     int wait(const std::string& id, std::stop_token stop = {}) override;
@@ -54,6 +58,8 @@ public:
     ContainerSize size(const std::string& id) const override;
     std::vector<ContainerInfo> list() const override;
     std::vector<std::shared_ptr<const ContainerInfo>> snapshots() const override;
+    std::vector<ProcessInfo> processes(const std::string& id) override;
+    ContainerUsage usage(const std::string& id) const override;
     void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
               std::stop_token stop = {}) override;
     std::unique_ptr<Attachment> attach(const std::string& id, const AttachOptions& options) override;
@@ -85,6 +91,7 @@ private:
         /// Who waits for its next start.
         std::shared_ptr<AttachQueue> attaching = std::make_shared<AttachQueue>();
         std::mutex operation;                   ///< held while it is started, removed, or its policy is decided
+        std::shared_timed_mutex entering;       ///< shared while a command is started in it; taken after `operation`
         std::shared_ptr<const Launched> run;    ///< guarded by live_mutex_; null when it doesn't run
         std::chrono::milliseconds back_off{0};  ///< guarded by live_mutex_
         int restarts = 0;  ///< restarts by hand in progress, which keep what removes itself; guarded by live_mutex_
@@ -146,6 +153,22 @@ private:
     bool cancel_restart(const Snapshot& record);
     void stop_and_start(const Snapshot& record, std::optional<int> timeout_seconds);
 
+    // pause.cpp
+    bool let_go(const std::string& id, bool tell);
+    /// A container while a command is being started in it: it isn't paused meanwhile.
+    struct Entered {
+        std::shared_ptr<Live> live;
+        std::shared_lock<std::shared_timed_mutex> lock;
+        Snapshot record;
+    };
+    Entered enter(const std::string& id) const;
+
+    // update.cpp
+    std::vector<std::string> set_limits(const Snapshot& record, const Resources& now, const RestartPolicy& restart);
+
+    // usage.cpp
+    Snapshot up(const std::string& id) const;
+
     // exits.cpp
     void on_exit(const std::string& id);
     void finish_run(const std::string& id);
@@ -169,7 +192,7 @@ private:
     void recover_container(const Snapshot& record);
     void adopt(const Snapshot& record, Launched run);
     void remove_unknown_folders();
-    void end_process(const Launched& run) const;
+    void end_process(const std::string& id, const Launched& run) const;
 
     Options options_;
     ContainerStore& store_;

@@ -111,7 +111,7 @@ void ContainerStore::insert(const ContainerRecord& record) {
     entries_[record.info.id] = entry;
 }
 
-void ContainerStore::write_state(const std::vector<const ContainerRecord*>& records, Keep keep) {
+void ContainerStore::write_state(const std::vector<const ContainerRecord*>& records, Keep keep, bool with_spec) {
     if (keep == Keep::memory) return;
     auto durability = keep == Keep::power ? Database::Durability::power : Database::Durability::process;
     database_.transaction(durability, [&](SQLite::Database& db) {
@@ -121,6 +121,11 @@ void ContainerStore::write_state(const std::vector<const ContainerRecord*>& reco
             row.bind(2, state_to_json(*record));
             row.bind(3, record->info.id);
             row.exec();
+            if (!with_spec) continue;
+            SQLite::Statement spec(db, "UPDATE containers SET spec = ? WHERE id = ?");
+            spec.bind(1, to_json_text(record->info.spec));
+            spec.bind(2, record->info.id);
+            spec.exec();
         }
     });
 }
@@ -134,7 +139,7 @@ ContainerStore::Snapshot ContainerStore::change(const std::string& id, Keep keep
     auto edited = std::make_shared<ContainerRecord>(*old);
     edit(*edited);
     if (edited->info.name != old->info.name) check_name_is_free(edited->info.name, id);
-    write_state({edited.get()}, keep);
+    write_state({edited.get()}, keep, edited->info.spec != old->info.spec);
     {
         std::lock_guard lock(mutex_);
         entries_.at(id)->record = edited;
@@ -152,7 +157,7 @@ void ContainerStore::change_both(const std::string& a, const std::string& b,
     auto new_a = std::make_shared<ContainerRecord>(*old_a);
     auto new_b = std::make_shared<ContainerRecord>(*old_b);
     edit(*new_a, *new_b);
-    write_state({new_a.get(), new_b.get()}, Keep::power);
+    write_state({new_a.get(), new_b.get()}, Keep::power, false);
     {
         std::lock_guard lock(mutex_);
         entries_.at(a)->record = new_a;

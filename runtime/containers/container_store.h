@@ -59,7 +59,7 @@ private:
         bool erased = false;
     };
     void check_name_is_free(const std::string& name, const std::string& id) const;
-    void write_state(const std::vector<const ContainerRecord*>& records, Keep keep);
+    void write_state(const std::vector<const ContainerRecord*>& records, Keep keep, bool with_spec);
 
     Database& database_;
     std::vector<std::string> damaged_;

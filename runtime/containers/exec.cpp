@@ -131,13 +131,15 @@ std::string ContainerEngine::hostname_of(const ContainerInfo& info) const {
 
 ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                                  std::stop_token stop) {
-    Snapshot record = running(id);
+    Entered entered = enter(id);
+    const Snapshot& record = entered.record;
     Launcher::ExecRequest request = exec_request(record->info, spec, hostname_of(record->info));
     Output output(output_limit);
     request.out = request.err = output.write_end();
     std::string exec_id = random_hex(32), command = joined(spec.arguments);
     publish(*record, "exec_create: " + command, {{"execID", exec_id}});
     Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
+    entered.lock.unlock();
     output.started();
     output.text = process.error.substr(0, output_limit);
     publish(*record, "exec_start: " + command, {{"execID", exec_id}});
@@ -174,7 +176,8 @@ ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Na
 
 int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err,
                                std::stop_token stop, const std::function<void(ExecStarted)>& started) {
-    Snapshot record = running(id);
+    Entered entered = enter(id);
+    const Snapshot& record = entered.record;
     Launcher::ExecRequest request = exec_request(record->info, spec, hostname_of(record->info));
     request.in = in;
     request.out = out;
@@ -182,6 +185,7 @@ int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int 
     std::string exec_id = random_hex(32), command = joined(spec.arguments);
     publish(*record, "exec_create: " + command, {{"execID", exec_id}});
     Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
+    entered.lock.unlock();
     tell_failure(process, out, err);
     publish(*record, "exec_start: " + command, {{"execID", exec_id}});
     if (started && process.error.empty()) {

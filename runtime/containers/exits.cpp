@@ -20,7 +20,7 @@ void ContainerEngine::on_exit(const std::string& id) {
         ExitRecord exit{.exit_code = kKilled, .oom_killed = false, .finished = wall_now()};
         if (!Launcher::read_exit(run_folder_of(id), &exit)) {
             auto run = run_of(id);
-            if (run) end_process(*run);  // only the shim died
+            if (run) end_process(id, *run);  // only the shim died
         }
         // Written down before the run folder goes, so that the exit code is not lost with it.
         (void)change_at_any_rate(id, Keep::process, [&](ContainerRecord& r) {

@@ -237,6 +237,14 @@ Launcher::Exec Launcher::exec(const std::string& run_folder, const ContainerSpec
     return result;
 }
 
+const Cgroups& Launcher::cgroups() const {
+    return state_->cgroups;
+}
+
+std::string Launcher::group(const std::string& id) const {
+    return state_->group_of(id);
+}
+
 void Launcher::kill_all(const std::string& id) {
     state_->cgroups.kill(state_->group_of(id));
 }

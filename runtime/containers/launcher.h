@@ -13,6 +13,8 @@
 
 namespace kedge::runtime {
 
+class Cgroups;
+
 /// Everything that starting one container needs, all references resolved: the engine's side of an OCI runtime-spec
 /// bundle.
 struct LaunchRequest {
@@ -102,6 +104,10 @@ public:
         int exit_code = 0;
     };
     Exec exec(const std::string& run_folder, const ContainerSpec& spec, const ExecRequest& request);
+
+    /// The machine's control groups, and the path of a container's in them.
+    const Cgroups& cgroups() const;
+    std::string group(const std::string& id) const;
 
     /// Sends a signal to every process of the container's cgroup (what a killed init leaves behind in a shared pid
     /// namespace).

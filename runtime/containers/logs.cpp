@@ -86,7 +86,7 @@ void ContainerEngine::logs(const std::string& id, const LogOptions& options,
             (void)reader.drain(options, sink, stop);  // its last words came before its end
             return;
         }
-        bool runs = run && now->info.status == Status::running;
+        bool runs = run && (now->info.status == Status::running || now->info.status == Status::paused);
         if (!runs) {  // between two runs nothing is written
             auto settled = [&](const ContainerRecord& r) { return !goes_on(r) || run_of(whole_id); };
             if (!store_.wait(now, settled, stop)) throw cancelled(*now);

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/folder.h"
 #include "base/log.h"
+#include "runtime/containers/cgroups.h"
 #include "runtime/containers/restart_policy.h"
 
 #include <fcntl.h>
@@ -53,7 +54,7 @@ void ContainerEngine::recover_container(const Snapshot& record) {
         auto entry = live(id);
         std::lock_guard lock(entry->operation);
         Launched run = launcher_.find(run_folder_of(id));
-        if (run.init_pidfd) end_process(run);
+        if (run.init_pidfd) end_process(id, run);
         return remove_locked(record, record->remove_volumes || !record->complete);
     }
     bool was_up = record->info.status == Status::running || record->info.status == Status::paused;
@@ -61,7 +62,7 @@ void ContainerEngine::recover_container(const Snapshot& record) {
     if (run.init_pidfd && run.shim_pidfd && was_up && !record->starting && !record->ended)
         return adopt(record, std::move(run));
     // A start that was interrupted: nobody was told that it runs, and its network may be half made.
-    if (run.init_pidfd || run.shim_pidfd) end_process(run);
+    if (run.init_pidfd || run.shim_pidfd) end_process(id, run);
     if (was_up) {
         ExitRecord exit{.exit_code = kLost, .oom_killed = false, .finished = wall_now()};
         if (!record->ended) {
@@ -110,15 +111,21 @@ void ContainerEngine::adopt(const Snapshot& record, Launched run) {
     } catch (const Error& e) {
         log(LogLevel::error, fmt::format("container {}: its networks: {}", record->info.name, e.what()));
     }
-    if (record->info.pid != shared->init.pid) {
-        (void)store_.change(id, Keep::process, [&](ContainerRecord& r) { r.info.pid = shared->init.pid; });
+    // The former agent may have gone between stopping its processes and writing that down.
+    const Status status = launcher_.cgroups().is_frozen(launcher_.group(id)) ? Status::paused : Status::running;
+    if (record->info.pid != shared->init.pid || record->info.status != status) {
+        (void)store_.change(id, Keep::process, [&](ContainerRecord& r) {
+            r.info.pid = shared->init.pid;
+            r.info.status = status;
+        });
     }
     supervisor_->watch(id, shared->shim_pidfd.duplicate());
 }
 
 /// Kills a container's first process and waits, for a bounded time, until it and its shim are gone.
-void ContainerEngine::end_process(const Launched& run) const {
+void ContainerEngine::end_process(const std::string& id, const Launched& run) const {
     if (run.init_pidfd) (void)::syscall(SYS_pidfd_send_signal, run.init_pidfd.get(), SIGKILL, nullptr, 0);
+    launcher_.cgroups().thaw(launcher_.group(id));
     for (const Fd* pidfd : {&run.init_pidfd, &run.shim_pidfd}) {
         if (!*pidfd) continue;
         pollfd ended{pidfd->get(), POLLIN, 0};
@@ -136,7 +143,7 @@ void ContainerEngine::remove_unknown_folders() {
         Launched run = launcher_.find(run_folder_of(id));
         if (run.init_pidfd || run.shim_pidfd) {
             log(LogLevel::warning, "a container that is not on record runs and is ended: " + id);
-            end_process(run);
+            end_process(id, run);
         }
         launcher_.clean_up(id, run_folder_of(id));
     }

@@ -19,11 +19,11 @@ void ContainerEngine::remove(const std::string& id, const RemoveOptions& options
     Status status = record->info.status;
     if (status == Status::running || status == Status::paused || status == Status::restarting) {
         if (!options.force) {
-            throw Error(
-                Code::conflict,
-                fmt::format("You cannot remove a {} container {}. Stop the container before attempting removal or "
-                            "force remove",
-                            to_string(status), record->info.id));
+            const char* first = status == Status::paused ? "Unpause and then stop" : "Stop";
+            throw Error(Code::conflict,
+                        fmt::format("You cannot remove a {} container {}. {} the container before attempting removal "
+                                    "or force remove",
+                                    to_string(status), record->info.id, first));
         }
         supervisor_->cancel(record->info.id);
         // From here on its policy doesn't start it again.

@@ -85,6 +85,8 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
     if (info.status == Status::removing) {
         throw Error(Code::conflict, "container is marked for removal and cannot be started");
     }
+    if (info.status == Status::paused)
+        throw Error(Code::conflict, "cannot start a paused container, try unpause instead");
     if (info.status == Status::running || (info.status == Status::restarting && !by_policy)) {
         throw Error(Code::not_modified, fmt::format("container {} is already running", info.name));
     }
@@ -145,7 +147,7 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
 void ContainerEngine::undo_start(const std::string& id) {
     try {
         if (auto run = run_of(id)) {  // it runs, but that could not be written down
-            end_process(*run);
+            end_process(id, *run);
             set_run(id, nullptr);
             launcher_.clean_up(id, run_folder_of(id));
         }
@@ -197,7 +199,7 @@ ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record
     Fd folder = open_at(AT_FDCWD, folder_of(info.id), O_RDONLY | O_DIRECTORY);
     if (!joined.empty()) {
         Snapshot other = store_.find(joined);
-        if (other->info.status != Status::running) {
+        if (other->info.status != Status::running && other->info.status != Status::paused) {
             throw Error(Code::conflict,
                         fmt::format("cannot join network of a non running container: {}", other->info.id));
         }
@@ -259,7 +261,7 @@ LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const P
         std::string other = container_of_mode(*mode);
         if (other.empty()) continue;
         Snapshot target = store_.find(other);
-        if (target->info.status != Status::running) {
+        if (target->info.status != Status::running && target->info.status != Status::paused) {
             throw Error(Code::conflict,
                         fmt::format("cannot join namespace of a non running container: {}", target->info.id));
         }

@@ -88,6 +88,7 @@ void ContainerEngine::stop_run(const Snapshot& record, int signal, std::optional
     auto run = run_of(record->info.id);
     auto ended = [](const ContainerRecord& r) { return !is_up(r); };
     if (run && send(*run, signal)) publish(*record, "kill", {{"signal", std::to_string(signal)}});
+    (void)let_go(record->info.id, signal != SIGKILL);  // it can take the signal now
     if (grace && *grace < 0) {
         (void)store_.wait(record, ended);
         return;
@@ -100,8 +101,13 @@ void ContainerEngine::stop_run(const Snapshot& record, int signal, std::optional
 void ContainerEngine::kill_and_wait(const Snapshot& record) {
     auto run = run_of(record->info.id);
     if (run && send(*run, SIGKILL)) publish(*record, "kill", {{"signal", "9"}});
-    auto ended = [](const ContainerRecord& r) { return !is_up(r); };
-    if (store_.wait(record, ended, {}, std::chrono::steady_clock::now() + kKillPatience)) return;
+    // What is paused, perhaps just now by somebody else, can't die.
+    auto settled = [](const ContainerRecord& r) { return !is_up(r) || r.info.status == Status::paused; };
+    const auto deadline = std::chrono::steady_clock::now() + kKillPatience;
+    while (Snapshot now = store_.wait(record, settled, {}, deadline)) {
+        if (now->info.status != Status::paused || !store_.get(now->info.id)) return;
+        (void)let_go(now->info.id, false);
+    }
     std::string reason = run ? uninterruptible(run->init.pid) : std::string();
     if (reason.empty()) reason = "its processes have not ended";
     throw Error(Code::unavailable, fmt::format("container {} was killed but is still there after {} s: {}",
@@ -130,6 +136,7 @@ void ContainerEngine::kill(const std::string& id, const std::string& signal) {
                     fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
     }
     publish(*record, "kill", {{"signal", std::to_string(number)}});
+    if (ends) (void)let_go(record->info.id, number != SIGKILL);
 }
 
 void ContainerEngine::restart(const std::string& id, std::optional<int> timeout_seconds) {

@@ -41,7 +41,8 @@ NLOHMANN_JSON_SERIALIZE_ENUM(RestartPolicy::Name, {{RestartPolicy::Name::no, "no
                                                    {RestartPolicy::Name::unless_stopped, "unless-stopped"}})
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RestartPolicy, name, maximum_retries)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Resources, memory, memory_swap, memory_reservation, nano_cpus,
-                                                cpu_shares, cpuset_cpus, pids_limit)
+                                                cpu_period, cpu_quota, cpu_shares, cpuset_cpus, cpuset_mems, pids_limit,
+                                                blkio_weight)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Device, host_path, container_path, permissions)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Ulimit, name, soft, hard)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LogConfig, driver, options)

@@ -1,5 +1,5 @@
 // `kedge cp`, `export`, `diff` and `commit` with a whole agent behind them.
-#include "tests/agent/command_line.h"
+#include "tests/agent/command_fixture.h"
 #include "tests/runtime/tar_writer.h"
 
 #include <filesystem>

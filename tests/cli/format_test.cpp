@@ -79,6 +79,15 @@ TEST(Texts, OfLabelsAndPorts) {
     EXPECT_EQ(ports_text(json::array()), "");
 }
 
+TEST(Texts, OfPublishedPorts) {
+    json ports = json::parse(R"({"443/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8443"}], "53/udp": null,
+                                 "80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}, {"HostIp": "::", "HostPort": "8080"}]})");
+    EXPECT_EQ(published_lines(ports, ""), "80/tcp -> 0.0.0.0:8080\n80/tcp -> [::]:8080\n443/tcp -> 0.0.0.0:8443\n");
+    EXPECT_EQ(published_lines(ports, "80/tcp"), "0.0.0.0:8080\n[::]:8080\n");
+    EXPECT_EQ(published_lines(ports, "53/udp"), "");
+    EXPECT_EQ(published_lines(json::object(), ""), "");
+}
+
 TEST(Texts, OfTimesAgo) {
     EXPECT_EQ(ago("2026-01-02T15:01:05Z", kNow), "3 minutes ago");
     EXPECT_EQ(ago("", kNow), "");

@@ -51,6 +51,20 @@ TEST_F(MonitorTest, AContainerWhoseProbeFailsIsUnhealthyWithItsWordsUntilItSucce
               (Strings{"health_status: healthy", "health_status: unhealthy", "health_status: healthy"}));
 }
 
+TEST_F(MonitorTest, WhatIsPausedIsNotProbedAndNoLessWellForIt) {
+    ContainerSpec spec = probed({"CMD-SHELL", "sleep 0.05"});  // most likely one is on its way when it is paused
+    spec.healthcheck->timeout = 2s;
+    spec.healthcheck->retries = 1;
+    std::string id = run(spec);
+    ASSERT_TRUE(becomes(id, Status::healthy));
+    containers().pause(id);
+    const WallTime paused = wall_now();
+    EXPECT_FALSE(eventually([&] { return health_of(id).status != Status::healthy; }, 3s)) << "longer than its timeout";
+    containers().unpause(id);
+    EXPECT_TRUE(says(id, [&](const runtime::ProbeResult& result) { return result.start > paused + 3s; }));
+    EXPECT_EQ(told(id, "health_status"), Strings{"health_status: healthy"});
+}
+
 TEST_F(MonitorTest, WhatAProbeSaysIsBoundedAndReadable) {
     std::string id = run(probed({"CMD-SHELL", "printf '\\377'; yes | head -c 100000"}));
     std::string output = last_output(id);

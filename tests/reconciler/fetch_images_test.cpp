@@ -42,6 +42,10 @@ struct FakeImages : runtime::Images {
                               std::stop_token) override {
         return {};
     }
+    runtime::ImageInfo add_layer(int, const runtime::ChildImage&, const std::function<void()>&,
+                                 std::stop_token) override {
+        return {};
+    }
     std::vector<runtime::ImageInfo> load(int, const runtime::ProgressSink&, std::stop_token) override { return {}; }
     Archive save(const std::vector<std::string>&) override { return {}; }
     std::vector<runtime::ImageInfo> list() const override { return {}; }

@@ -95,7 +95,7 @@ struct Apply {
     }
 
     void stop(ObservedContainer& c) {
-        if (c.info.status != Status::running) return;
+        if (c.info.status != Status::running && c.info.status != Status::paused) return;
         c.info.status = Status::exited;
         c.info.stopped_by_hand = true;
         c.info.ports.clear();
@@ -146,7 +146,7 @@ struct Apply {
     void operator()(const StartContainer& a) {
         ObservedContainer& c = m.named(a.name);
         if (c.service != a.service || c.number != a.number) refuse(a.name + " is another container");
-        if (c.info.status == Status::running) refuse(a.name + " runs already");
+        if (c.info.status == Status::running || c.info.status == Status::paused) refuse(a.name + " runs already");
         for (auto& attachment : c.info.spec.networks) {
             if (!m.networks.contains(attachment.network)) refuse("no network " + attachment.network);
         }
@@ -193,6 +193,17 @@ struct Apply {
     void operator()(const StopContainer& a) {
         m.stopped.insert(a.id);
         stop(get(a.id));
+    }
+    void operator()(const ResumeContainer& a) {
+        ObservedContainer& c = get(a.id);
+        if (c.info.status != Status::paused) refuse(c.info.name + " is not paused");
+        c.info.status = Status::running;
+    }
+    void operator()(const UpdateContainer& a) {
+        ObservedContainer& c = get(a.id);
+        if (c.info.spec.resources == a.resources && c.info.spec.restart == a.restart) refuse("nothing to update");
+        c.info.spec.resources = a.resources;
+        c.info.spec.restart = a.restart;
     }
     void operator()(const RemoveContainer& a) {
         get(a.id);

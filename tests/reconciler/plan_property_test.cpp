@@ -223,6 +223,30 @@ RC_GTEST_PROP(PlanProperty, NothingIsStartedBeforeWhatItDependsOn, ()) {
     }
 }
 
+RC_GTEST_PROP(PlanProperty, WhatSomebodyDidToContainersIsUndoneAndNothingElse, ()) {
+    Target good = any_target(1);
+    Machine m = machine_with(good);
+    auto before = m.live();
+    m.log.clear();
+    for (auto& [id, c] : m.containers) {
+        if (c.service.empty()) continue;
+        if (one_in(3) && c.info.status == runtime::Status::running) c.info.status = runtime::Status::paused;
+        if (one_in(3)) c.info.spec.resources.memory = 64 << 20;
+        if (one_in(4) && c.service != "job") c.info.spec.restart.name = runtime::RestartPolicy::Name::unless_stopped;
+    }
+    carefully(m, [&] {
+        for (const Step& step : m.plan_for(good).steps) {
+            RC_ASSERT(std::holds_alternative<ResumeContainer>(step.action) ||
+                      std::holds_alternative<UpdateContainer>(step.action) ||
+                      std::holds_alternative<WaitFor>(step.action));
+            m.apply(step);
+        }
+        RC_ASSERT(lines(m.plan_for(good)) == std::vector<std::string>{});
+        RC_ASSERT(m.live() == before);
+        for (auto& [id, c] : m.containers) RC_ASSERT(c.info.spec.resources == runtime::Resources{});
+    });
+}
+
 RC_GTEST_PROP(PlanProperty, AReleaseThatTookOverFromAnUnfinishedOneGoesBackToTheGoodOneAllTheSame, ()) {
     Target good = any_target(1), unfinished = any_target(2), last = any_target(3);
     Machine m = machine_with(good);

@@ -116,6 +116,14 @@ TEST_F(Create, AnErrorInTheSpecIsToldBeforeAnythingIsMade) {
               }).find("includes invalid characters for a local volume name"),
               std::string::npos);
     EXPECT_EQ(wrong([](auto& s) { s.resources.memory = 1 << 20; }), "Minimum memory limit allowed is 6MB");
+    EXPECT_EQ(wrong([](auto& s) {
+                  s.resources.nano_cpus = 500'000'000;
+                  s.resources.cpu_quota = 5000;
+              }),
+              "Conflicting options: Nano CPUs and CPU Quota cannot both be set");
+    EXPECT_EQ(wrong([](auto& s) { s.resources.blkio_weight = 5; }), "Range of blkio weight is from 10 to 1000");
+    EXPECT_NE(wrong([](auto& s) { s.resources.cpuset_mems = "4000"; }).find("memory nodes are not available"),
+              std::string::npos);
     EXPECT_NE(wrong([](auto& s) { s.resources.nano_cpus = 1000000000000; }).find("Range of CPUs is from 0.01 to"),
               std::string::npos);
     EXPECT_EQ(wrong([](auto& s) { s.oom_score_adj = 1001; }),

@@ -162,7 +162,7 @@ TEST_F(StartFailure, AFixedAddressInUseIsToldAndGivenBack) {
     containers().remove(second, {.force = true});
     fixed.ip = "10.9.8.7";
     spec.networks = {fixed};
-    EXPECT_NE(failure(spec, 128).find("10.9.8.7"), std::string::npos);
+    EXPECT_NE(refusal([&] { (void)containers().create(spec); }).find("10.9.8.7"), std::string::npos);
 }
 
 TEST_F(StartFailure, ANetworkThatWentAwayIsTold) {

@@ -54,7 +54,7 @@ ContainerSpec full() {
     s.oom_score_adj = -5;
     s.restart = {RestartPolicy::Name::on_failure, 3};
     s.healthcheck = Healthcheck{{"CMD", "true"}, Nanoseconds(1), Nanoseconds(2), Nanoseconds(3), Nanoseconds(4), 5};
-    s.resources = {1, -1, 3, 4, 5, "0-1", 7};
+    s.resources = {1, -1, 3, 4, 50, 60, 5, "0-1", "0", 7, 8};
     s.log = {"none", {{"max-size", "1m"}}};
     return s;
 }

@@ -4,9 +4,11 @@
 
 #include <sys/mman.h>
 
+#include <sstream>
+
 namespace kedge::test {
 
-/// The command `kedge` with a whole agent behind it, which has the image `box:1`.
+/// The command `kedge` with a whole agent behind it.
 struct CommandLine : AgentFixture {
     struct Result {
         int code = 0;
@@ -70,5 +72,12 @@ struct CommandLine : AgentFixture {
         return path;
     }
 };
+
+inline std::vector<std::string> lines(const std::string& text) {
+    std::vector<std::string> result;
+    std::istringstream stream(text);
+    for (std::string line; std::getline(stream, line);) result.push_back(line);
+    return result;
+}
 
 }  // namespace kedge::test
