@@ -66,10 +66,6 @@ void carry(runtime::Containers& containers, const Wanted& wanted, runtime::Attac
 
 Response attach(const Request& request, runtime::Containers& containers) {
     runtime::ContainerInfo info = containers.inspect(request.captures.at("id"));
-    if (info.status == runtime::Status::paused) {
-        throw Error(Code::conflict,
-                    "container " + request.captures.at("id") + " is paused, unpause the container before attach");
-    }
     Wanted wanted;
     wanted.id = info.id;
     wanted.raw = info.spec.tty;

@@ -16,7 +16,7 @@ std::unique_ptr<Attachment> ContainerEngine::attach(const std::string& id, const
     const ContainerInfo& info = record->info;
     if (info.status == Status::paused) {
         throw Error(Code::conflict,
-                    fmt::format("Container {} is paused, unpause the container before attach", info.id));
+                    fmt::format("container {} is paused, unpause the container before attach", info.id));
     }
     if (info.status == Status::restarting) {
         throw Error(Code::conflict,
