@@ -83,23 +83,22 @@ json image_inspection(const ImageInfo& info) {
     const json history = stored.is_object() ? stored.value("history", json::array()) : json::array();
     std::string comment = text_member(stored, "comment");
     if (comment.empty() && history.is_array() && !history.empty()) comment = text_member(history.back(), "comment");
-    json inspection = {
-        {"Id", info.id.str()},
-        {"RepoTags", info.tags},
-        {"RepoDigests", info.repo_digests},
-        {"Parent", ""},
-        {"Comment", comment},
-        {"Created", format_time(info.created)},
-        {"DockerVersion", text_member(stored, "docker_version")},
-        {"Author", text_member(stored, "author")},
-        {"Config", shown},
-        {"Architecture", info.platform.architecture},
-        {"Os", info.platform.os},
-        {"Size", info.size},
-        {"VirtualSize", info.size},
-        {"GraphDriver", {{"Name", "overlay2"}, {"Data", nullptr}}},
-        {"RootFS", {{"Type", "layers"}, {"Layers", layers}}},
-        {"Metadata", {{"LastTagTime", format_time({})}}}};
+    json inspection = {{"Id", info.id.str()},
+                       {"RepoTags", info.tags},
+                       {"RepoDigests", info.repo_digests},
+                       {"Parent", ""},
+                       {"Comment", comment},
+                       {"Created", format_time(info.created)},
+                       {"DockerVersion", text_member(stored, "docker_version")},
+                       {"Author", text_member(stored, "author")},
+                       {"Config", shown},
+                       {"Architecture", info.platform.architecture},
+                       {"Os", info.platform.os},
+                       {"Size", info.size},
+                       {"VirtualSize", info.size},
+                       {"GraphDriver", {{"Name", "overlay2"}, {"Data", nullptr}}},
+                       {"RootFS", {{"Type", "layers"}, {"Layers", layers}}},
+                       {"Metadata", {{"LastTagTime", format_time({})}}}};
     if (!info.platform.variant.empty()) inspection["Variant"] = info.platform.variant;
     return inspection;
 }
