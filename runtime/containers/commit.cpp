@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "base/log.h"
 #include "base/piped.h"
 #include "base/tar/tree_to_tar.h"
 #include "runtime/containers/container_engine.h"
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace kedge::runtime {
 
@@ -91,6 +93,44 @@ void write_layer(const ContainerLayers& layers, const Piped::Write& write, const
     write_archive(sink, stop, [&](TarWriter& tar) { TreeToTar(tar, options).add_content(layers.upper); });
 }
 
+/// A container that stands still until this is let go, or ends.
+class Still {
+public:
+    Still(Containers& containers, std::string id) : containers_(containers), id_(std::move(id)) {}
+    ~Still() {
+        try {
+            end();
+        } catch (const Error& e) {
+            log(LogLevel::warning, "container " + id_ + ": " + e.what());
+        }
+    }
+    Still(const Still&) = delete;
+    Still& operator=(const Still&) = delete;
+
+    void begin() {
+        try {
+            containers_.pause(id_);
+            paused_ = true;
+        } catch (const Error& e) {
+            if (e.code() != Code::conflict) throw;  // it has just ended, or somebody else has paused it
+        }
+    }
+    void end() {
+        if (!std::exchange(paused_, false)) return;
+        try {
+            containers_.unpause(id_);
+        } catch (const Error& e) {
+            // It has ended, or somebody else has let it go.
+            if (e.code() != Code::conflict && e.code() != Code::not_found) throw;
+        }
+    }
+
+private:
+    Containers& containers_;
+    const std::string id_;
+    bool paused_ = false;
+};
+
 }  // namespace
 
 ImageInfo ContainerEngine::commit(const std::string& id, const CommitOptions& options, std::stop_token stop) {
@@ -110,9 +150,16 @@ ImageInfo ContainerEngine::commit(const std::string& id, const CommitOptions& op
                      .container = info.id,
                      .config = merged(std::move(config), own)};
 
+    Still still(*this, info.id);
+    if (options.pause && info.status == Status::running) still.begin();
     Piped layer([&](const Piped::Write& write) { write_layer(layers, write, stop); });
     ImageInfo image = images_.add_layer(
-        layer.read_end(), child, [&] { layer.finish(); }, stop);
+        layer.read_end(), child,
+        [&] {
+            layer.finish();
+            still.end();
+        },
+        stop);
     publish(*layers.record, "commit",
             {{"comment", options.message}, {"imageID", image.id.str()}, {"imageRef", options.reference}});
     return image;

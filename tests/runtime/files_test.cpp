@@ -418,6 +418,35 @@ EXPECT_EQ(output, "5:6:2\n");
 EXPECT_EQ(containers().inspect(id).status, Status::running);
 }
 
+TEST_F(Files, ARunningContainerStandsStillDuringACommitUnlessItMayNot) {
+    std::string id = run(shell("while true; do sleep 0.01; done"));
+    auto actions = [&](bool pause) {
+        CommitOptions wanted;
+        wanted.pause = pause;
+        uint64_t from = engine->events().next();
+        (void)files().commit(id, wanted);
+        std::string seen;
+        engine->events().read(
+            from,
+            [&](const Event& event) {
+                if (event.type == "container") seen += event.action + " ";
+            },
+            {}, std::chrono::steady_clock::now());
+        return seen;
+    };
+    EXPECT_EQ(actions(true), "pause unpause commit ");
+    EXPECT_EQ(containers().inspect(id).status, Status::running);
+    EXPECT_EQ(actions(false), "commit ");
+    containers().pause(id);
+    EXPECT_EQ(actions(true), "commit ");
+    EXPECT_EQ(containers().inspect(id).status, Status::paused) << "it was somebody else who paused it";
+    containers().unpause(id);
+    CommitOptions bad;
+    bad.changes = {"RUN x"};
+    EXPECT_THROW((void)files().commit(id, bad), Error);
+    EXPECT_EQ(containers().inspect(id).status, Status::running);
+}
+
 TEST_F(Files, ACommitOfNothingAddsNoLayer) {
     std::string id = run(shell("true"));
     containers().wait(id);
