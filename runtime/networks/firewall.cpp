@@ -7,7 +7,6 @@
 #include <nftables/libnftables.h>
 #include <nlohmann/json.hpp>
 
-#include <memory>
 #include <string_view>
 
 namespace kedge::runtime {
@@ -92,21 +91,6 @@ std::pair<HostPort, Backend> parse_element(const nlohmann::json& item) {
     return {port, {Ipv4::parse(to.at(0).get<std::string>()), to.at(1).get<uint16_t>()}};
 }
 
-// Runs commands in one transaction and returns what they print. In a context of their own, which takes 0.02 ms: one
-// that stays remembers every table of the host that it has seen, each in half a megabyte.
-std::string run(const std::string& commands, unsigned output_flags = 0) {
-    const std::unique_ptr<nft_ctx, decltype(&nft_ctx_free)> context(nft_ctx_new(NFT_CTX_DEFAULT), nft_ctx_free);
-    if (!context || nft_ctx_buffer_error(context.get()) != 0 || nft_ctx_buffer_output(context.get()) != 0) {
-        throw Error(Code::internal, "cannot open nftables");
-    }
-    nft_ctx_output_set_flags(context.get(), output_flags);
-    if (nft_run_cmd_from_buffer(context.get(), commands.c_str()) != 0) {
-        const std::string complaint = nft_ctx_get_error_buffer(context.get());
-        throw Error(Code::internal, "nftables: " + complaint.substr(0, complaint.find('\n')));
-    }
-    return nft_ctx_get_output_buffer(context.get());
-}
-
 }  // namespace
 
 Firewall::Firewall(std::string table) : table_(std::move(table)) {}
@@ -116,7 +100,7 @@ std::map<HostPort, Backend> Firewall::read_published() {
     for (const char* map : {"ports", "any_ports"}) {
         try {
             const auto answer = nlohmann::json::parse(
-                run("list map ip " + table_ + " " + map, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_PROTO));
+                nftables_.run("list map ip " + table_ + " " + map, NFT_CTX_OUTPUT_JSON | NFT_CTX_OUTPUT_NUMERIC_PROTO));
             for (const auto& object : answer.at("nftables")) {
                 if (!object.contains("map") || !object["map"].contains("elem")) continue;
                 for (const auto& item : object["map"]["elem"]) result.insert(parse_element(item));
@@ -143,7 +127,7 @@ void Firewall::rebuild() {
         for (const auto& [bridge, network] : networks_) text += network_elements("add", table_, bridge, network);
         for (const auto& [port, backend] : published_) text += element("add", table_, port, &backend);
     }
-    (void)run(text);
+    (void)nftables_.run(text);
 }
 
 void Firewall::begin(const std::map<std::string, Network>& networks_by_bridge) {
@@ -160,7 +144,7 @@ void Firewall::add_network(const std::string& bridge, const Network& network) {
     try {
         if (first) return rebuild();
         try {
-            (void)run(network_elements("add", table_, bridge, network));
+            (void)nftables_.run(network_elements("add", table_, bridge, network));
         } catch (const Error&) {
             rebuild();
         }
@@ -181,7 +165,7 @@ void Firewall::remove_network(const std::string& bridge) {
         return rebuild();
     }
     try {
-        (void)run(network_elements("delete", table_, bridge, network));
+        (void)nftables_.run(network_elements("delete", table_, bridge, network));
     } catch (const Error&) {
         rebuild();
     }
@@ -206,7 +190,7 @@ void Firewall::publish(const Changes& changes) {
     if (text.empty()) return;
     auto before = std::exchange(published_, std::move(wanted));
     try {
-        (void)run(text);
+        (void)nftables_.run(text);
     } catch (const Error&) {
         try {
             rebuild();  // somebody changed the table by hand

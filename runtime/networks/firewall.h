@@ -2,6 +2,7 @@
 
 #include "runtime/container_spec.h"
 #include "runtime/networks/ipv4.h"
+#include "runtime/networks/nft_context.h"
 
 #include <map>
 #include <mutex>
@@ -54,6 +55,7 @@ private:
     std::map<HostPort, Backend> read_published();
 
     const std::string table_;
+    NftContext nftables_;
     mutable std::mutex mutex_;
     std::map<std::string, Network> networks_;
     std::map<HostPort, Backend> published_;
