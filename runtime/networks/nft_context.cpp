@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <malloc.h>
 #include <nftables/libnftables.h>
 
 namespace kedge::runtime {
@@ -49,6 +50,7 @@ void NftContext::close_when_idle(const std::stop_token& stop) {
         std::unique_ptr<nft_ctx, Free> idle = std::move(context_);
         lock.unlock();
         idle.reset();
+        (void)::malloc_trim(0);  // what it had goes back to the kernel
         lock.lock();
     }
 }
