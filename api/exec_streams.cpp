@@ -1,6 +1,7 @@
 #include "api/execs.h"
 #include "api/stream_pump.h"
 #include "base/error.h"
+#include "base/pipe.h"
 #include "base/stop_fd.h"
 
 #include <fcntl.h>
@@ -10,16 +11,6 @@
 namespace kedge::api {
 
 namespace {
-
-struct Pipe {
-    Fd read, write;
-};
-
-Pipe make_pipe() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe");
-    return {Fd(ends[0]), Fd(ends[1])};
-}
 
 /// An eventfd that the command's end makes readable.
 class Flag {

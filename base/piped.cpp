@@ -1,6 +1,7 @@
 #include "base/piped.h"
 
 #include "base/error.h"
+#include "base/pipe.h"
 
 #include <fcntl.h>
 #include <unistd.h>
@@ -11,11 +12,10 @@
 namespace kedge {
 
 Piped::Piped(std::function<void(const Write& write)> make) {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe");
-    read_.reset(ends[0]);
-    write_.reset(ends[1]);
-    (void)::fcntl(ends[1], F_SETPIPE_SZ, 1 << 20);  // fewer turns; the usual size does as well
+    Pipe ends = make_pipe();
+    read_ = std::move(ends.read);
+    write_ = std::move(ends.write);
+    (void)::fcntl(write_.get(), F_SETPIPE_SZ, 1 << 20);  // fewer turns; the usual size does as well
     thread_ = std::thread([this, make = std::move(make)] {
         // A reader that is gone is seen by write(2).
         sigset_t pipe;

@@ -5,6 +5,7 @@
 #include "base/fault.h"
 #include "base/fd.h"
 #include "base/folder.h"
+#include "base/pipe.h"
 #include "base/programs.h"
 #include "sources/git_request.h"
 
@@ -27,12 +28,6 @@ namespace {
 /// A repository that sends nothing for this long is taken for gone; it may be slow for as long as it likes.
 constexpr int kSilenceLimitMs = 60'000;
 constexpr size_t kAnswerLimit = 1u << 20;
-
-std::pair<Fd, Fd> make_pipe() {
-    int fds[2];
-    if (::pipe2(fds, O_CLOEXEC) != 0) throw_errno("pipe");
-    return {Fd(fds[0]), Fd(fds[1])};
-}
 
 /// One run of kedge-git: ended and reaped when this goes out of scope, whatever state it is in.
 class GitProcess {

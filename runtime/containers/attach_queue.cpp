@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/log.h"
+#include "base/pipe.h"
 #include "runtime/shim/attach_request.h"
 
 #include <fcntl.h>
@@ -72,12 +73,6 @@ bool receive_reply(int socket, shim::AttachReply& reply, Fd& input) {
         input.reset(fd);
     }
     return size == sizeof reply;
-}
-
-std::pair<Fd, Fd> make_pipe() {
-    int ends[2];
-    if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe");
-    return {Fd(ends[0]), Fd(ends[1])};
 }
 
 class Attached : public Attachment {
@@ -172,7 +167,7 @@ void AttachQueue::give_up() {
 
 std::unique_ptr<Attachment> make_attachment(const AttachOptions& options, const std::shared_ptr<AttachQueue>& queue,
                                             const std::string& run_folder) {
-    std::pair<Fd, Fd> out, err;
+    Pipe out, err;
     uint32_t flags = 0;
     if (options.out) {
         out = make_pipe();
@@ -184,8 +179,8 @@ std::unique_ptr<Attachment> make_attachment(const AttachOptions& options, const 
     }
     if (options.in) flags |= shim::kAttachIn;
     if (options.pending) flags |= shim::kAttachPending;
-    auto handover = std::make_shared<Handover>(flags, std::move(out.second), std::move(err.second));
-    auto attached = std::make_unique<Attached>(std::move(out.first), std::move(err.first), handover, queue);
+    auto handover = std::make_shared<Handover>(flags, std::move(out.write), std::move(err.write));
+    auto attached = std::make_unique<Attached>(std::move(out.read), std::move(err.read), handover, queue);
     if (queue)
         queue->add(handover);
     else

@@ -192,20 +192,7 @@ bool ContainerEngine::set_health(const std::string& id, const Health& health, st
 }
 
 Fd ContainerEngine::network_namespace(const std::string& id) const {
-    Snapshot record = running(id);
-    auto run = run_of(record->info.id);
-    Error gone(Code::conflict, fmt::format("Container {} is not running", record->info.id));
-    if (!run) throw gone;
-    Fd space;
-    try {
-        space = open_at(AT_FDCWD, fmt::format("/proc/{}/ns/net", run->init.pid), O_RDONLY);
-    } catch (const Error&) {
-        throw gone;
-    }
-    // The pid may have been given to another process before it was opened, but only if the container's ended.
-    pollfd ended{run->init_pidfd.get(), POLLIN, 0};
-    if (::poll(&ended, 1, 0) != 0) throw gone;
-    return space;
+    return open_network_namespace(running(id)->info.id);
 }
 
 }  // namespace kedge::runtime
