@@ -198,7 +198,7 @@ void open_streams(Start& start) {
         if (result < 0) fail(Stage::log, result, plan.log_folder);
     }
     if (start.has(kTerminal)) {
-        int ends[2];
+        int ends[2] = {-1, -1};
         if (sys(__NR_socketpair, AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) fail(Stage::terminal, -EMFILE);
         terminal = ends[0];
         start.terminal = ends[1];
