@@ -11,8 +11,6 @@ namespace kedge::api {
 
 namespace {
 
-using Deadline = std::chrono::steady_clock::time_point;
-
 std::string attribute(const runtime::Event& event, const std::string& name) {
     auto found = event.attributes.find(name);
     return found == event.attributes.end() ? std::string() : found->second;
@@ -35,31 +33,54 @@ bool wanted(const Filters& filters, const runtime::Event& event) {
            names(filters, "project", event);
 }
 
+/// The part of the past and the future that is asked for.
+struct Window {
+    WallTime since, until;
+    bool has(WallTime time) const { return time >= since && (until == WallTime{} || time <= until); }
+};
+
+class EventFeed : public Feed {
+public:
+    EventFeed(const runtime::Events& events, Filters filters, Window window, uint64_t next)
+        : events_(events), filters_(std::move(filters)), window_(window), next_(next) {
+        if (window.until != WallTime{}) deadline_ = std::chrono::steady_clock::now() + (window.until - wall_now());
+    }
+
+    runtime::Events::Subscription subscription;
+
+    State fill(std::string& out) override {
+        bool late = std::chrono::steady_clock::now() >= deadline_;
+        auto add = [&](const runtime::Event& event) {
+            if (window_.has(event.time) && wanted(filters_, event)) out += to_text(event_json(event)) + "\n";
+        };
+        uint64_t next = events_.read_now(next_, add, kAtOnce);
+        bool more = next - next_ >= kAtOnce;
+        next_ = next;
+        if (more) return State::more;
+        return late ? State::ended : State::waiting;
+    }
+    Time deadline() const override { return deadline_; }
+
+private:
+    static constexpr size_t kAtOnce = 64;
+    const runtime::Events& events_;
+    Filters filters_;
+    Window window_;
+    uint64_t next_;
+    Time deadline_ = Time::max();
+};
+
 Response events(const Request& request, const Services& services) {
     Filters filters(
         request, {"type", "event", "container", "image", "network", "volume", "label", "project", "scope", "daemon"});
-    WallTime since = parameter_time(request.parameter("since"));
-    WallTime until = parameter_time(request.parameter("until"));
+    Window window{parameter_time(request.parameter("since")), parameter_time(request.parameter("until"))};
     runtime::Events& events = services.engine.events();
-    uint64_t from = since == WallTime{} ? events.next() : 0;
-    Deadline deadline = Deadline::max();
-    if (until != WallTime{}) deadline = std::chrono::steady_clock::now() + (until - wall_now());
-    std::stop_token stop = request.watch_client();
+    uint64_t from = window.since == WallTime{} ? events.next() : 0;
     Response response;
-    response.stream = [=, &events](Writer& writer) {
-        uint64_t next = from;
-        bool there = true;
-        while (there && !stop.stop_requested()) {
-            uint64_t read = events.read(
-                next,
-                [&](const runtime::Event& event) {
-                    if (!there || event.time < since || (until != WallTime{} && event.time > until)) return;
-                    if (wanted(filters, event)) there = writer.write(to_text(event_json(event)) + "\n");
-                },
-                stop, deadline);
-            if (read == next && std::chrono::steady_clock::now() >= deadline) break;
-            next = read;
-        }
+    response.feed = [=, &events](std::function<void()> wake) {
+        auto feed = std::make_unique<EventFeed>(events, filters, window, from);
+        feed->subscription = events.subscribe(std::move(wake));
+        return feed;
     };
     return response;
 }

@@ -84,10 +84,13 @@ private:
     bool broken_ = false;
 };
 
-bool send_stream(Connection& connection, const Response& response, const RequestHead& asked, bool keep) {
+std::string stream_head(const Response& response, const RequestHead& asked, bool keep) {
     std::string text = answer_head(response, keep) + header_line("Content-Type", response.content_type);
-    if (asked.can_chunk) text += "Transfer-Encoding: chunked\r\n";
-    if (!connection.send(text + "\r\n")) return false;
+    return text + (asked.can_chunk ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
+}
+
+bool send_stream(Connection& connection, const Response& response, const RequestHead& asked, bool keep) {
+    if (!connection.send(stream_head(response, asked, keep))) return false;
     if (asked.method == "HEAD") return true;
     StreamWriter writer(connection, asked.can_chunk);
     try {
@@ -111,10 +114,10 @@ void send_taken_over(Connection& connection, const Response& response, const Req
 }
 
 /// A request that can't be understood: where it ends isn't known, so it is the connection's last.
-bool refuse(Connection& connection, int status, const std::string& message) {
+Served refuse(Connection& connection, int status, const std::string& message) {
     (void)send_body(connection, error_reply(status, message), false, false);  // the client may be gone
     if (status != 408) connection.linger();
-    return false;
+    return {};
 }
 
 Response answer(const Handler& handler, const Request& request) {
@@ -158,8 +161,8 @@ bool is_encoded(const RequestHead& head) {
     return encoding != head.headers.end() && encoding->second != "identity";
 }
 
-bool serve(Connection& connection, PeerWatch& watch, const Handler& handler, const std::function<Peer()>& peer,
-           const RequestHead& head, bool last) {
+Served serve(Connection& connection, PeerWatch& watch, const Handler& handler, const std::function<Peer()>& peer,
+             const RequestHead& head, bool last) {
     BodyReader body(connection, head);
     if (!body.empty() && is_encoded(head))
         return refuse(connection, 415, "encoded bodies are not understood: leave out Content-Encoding");
@@ -170,23 +173,28 @@ bool serve(Connection& connection, PeerWatch& watch, const Handler& handler, con
     bool drained = body.drain();
     if (response.take_over && drained) {
         send_taken_over(connection, response, request);
-        return false;
+        return {};
     }
-    if (response.take_over) return refuse(connection, 400, "malformed request: its body");
+    if ((response.take_over || response.feed) && !drained)
+        return refuse(connection, 400, "malformed request: its body");
+    if (response.feed && head.method != "HEAD") {
+        if (!connection.send(stream_head(response, head, false))) return {};
+        return {.feed = response.feed, .chunked = head.can_chunk};
+    }
     bool keep = drained && head.keep_alive && !last;
-    bool sent = response.stream ? send_stream(connection, response, head, keep)
-                                : send_body(connection, response, head.method == "HEAD", keep);
+    bool sent = response.stream || response.feed ? send_stream(connection, response, head, keep)
+                                                 : send_body(connection, response, head.method == "HEAD", keep);
     if (sent && !drained) connection.linger();
-    return sent && keep;
+    return {.next = sent && keep};
 }
 
 }  // namespace
 
-bool serve_request(Connection& connection, PeerWatch& watch, const Handler& handler, const std::function<Peer()>& peer,
-                   bool last) {
+Served serve_request(Connection& connection, PeerWatch& watch, const Handler& handler,
+                     const std::function<Peer()>& peer, bool last) {
     std::string text;
     switch (connection.read_head(text)) {
-        case Connection::Head::none: return false;
+        case Connection::Head::none: return {};
         case Connection::Head::late: return refuse(connection, 408, "the request did not arrive in time");
         case Connection::Head::too_large: return refuse(connection, 431, "the request's head is too large");
         case Connection::Head::malformed: return refuse(connection, 400, "malformed request: its lines");

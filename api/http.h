@@ -1,5 +1,7 @@
 #pragma once
 
+#include "api/feed.h"
+
 #include <functional>
 #include <map>
 #include <stop_token>
@@ -70,7 +72,9 @@ struct Response {
     /// In place of `body`: called once the head is sent; may take as long as it likes. What it throws breaks the
     /// connection off, so that the client doesn't take what it got for the whole.
     std::function<void(Writer&)> stream;
-    /// In place of both: the connection is taken over (`101 UPGRADED` if the client asked to upgrade). Must not throw.
+    /// In place of both: an answer that goes on for long, and takes no thread meanwhile.
+    FeedMaker feed;
+    /// In place of all: the connection is taken over (`101 UPGRADED` if the client asked to upgrade). Must not throw.
     std::function<void(Duplex&)> take_over;
 };
 

@@ -2,6 +2,7 @@
 
 #include "api/connection.h"
 #include "api/exchange.h"
+#include "api/feed_hub.h"
 #include "api/peer_watch.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -26,6 +27,7 @@ namespace {
 constexpr std::chrono::seconds kThreadIdle{5};
 constexpr size_t kRefusedKept = 16;
 constexpr std::chrono::milliseconds kPatience{500};  ///< for a thread to become free
+constexpr size_t kWaiting = 1024;                    ///< most are served in less than a millisecond
 
 ClientLimits limits_for(bool untrusted) {
     ClientLimits limits;
@@ -62,14 +64,16 @@ struct HttpServer::State {
     void accept_from(const std::shared_ptr<State>& self, int listener);
     void hand_over(const std::shared_ptr<State>& self, Fd socket, std::optional<Peer> peer = {});
     void work();
-    void serve(int socket, const std::optional<Peer>& peer);
+    void serve(Fd socket, const std::optional<Peer>& peer);
     bool begin_thread(const std::shared_ptr<State>& self);
     int refuse_late();
+    size_t most_waiting() const { return options.untrusted ? static_cast<size_t>(options.threads) : kWaiting; }
 
     const ServerOptions options;
     const ClientLimits limits;
     Handler handler;
     PeerWatch watch;
+    FeedHub feeds;
     Fd end;  ///< readable once the server ends
 
     std::mutex mutex;
@@ -116,8 +120,7 @@ int HttpServer::State::refuse_late() {
     while (!waiting.empty()) {
         auto left = std::chrono::ceil<std::chrono::milliseconds>(waiting.front().since + kPatience -
                                                                  std::chrono::steady_clock::now());
-        if (left.count() > 0 && waiting.size() <= static_cast<size_t>(options.threads))
-            return static_cast<int>(left.count());
+        if (left.count() > 0 && waiting.size() <= most_waiting()) return static_cast<int>(left.count());
         tell_busy(waiting.front().socket);
         // Closed at once, it would be reset under a client that still sends its request and has not read the answer.
         refused.push_back(std::move(waiting.front().socket));
@@ -137,20 +140,20 @@ void HttpServer::State::work() {
         Waiting next = std::move(waiting.front());
         waiting.pop_front();
         lock.unlock();
-        serve(next.socket.get(), next.peer);
-        next.socket.reset();
+        serve(std::move(next.socket), next.peer);
         lock.lock();
     }
     --threads;
     changed.notify_all();
 }
 
-void HttpServer::State::serve(int socket, const std::optional<Peer>& peer) {
+void HttpServer::State::serve(Fd socket, const std::optional<Peer>& peer) {
     try {
-        Connection connection(socket, end.get(), limits);
-        auto who = [&] { return peer ? *peer : peer_of(socket); };
-        while (serve_request(connection, watch, handler, who, options.untrusted)) {
-        }
+        Connection connection(socket.get(), end.get(), limits);
+        auto who = [&] { return peer ? *peer : peer_of(socket.get()); };
+        Served served{.next = true};
+        while (served.next) served = serve_request(connection, watch, handler, who, options.untrusted);
+        if (served.feed) feeds.add(std::move(socket), served.chunked, served.feed);
     } catch (const std::exception& error) {
         log(LogLevel::error, std::string("connection: ") + error.what());
     }

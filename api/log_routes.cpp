@@ -27,6 +27,32 @@ std::string render(const runtime::LogLine& line, bool timestamps, bool raw) {
     return raw ? text : frame(line.err ? StreamKind::err : StreamKind::out, text);
 }
 
+class LogFeed : public Feed {
+public:
+    LogFeed(std::unique_ptr<runtime::LogFollower> follower, WallTime until, bool timestamps, bool raw)
+        : follower_(std::move(follower)), timestamps_(timestamps), raw_(raw) {
+        if (until != WallTime{}) deadline_ = std::chrono::steady_clock::now() + (until - wall_now());
+    }
+
+    State fill(std::string& out) override {
+        bool late = std::chrono::steady_clock::now() >= deadline_;
+        using Read = runtime::LogFollower::Read;
+        Read read = follower_->read([&](const runtime::LogLine& line) {
+            out += render(line, timestamps_, raw_);
+            return out.size() < kAtOnce;
+        });
+        if (read == Read::ended || (read == Read::waiting && late)) return State::ended;
+        return read == Read::more ? State::more : State::waiting;
+    }
+    Time deadline() const override { return deadline_; }
+
+private:
+    static constexpr size_t kAtOnce = 65536;
+    std::unique_ptr<runtime::LogFollower> follower_;
+    Time deadline_ = Time::max();
+    bool timestamps_, raw_;
+};
+
 Response logs(const Request& request, const Services& services) {
     runtime::LogOptions options;
     options.follow = request.flag("follow");
@@ -42,18 +68,18 @@ Response logs(const Request& request, const Services& services) {
         throw Error(Code::invalid_argument, "configured logging driver does not support reading");
     }
     bool timestamps = request.flag("timestamps"), raw = info.spec.tty;
-    std::stop_token stop = options.follow ? request.watch_client() : std::stop_token();
     Response response;
     response.content_type = raw ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
+    if (options.follow) {
+        response.feed = [=, id = info.id, &containers = services.engine.containers()](std::function<void()> wake) {
+            return std::make_unique<LogFeed>(containers.follow(id, options, std::move(wake)), options.until, timestamps,
+                                             raw);
+        };
+        return response;
+    }
     response.stream = [=, id = info.id, &containers = services.engine.containers()](Writer& writer) {
-        try {
-            containers.logs(
-                id, options, [&](const runtime::LogLine& line) { return writer.write(render(line, timestamps, raw)); },
-                stop);
-        } catch (const Error& error) {
-            if (error.code() == Code::cancelled) return;
-            log(LogLevel::warning, "logs of " + id + ": " + error.what());
-        }
+        containers.logs(id, options,
+                        [&](const runtime::LogLine& line) { return writer.write(render(line, timestamps, raw)); });
     };
     return response;
 }

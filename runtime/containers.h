@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/fd.h"
 #include "runtime/attachment.h"
+#include "runtime/container_logs.h"
 #include "runtime/container_spec.h"
 #include "runtime/container_usage.h"
 
@@ -111,21 +112,6 @@ struct ContainerUpdate {
     bool exact = false;  ///< `resources` is all there is to be, its pids_limit too: what is 0 or empty has no limit
 };
 
-struct LogOptions {
-    bool follow = false;
-    bool out = true;
-    bool err = true;
-    int64_t tail = -1;  ///< last lines only; -1: all
-    WallTime since{};
-    WallTime until{};
-};
-
-struct LogLine {
-    WallTime time;
-    bool err = false;  ///< from standard error
-    std::string text;  ///< with its line end, if it had one
-};
-
 struct ExecSpec {
     std::vector<std::string> arguments;
     std::vector<std::string> environment;  ///< over the container's
@@ -206,8 +192,13 @@ public:
 
     /// Calls `sink` per line until the end of the log, with `follow` until the container has exited or `stop`.
     /// `sink` returns false to end.
-    virtual void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
+    virtual void logs(const std::string& id, const LogOptions& options, const LogSink& sink,
                       std::stop_token stop = {}) = 0;
+    /// The same without a thread that waits. `changed` is called, from any thread and only to note it, whenever there
+    /// may be more to read, until the follower is gone. At the time `until` nobody calls. Without `follow` the log ends
+    /// where it does now.
+    virtual std::unique_ptr<LogFollower> follow(const std::string& id, const LogOptions& options,
+                                                std::function<void()> changed) = 0;
 
     /// Attaches to the run in progress or, if there is none, to the next one, of which nothing is missed. Error
     /// conflict when it is paused or between two runs; resource_exhausted when sixteen are attached.

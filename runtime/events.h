@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/callbacks.h"
 #include "base/clock.h"
 
 #include <condition_variable>
@@ -10,6 +11,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 namespace kedge::runtime {
 
@@ -39,11 +41,23 @@ public:
                   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max(),
                   uint64_t* missed = nullptr) const;
 
+    /// The same without blocking, for at most so many.
+    uint64_t read_now(uint64_t from, const std::function<void(const Event&)>& sink, size_t most) const;
+
+    /// Who is told that there is a new event.
+    using Subscription = Callbacks<int>::Handle;
+    /// `published` is called while an event is being published: it only notes it.
+    Subscription subscribe(std::function<void()> published) { return subscribers_.add(0, std::move(published)); }
+
 private:
     static constexpr size_t kKept = 4096;
 
+    /// With mutex_ held.
+    std::vector<Event> batch_from(uint64_t* next, size_t most) const;
+
     mutable std::mutex mutex_;
     mutable std::condition_variable_any changed_;
+    Callbacks<int> subscribers_;
     std::deque<Event> kept_;
     uint64_t first_ = 0;
 };

@@ -81,12 +81,12 @@ ContainerEngine::Snapshot ContainerEngine::change_at_any_rate(const std::string&
 }
 
 void ContainerEngine::publish(const ContainerRecord& record, const std::string& action,
-                              std::map<std::string, std::string> more) const {
+                              const std::map<std::string, std::string>& more) const {
     const ContainerInfo& info = record.info;
     std::map<std::string, std::string> attributes = info.labels;
     attributes["name"] = info.name;
     attributes["image"] = info.spec.image_name.empty() ? info.spec.image : info.spec.image_name;
-    for (auto& [key, value] : more) attributes[key] = value;
+    for (const auto& [key, value] : more) attributes[key] = value;
     events_.publish(
         {.type = "container", .action = action, .id = info.id, .attributes = std::move(attributes), .time = {}});
 }

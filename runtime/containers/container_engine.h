@@ -7,6 +7,7 @@
 #include "runtime/containers/attach_queue.h"
 #include "runtime/containers/container_store.h"
 #include "runtime/containers/etc_files.h"
+#include "runtime/containers/folder_watch.h"
 #include "runtime/containers/launcher.h"
 #include "runtime/containers/supervisor.h"
 #include "runtime/containers/workers.h"
@@ -60,8 +61,10 @@ public:
     std::vector<std::shared_ptr<const ContainerInfo>> snapshots() const override;
     std::vector<ProcessInfo> processes(const std::string& id) override;
     ContainerUsage usage(const std::string& id) const override;
-    void logs(const std::string& id, const LogOptions& options, const std::function<bool(const LogLine&)>& sink,
+    void logs(const std::string& id, const LogOptions& options, const LogSink& sink,
               std::stop_token stop = {}) override;
+    std::unique_ptr<LogFollower> follow(const std::string& id, const LogOptions& options,
+                                        std::function<void()> changed) override;
     std::unique_ptr<Attachment> attach(const std::string& id, const AttachOptions& options) override;
     void resize(const std::string& id, unsigned rows, unsigned columns) override;
     ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
@@ -109,7 +112,7 @@ private:
     std::string folder_of(const std::string& id) const { return options_.root + "/containers/" + id; }
     std::string run_folder_of(const std::string& id) const { return options_.run + "/containers/" + id; }
     void publish(const ContainerRecord& record, const std::string& action,
-                 std::map<std::string, std::string> more = {}) const;
+                 const std::map<std::string, std::string>& more = {}) const;
 
     // exec.cpp
     std::string hostname_of(const ContainerInfo& info) const;
@@ -203,6 +206,7 @@ private:
     Launcher launcher_;
     mutable std::mutex live_mutex_;
     mutable std::unordered_map<std::string, std::shared_ptr<Live>> live_;
+    FolderWatch folders_;
     std::unique_ptr<Workers> workers_;
     std::unique_ptr<Supervisor> supervisor_;
 };

@@ -96,7 +96,7 @@ void ContainerStore::check_name_is_free(const std::string& name, const std::stri
 void ContainerStore::insert(const ContainerRecord& record) {
     std::lock_guard writing(writing_);
     check_name_is_free(record.info.name, record.info.id);
-    database_.transaction(Database::Durability::power, [&](SQLite::Database& db) {
+    database_.transaction(Database::Durability::process, [&](SQLite::Database& db) {
         SQLite::Statement row(db, "INSERT INTO containers(id, name, spec, resolved, state) VALUES(?, ?, ?, ?, ?)");
         row.bind(1, record.info.id);
         row.bind(2, record.info.name);
@@ -145,6 +145,7 @@ ContainerStore::Snapshot ContainerStore::change(const std::string& id, Keep keep
         entries_.at(id)->record = edited;
     }
     if (tell) tell(*edited);
+    observers_.call(id, edited.get());
     changed_.notify_all();
     return edited;
 }
@@ -163,12 +164,14 @@ void ContainerStore::change_both(const std::string& a, const std::string& b,
         entries_.at(a)->record = new_a;
         entries_.at(b)->record = new_b;
     }
+    observers_.call(a, new_a.get());
+    observers_.call(b, new_b.get());
     changed_.notify_all();
 }
 
 void ContainerStore::erase(const std::string& id) {
     std::lock_guard writing(writing_);
-    database_.transaction(Database::Durability::power, [&](SQLite::Database& db) {
+    database_.transaction(Database::Durability::process, [&](SQLite::Database& db) {
         SQLite::Statement row(db, "DELETE FROM containers WHERE id = ?");
         row.bind(1, id);
         row.exec();
@@ -180,6 +183,7 @@ void ContainerStore::erase(const std::string& id) {
             entries_.erase(found);
         }
     }
+    observers_.call(id, nullptr);
     changed_.notify_all();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/callbacks.h"
 #include "base/database.h"
 #include "runtime/containers/container_record.h"
 
@@ -34,7 +35,7 @@ public:
     /// All, newest first; those not yet complete too.
     std::vector<Snapshot> list() const;
 
-    /// A new record, durable. conflict if the name is in use.
+    /// A new record, which survives a power cut from its next durable change on. conflict if the name is in use.
     void insert(const ContainerRecord& record);
     /// Changes one record: `edit` gets a copy, which then takes the old one's place; `tell` is called with it
     /// before any other change can be made. Returns the new one. not_found if it is gone.
@@ -43,6 +44,7 @@ public:
     /// Changes two records in one durable transaction.
     void change_both(const std::string& a, const std::string& b,
                      const std::function<void(ContainerRecord&, ContainerRecord&)>& edit);
+    /// After a power cut it may be there again, as it was last durable.
     void erase(const std::string& id);
 
     /// Blocks until `ready` says so of the record, or it was removed (then its last snapshot), or `stop`, or the
@@ -50,6 +52,14 @@ public:
     Snapshot wait(const Snapshot& from, const std::function<bool(const ContainerRecord&)>& ready,
                   std::stop_token stop = {},
                   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max()) const;
+
+    /// Who is told of changes of one container.
+    using Observation = Callbacks<std::string, const ContainerRecord*>::Handle;
+    /// `seen` is called with each new state, and with null once the container is removed, while the change is being
+    /// made: it only notes it.
+    Observation observe(const std::string& id, std::function<void(const ContainerRecord*)> seen) {
+        return observers_.add(id, std::move(seen));
+    }
 
     const std::vector<std::string>& damaged() const { return damaged_; }
 
@@ -66,6 +76,7 @@ private:
     std::mutex writing_;  ///< one change at a time; taken before mutex_
     mutable std::mutex mutex_;
     mutable std::condition_variable_any changed_;
+    Callbacks<std::string, const ContainerRecord*> observers_;
     std::map<std::string, std::shared_ptr<Entry>> entries_;  ///< by id
 };
 

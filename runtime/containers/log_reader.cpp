@@ -17,7 +17,10 @@ namespace kedge::runtime {
 
 namespace {
 
+using Read = LogFollower::Read;
+
 constexpr size_t kBlock = 65536;
+constexpr size_t kAtOnce = size_t{1} << 20;
 
 struct stat info_of(int fd) {
     struct stat info {};
@@ -107,20 +110,20 @@ void LogReader::seek_tail(int64_t lines) {
     }
 }
 
-bool LogReader::drain(const LogOptions& options, const Sink& sink, const std::stop_token& stop) {
+Read LogReader::read(const LogOptions& options, const LogSink& sink) {
     if (files_.empty()) files_ = open_files();
+    size_t left = kAtOnce;
     while (current_ < files_.size()) {
-        if (!read_current(options, sink, stop)) return false;
-        if (stop.stop_requested()) return true;
-        if (current_ + 1 == files_.size() && !next_file()) return true;
+        if (Read read = read_current(options, sink, &left); read != Read::waiting) return read;
+        if (current_ + 1 == files_.size() && !next_file()) break;
         // The writer is done with this one; what it wrote between the read and the rotation is read now.
-        if (!read_current(options, sink, stop)) return false;
-        if (stop.stop_requested()) return true;
+        if (Read read = read_current(options, sink, &left); read != Read::waiting) return read;
         pending_.clear();
         ++current_;
         offset_ = 0;
     }
-    return true;
+    if (pending_.empty()) pending_.shrink_to_fit();  // most wait, for most of the time
+    return Read::waiting;
 }
 
 /// After the newest file known: whether there is a newer one by now. Then files_ has it.
@@ -140,28 +143,40 @@ bool LogReader::next_file() {
     return files_.size() > 1;
 }
 
-bool LogReader::read_current(const LogOptions& options, const Sink& sink, const std::stop_token& stop) {
+Read LogReader::read_current(const LogOptions& options, const LogSink& sink, size_t* left) {
     int fd = files_[current_].get();
     if (info_of(fd).st_size < offset_) {  // a log of one file is rotated by emptying it
         offset_ = 0;
         pending_.clear();
     }
-    std::string block(kBlock, '\0');
     LogLine line;
-    while (size_t n = stop.stop_requested() ? 0 : read_block(fd, block.data(), kBlock, offset_)) {
-        offset_ += static_cast<int64_t>(n);
-        pending_.append(block, 0, n);
-        size_t start = 0;
-        for (size_t end; (end = pending_.find('\n', start)) != std::string::npos; start = end + 1) {
-            if (!decode_log_line(std::string_view(pending_).substr(start, end - start), &line)) continue;
+    size_t start = 0;
+    auto hand_over = [&] {
+        for (size_t end; (end = pending_.find('\n', start)) != std::string::npos;) {
+            std::string_view text = std::string_view(pending_).substr(start, end - start);
+            start = end + 1;
+            if (!decode_log_line(text, &line)) continue;
             if (!(line.err ? options.err : options.out)) continue;
             if (line.time < options.since) continue;
-            if (options.until != WallTime{} && line.time > options.until) return false;
-            if (!sink(line)) return false;
+            if (options.until != WallTime{} && line.time > options.until) return Read::ended;
+            if (!sink(line)) return Read::more;
         }
+        return Read::waiting;
+    };
+    while (true) {
+        Read read = hand_over();
         pending_.erase(0, start);
+        start = 0;
+        if (read != Read::waiting) return read;
+        if (*left == 0) return Read::more;
+        size_t had = pending_.size();
+        pending_.resize(had + kBlock);
+        size_t n = read_block(fd, pending_.data() + had, kBlock, offset_);
+        pending_.resize(had + n);
+        if (n == 0) return Read::waiting;
+        offset_ += static_cast<int64_t>(n);
+        *left -= std::min(*left, n);
     }
-    return true;
 }
 
 }  // namespace kedge::runtime

@@ -1,53 +1,46 @@
-#include "runtime/containers/container_engine.h"
-
 #include "base/error.h"
-#include "base/stop_fd.h"
+#include "runtime/containers/container_engine.h"
 #include "runtime/containers/log_reader.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/inotify.h>
-#include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
+#include <atomic>
+#include <condition_variable>
 
 namespace kedge::runtime {
 
 namespace {
 
-/// Wakes up when something is written, made or renamed in a log's folder.
-class FolderWatch {
+using Read = LogFollower::Read;
+
+bool goes_on(const ContainerRecord& record) {
+    return record.info.status == Status::running || record.info.status == Status::paused ||
+           record.info.status == Status::restarting;
+}
+
+/// Until the container has ended for good: its record says so only after its last words are in the log.
+class Follower : public LogFollower {
 public:
-    explicit FolderWatch(const std::string& folder) : fd_(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)) {
-        if (!fd_ ||
-            ::inotify_add_watch(fd_.get(), folder.c_str(), IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_DELETE_SELF) < 0) {
-            throw_errno("watch " + folder);
-        }
+    Follower(const std::string& folder, const std::string& log_name, const LogOptions& options)
+        : options_(options), reader_(folder, log_name) {
+        reader_.seek_tail(options.tail);
     }
-    int get() const { return fd_.get(); }
-    void clear() {
-        char buffer[4096];
-        while (::read(fd_.get(), buffer, sizeof buffer) > 0) {
-        }
+
+    std::atomic<bool> over = false;
+    std::shared_ptr<FolderWatch::Watch> writes;
+    ContainerStore::Observation states;
+
+    Read read(const LogSink& sink) override {
+        bool was_over = over;
+        Read read = reader_.read(options_, sink);
+        return read == Read::waiting && was_over ? Read::ended : read;
     }
 
 private:
-    Fd fd_;
+    LogOptions options_;
+    LogReader reader_;
 };
-
-int milliseconds_until(WallTime until) {
-    if (until == WallTime{}) return -1;
-    auto rest = std::chrono::ceil<std::chrono::milliseconds>(until - wall_now());
-    return static_cast<int>(std::clamp<int64_t>(rest.count(), 0, 1 << 30));
-}
 
 std::string log_name(const std::string& id) {
     return id + "-json.log";
-}
-
-Error cancelled(const ContainerRecord& record) {
-    return Error(Code::cancelled, "logs of " + record.info.name + " were cancelled");
 }
 
 }  // namespace
@@ -60,50 +53,52 @@ ContainerEngine::Snapshot ContainerEngine::with_log(const std::string& id) const
     return record;
 }
 
-void ContainerEngine::logs(const std::string& id, const LogOptions& options,
-                           const std::function<bool(const LogLine&)>& sink, std::stop_token stop) {
+std::unique_ptr<LogFollower> ContainerEngine::follow(const std::string& id, const LogOptions& options,
+                                                     std::function<void()> changed) {
     Snapshot record = with_log(id);
     const std::string& whole_id = record->info.id;
-    std::string folder = folder_of(whole_id);
-    std::optional<FolderWatch> watch;
-    if (options.follow) watch.emplace(folder);  // before the first read, so that nothing is missed between
-    LogReader reader(folder, log_name(whole_id));
-    reader.seek_tail(options.tail);
-    bool goes_further = reader.drain(options, sink, stop);
-    if (stop.stop_requested()) throw cancelled(*record);
-    if (!goes_further || !options.follow) return;
+    auto follower = std::make_unique<Follower>(folder_of(whole_id), log_name(whole_id), options);
+    if (!options.follow) {
+        follower->over = true;
+        return follower;
+    }
+    // Before the first read, so that nothing is missed between.
+    follower->writes = folders_.add(folder_of(whole_id), changed);
+    follower->states = store_.observe(whole_id, [over = &follower->over, changed](const ContainerRecord* now) {
+        if (now && goes_on(*now)) return;
+        *over = true;
+        changed();
+    });
+    Snapshot now = store_.get(whole_id);
+    if (!now || !goes_on(*now)) follower->over = true;
+    return follower;
+}
 
-    StopFd stopped(stop);
-    auto goes_on = [](const ContainerRecord& r) {
-        return r.info.status == Status::running || r.info.status == Status::paused ||
-               r.info.status == Status::restarting;
-    };
+void ContainerEngine::logs(const std::string& id, const LogOptions& options, const LogSink& sink,
+                           std::stop_token stop) {
+    bool enough = false;
+    auto until_stopped = [&](const LogLine& line) { return !stop.stop_requested() && !(enough = !sink(line)); };
+    std::mutex mutex;
+    std::condition_variable_any told;
+    bool changed = false;
+    auto follower = follow(id, options, [&] {
+        std::lock_guard lock(mutex);
+        changed = true;
+        told.notify_one();
+    });
+    bool last = false;
     while (true) {
-        // Held here, so that the run whose end is waited for can't be another one's.
-        auto run = run_of(whole_id);
-        Snapshot now = store_.get(whole_id);
-        if (!now || !goes_on(*now)) {
-            (void)reader.drain(options, sink, stop);  // its last words came before its end
-            return;
-        }
-        bool runs = run && (now->info.status == Status::running || now->info.status == Status::paused);
-        if (!runs) {  // between two runs nothing is written
-            auto settled = [&](const ContainerRecord& r) { return !goes_on(r) || run_of(whole_id); };
-            if (!store_.wait(now, settled, stop)) throw cancelled(*now);
-            continue;
-        }
-        pollfd fds[3] = {{watch->get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {run->shim_pidfd.get(), POLLIN, 0}};
-        int ready = ::poll(fds, 3, milliseconds_until(options.until));
-        if (ready < 0 && errno != EINTR) throw_errno("follow log");
-        if (fds[1].revents) throw cancelled(*now);
-        watch->clear();
-        if (!reader.drain(options, sink, stop) || ready == 0) return;
-        if (!fds[2].revents) continue;
-        // The shim is gone and all of its log was read. What follows is known once its end is dealt with.
-        if (!store_.wait(
-                now, [&](const ContainerRecord& r) { return !goes_on(r) || run_of(whole_id) != run; }, stop)) {
-            throw cancelled(*now);
-        }
+        Read read = follower->read(until_stopped);
+        if (stop.stop_requested()) throw Error(Code::cancelled, "logs of " + id + " were cancelled");
+        if (enough || read == Read::ended || (read == Read::waiting && last)) return;
+        if (read == Read::more) continue;
+        std::unique_lock lock(mutex);
+        auto ready = [&] { return changed; };
+        if (options.until == WallTime{})
+            told.wait(lock, stop, ready);
+        else
+            last = !told.wait_until(lock, stop, options.until, ready);
+        changed = false;
     }
 }
 

@@ -116,6 +116,17 @@ TEST_F(Attach, ToWhatNeverStartsCanStopWaitingAndEndsWithTheContainer) {
     EXPECT_THROW(containers().start(id), Error);
     EXPECT_EQ(rest_of(attached->out()), "");
     containers().remove(id);
+
+    std::string source = folder + "/source";
+    make_folders(AT_FDCWD, source, 0755);
+    ContainerSpec mounted = shell("true");
+    mounted.mounts = {bind(source, "/mnt")};
+    id = containers().create(mounted);
+    remove_tree(AT_FDCWD, source);
+    attached = containers().attach(id, {});
+    EXPECT_THROW(containers().start(id), Error);  // before there is a shim
+    EXPECT_EQ(rest_of(attached->out()), "");
+    containers().remove(id);
 }
 
 TEST_F(Attach, TheInputEndsWithTheOneWhoWasAttachedToIt) {
@@ -158,6 +169,18 @@ TEST_F(Attach, WhoDoesNotReadHoldsItUpLosesNothingAndIsNotWaitedForAtTheEnd) {
     EXPECT_EQ(exec(id, "touch /go").exit_code, 0);
     EXPECT_EQ(containers().wait(id), 0) << "nobody has read its last word";
     EXPECT_EQ(rest_of(attached->out()), "last\n");
+}
+
+TEST_F(Attach, WhatIsInThePipesWhenItEndsIsKeptForWhoHasNotReadYet) {
+    std::string all;
+    for (int i = 100001; i <= 118000; ++i) all += std::to_string(i) + "\n";
+    // More than the pipe of who is attached and the shim hold, less than those and the container's own pipe.
+    std::string id = containers().create(shell("seq 100001 118000"));
+    auto attached = containers().attach(id, {});
+    containers().start(id);
+    EXPECT_EQ(containers().wait(id), 0);
+    EXPECT_TRUE(log_of(id) == all);
+    EXPECT_TRUE(rest_of(attached->out()) == all);
 }
 
 TEST_F(Attach, WhoLeavesIsNoLongerWaitedFor) {

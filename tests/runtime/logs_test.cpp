@@ -1,6 +1,9 @@
 #include "tests/runtime/engine_fixture.h"
 
+#include <atomic>
+#include <filesystem>
 #include <future>
+#include <thread>
 
 using namespace kedge;
 using namespace kedge::runtime;
@@ -182,6 +185,37 @@ TEST_F(Logs, WhoFollowsMissesNothingWhenItIsRotated) {
     ASSERT_EQ(seen.size(), 600u);
     for (size_t i = 0; i < seen.size(); ++i) ASSERT_EQ(seen[i], std::to_string(i + 1) + "\n");
     EXPECT_GT(log_files(id).size(), 2u);
+}
+
+TEST_F(Logs, HundredsFollowWithoutAThreadEach) {
+    std::string id = run(shell("until [ -e /go ]; do sleep 0.02; done; echo word"));
+    auto threads = [] {
+        auto tasks = std::filesystem::directory_iterator("/proc/self/task");
+        return std::distance(begin(tasks), end(tasks));
+    };
+    auto before = threads();
+    std::atomic<int> told = 0;
+    std::vector<std::unique_ptr<LogFollower>> followers;
+    for (int i = 0; i < 300; ++i) followers.push_back(containers().follow(id, {.follow = true}, [&] { ++told; }));
+    EXPECT_LE(threads(), before + 1);
+    auto nothing = [](const LogLine&) { return true; };
+    EXPECT_EQ(followers.front()->read(nothing), LogFollower::Read::waiting);
+    EXPECT_EQ(exec(id, "touch /go").exit_code, 0);
+    EXPECT_EQ(containers().wait(id), 0);
+    auto late = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    while (told < 300 && std::chrono::steady_clock::now() < late) std::this_thread::yield();
+    EXPECT_GE(told, 300) << "each is told of its end, at least";
+    for (auto& follower : followers) {
+        std::string text;
+        auto read = follower->read([&](const LogLine& line) {
+            text += line.text;
+            return true;
+        });
+        EXPECT_EQ(text, "word\n");
+        EXPECT_EQ(read, LogFollower::Read::ended);
+    }
+    containers().remove(id);
+    followers.clear();
 }
 
 TEST_F(Logs, RotationGoesOnWhereTheRunBeforeLeftOff) {
