@@ -42,8 +42,10 @@ void ContainerEngine::remove(const std::string& id, const RemoveOptions& options
 void ContainerEngine::remove_locked(const Snapshot& record, bool with_volumes) {
     const std::string id = record->info.id;
     fault_point("container.remove.before_record");
-    // What was decided is finished by the next start if this one doesn't get there.
-    Snapshot removing = change_at_any_rate(id, Keep::power, [&](ContainerRecord& r) {
+    // What was decided is finished by the next start if this one doesn't get there. One that is removed at its end is
+    // removed by the next start in any case.
+    bool matters = !record->info.spec.auto_remove || record->info.started == WallTime{};
+    Snapshot removing = change_at_any_rate(id, matters ? Keep::power : Keep::process, [&](ContainerRecord& r) {
         r.info.status = Status::removing;
         r.remove_volumes = with_volumes;
     });
