@@ -139,14 +139,14 @@ Figure sync_figure(const std::string& socket, int agent, const std::string& what
     return figure;
 }
 
-std::vector<Figure> idle_figures(int agent, const std::string& what, int seconds) {
+std::vector<Figure> idle_figures(int agent, const std::string& what, int seconds, double limit) {
     (void)quiet_cpu(agent);
     std::vector<int> shims = shims_of(agent);
     if (shims.empty()) fail("no container runs");
     Figure memory{.name = "memory", .what = "memory of the agent, " + what, .unit = "MB"};
     double rss = megabytes(proc(agent, "status"), "VmRSS");
     memory.sides = {{"resident", {}, {rss}}, {"proportional", {}, {pss(agent)}}};
-    memory.goals.push_back({"agent resident at most 20 MB", rss, 20});
+    memory.goals.push_back({fmt::format("agent resident at most {} MB", limit), rss, limit});
 
     Figure own{
         .name = "memory", .what = fmt::format("proportional memory of each of {} shims", shims.size()), .unit = "MB"};

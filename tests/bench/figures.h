@@ -21,9 +21,15 @@ struct NamedCommand {
 Figure start_figure(const std::vector<NamedSocket>& engines, const Command& floor, const std::string& image,
                     bool network, int rounds);
 
-/// Whole commands, from their spawning until they are gone. `name`: of the figure.
-Figure command_figure(const std::string& name, const std::string& what, const std::vector<NamedCommand>& commands,
-                      int rounds);
+struct CommandSetting {
+    std::string name, what;  ///< of the figure
+    std::vector<NamedCommand> commands;
+    std::vector<NamedCommand> before, after;  ///< done around each round of the side of that name, not measured
+    bool cpu = false;                         ///< processor time of the whole machine instead of the time that passes
+    std::vector<std::string> limits;          ///< `docker=0.1`: what kedge means to reach
+};
+/// Whole commands, from their spawning until they are gone.
+Figure command_figure(const CommandSetting& setting, int rounds);
 
 /// Pull and unpack from a registry; the image is removed before every round. `pipe`: the same bytes with curl, gzip and
 /// tar. `durable`: until everything is on the disk, whether or not the engine cares.
@@ -47,8 +53,8 @@ void await_projects(const std::string& socket, size_t projects);
 /// Processor time of the agent and its children for a sync that finds nothing to do.
 Figure sync_figure(const std::string& socket, int agent, const std::string& what, int rounds);
 
-/// What an idle agent and idle containers cost.
-std::vector<Figure> idle_figures(int agent, const std::string& what, int seconds);
+/// What an idle agent and idle containers cost. `limit`: of the agent's resident memory, in MB.
+std::vector<Figure> idle_figures(int agent, const std::string& what, int seconds, double limit);
 
 /// Holds every project, removes every container and network.
 void clear(const std::string& socket);

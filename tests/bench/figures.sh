@@ -21,7 +21,7 @@ figure_run() {
     [ -z "${sockets[docker]:-}" ] || ! command -v docker >/dev/null ||
         commands+=(--command "docker=docker -H unix://${sockets[docker]} run --rm $image true")
     [ -z "${sockets[podman]:-}" ] || commands+=(--command "podman@/run/netns/$name-podman=$podman run --rm $image true")
-    measure command --name run --what "the whole command run --rm busybox true" --rounds "$n" "${commands[@]}"
+    measure command --name run --what "the whole command run --rm busybox true" --rounds "$n" --limit floor=3 --limit docker=0.0333 "${commands[@]}"
     stop_agent
 }
 
@@ -42,8 +42,74 @@ figure_exec() {
     [ -z "${sockets[docker]:-}" ] || ! command -v docker >/dev/null ||
         commands+=(--command "docker=docker -H unix://${sockets[docker]} exec $(sleeper "${sockets[docker]}") true")
     [ -z "${sockets[podman]:-}" ] || commands+=(--command "podman@/run/netns/$name-podman=$podman exec $(sleeper "${sockets[podman]}") true")
-    measure command --name exec --what "the whole command exec CONTAINER true" --rounds "$n" "${commands[@]}"
+    measure command --name exec --what "the whole command exec CONTAINER true" --rounds "$n" --limit docker=0.05 "${commands[@]}"
     stop_agent
+}
+
+# each_engine <function>: calls it for every engine that is there, with its name, its name for kedge-bench, its socket and its command
+each_engine() {
+    "$1" kedge kedge "$agent_socket" "$bin/kedge -H unix://$agent_socket"
+    [ -z "${sockets[docker]:-}" ] || ! command -v docker >/dev/null || "$1" docker docker "${sockets[docker]}" "docker -H unix://${sockets[docker]}"
+    [ -z "${sockets[podman]:-}" ] || "$1" podman "podman@/run/netns/$name-podman" "${sockets[podman]}" "$podman"
+}
+
+figure_ps() {
+    local n=${rounds:-21} commands=()
+    start_agent ps
+    fifty() {
+        local i
+        for ((i = 0; i < 50; i++)); do sleeper "$3" >/dev/null; done
+        commands+=(--command "$2=$4 ps")
+    }
+    each_engine fifty
+    measure command --name ps --what "the whole command ps with 50 running containers" --rounds "$n" --limit docker=0.2 "${commands[@]}"
+    measure idle --agent "$agent" --what "50 running containers" --limit 30
+    stop_agent
+    remove_leftovers
+}
+
+figure_many() {
+    local n=${rounds:-5} up=() down=()
+    start_agent many
+    twenty() {
+        local home=$dir/many/$1
+        mkdir -p "$home"
+        # xargs is what "4 at a time" means for each of them.
+        printf 'seq 20 | xargs -P 4 -I N %s run -d --name bench-N %s sleep 1000000\n' "$4" "$image" >"$home/up"
+        printf '%s rm -f $(seq -f bench-%%g 20)\n' "$4" >"$home/down"
+        up+=(--command "$2=sh $home/up" --after "$2=sh $home/down")
+        down+=(--before "$2=sh $home/up" --command "$2=sh $home/down")
+    }
+    each_engine twenty
+    measure command --name many --what "run -d of 20 containers, 4 at a time" --rounds "$n" --limit podman=0.083 "${up[@]}"
+    measure command --name many --what "rm -f of 20 running containers" --rounds "$n" --limit docker=0.1 "${down[@]}"
+    stop_agent
+}
+
+figure_logs() {
+    local n=${rounds:-3} write=() read=()
+    start_agent logs
+    gigabyte() {
+        local home=$dir/logs/$1
+        mkdir -p "$home"
+        # Lines of 100 bytes, as programs write them.
+        cat >"$home/write" <<SH
+$4 rm -f bench-log >/dev/null 2>&1
+$4 run -d --network none --log-driver json-file --name bench-log $image sh -c 'busybox yes "$(printf %099d 7)" | busybox head -n 10737418'
+$4 wait bench-log
+SH
+        write+=(--command "$2=sh $home/write")
+        read+=(--command "$2=$4 logs bench-log")
+    }
+    each_engine gigabyte
+    for figure in '' --cpu; do
+        measure command --name logs --what "a container writes 1 GB to its log${figure:+, processor time of the machine}" --rounds "$n" $figure \
+            --limit docker=$([ "$figure" ] && echo 0.5 || echo 1) "${write[@]}"
+        measure command --name logs --what "logs of 1 GB${figure:+, processor time of the machine}" --rounds "$n" $figure \
+            --limit docker=$([ "$figure" ] && echo 0.5 || echo 1) "${read[@]}"
+    done
+    stop_agent
+    remove_leftovers
 }
 
 # repository <folder>: a bare repository <folder>/origin.git and a clone <folder>/work

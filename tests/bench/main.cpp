@@ -24,8 +24,10 @@ Named parse_named(const std::string& text) {
 }
 
 struct Options {
-    std::string format = "table", image, socket, floor, what, name;
-    std::vector<std::string> engines, commands;
+    std::string format = "table", image, socket, floor, what;
+    std::vector<std::string> engines, commands, before, after;
+    CommandSetting command;
+    double limit = 20;
     int rounds = 11, agent = 0, seconds = 10, projects = 0;
     bool network = false, durable = false;
     WebhookSetting webhook;
@@ -38,9 +40,9 @@ struct Options {
         }
         return list;
     }
-    std::vector<NamedCommand> named_commands() const {
+    static std::vector<NamedCommand> named(const std::vector<std::string>& texts) {
         std::vector<NamedCommand> list;
-        for (const std::string& text : commands) {
+        for (const std::string& text : texts) {
             Named named = parse_named(text);
             list.push_back({named.name, Command::from(named.value, named.network_namespace)});
         }
@@ -60,11 +62,20 @@ void add_figures(CLI::App& app, Options& o) {
     });
     start->add_option("--floor", o.floor, "the command of the floor")->required();
     start->add_flag("--network", o.network, "with a network and a published port");
-    auto* command = verb("command", "whole commands",
-                         [&] { o.show(command_figure(o.name, o.what, o.named_commands(), o.rounds)); });
-    command->add_option("--name", o.name, "the figure's name")->required();
+    auto* command = verb("command", "whole commands", [&] {
+        o.command.what = o.what;
+        o.command.commands = o.named(o.commands);
+        o.command.before = o.named(o.before);
+        o.command.after = o.named(o.after);
+        o.show(command_figure(o.command, o.rounds));
+    });
+    command->add_option("--name", o.command.name, "the figure's name")->required();
+    command->add_option("--before", o.before, "as --command: before each of its rounds")->allow_extra_args(false);
+    command->add_option("--after", o.after, "as --command: after each of its rounds")->allow_extra_args(false);
+    command->add_flag("--cpu", o.command.cpu, "processor time of the machine");
+    command->add_option("--limit", o.command.limits, "name=ratio that kedge means to reach")->allow_extra_args(false);
     auto* pull = verb("pull", "pull of an image",
-                      [&] { o.show(pull_figure(o.sockets(), o.named_commands(), o.image, o.durable, o.rounds)); });
+                      [&] { o.show(pull_figure(o.sockets(), o.named(o.commands), o.image, o.durable, o.rounds)); });
     pull->add_flag("--durable", o.durable, "until it is on the disk");
     auto* webhook = verb("webhook", "webhook until the first instruction", [&] {
         o.webhook.socket = o.socket;
@@ -77,9 +88,11 @@ void add_figures(CLI::App& app, Options& o) {
     webhook->add_option("--work", o.webhook.work, "a clone of it");
     webhook->add_option("--seen", o.webhook.seen, "the folder that the container writes to");
     verb("sync", "processor time of a sync", [&] { o.show(sync_figure(o.socket, o.agent, o.what, o.rounds)); });
-    verb("idle", "memory and wake-ups", [&] {
-        for (const Figure& figure : idle_figures(o.agent, o.what, o.seconds)) o.show(figure);
-    })->add_option("--seconds", o.seconds, "of idleness");
+    auto* idle = verb("idle", "memory and wake-ups", [&] {
+        for (const Figure& figure : idle_figures(o.agent, o.what, o.seconds, o.limit)) o.show(figure);
+    });
+    idle->add_option("--seconds", o.seconds, "of idleness");
+    idle->add_option("--limit", o.limit, "of the agent's resident memory, in MB");
     verb("await", "wait until projects are good", [&] { await_projects(o.socket, static_cast<size_t>(o.projects)); });
     verb("clear", "remove all containers and networks", [&] { clear(o.socket); });
     for (CLI::App* sub : app.get_subcommands({})) {

@@ -1,11 +1,16 @@
+#include "base/fd.h"
 #include "tests/bench/figures.h"
 #include "tests/bench/http_client.h"
 
 #include <nlohmann/json.hpp>
 
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <memory>
+#include <sstream>
 
 namespace kedge::bench {
 
@@ -41,6 +46,15 @@ double start_once(HttpClient& client, const json& spec) {
     return time;
 }
 
+/// Milliseconds that all processors were busy since the machine started, in ticks of the kernel. See proc_stat(5).
+double machine_cpu() {
+    std::istringstream words(read_file_at(AT_FDCWD, "/proc/stat", 4096));
+    std::string cpu;
+    double user = 0, nice = 0, system = 0, idle = 0, wait = 0, irq = 0, softirq = 0;
+    words >> cpu >> user >> nice >> system >> idle >> wait >> irq >> softirq;
+    return (user + nice + system + irq + softirq) * 1000 / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
+
 }  // namespace
 
 Figure start_figure(const std::vector<NamedSocket>& engines, const Command& floor, const std::string& image,
@@ -71,17 +85,31 @@ Figure start_figure(const std::vector<NamedSocket>& engines, const Command& floo
     return figure;
 }
 
-Figure command_figure(const std::string& name, const std::string& what, const std::vector<NamedCommand>& commands,
-                      int rounds) {
-    Figure figure{.name = name, .what = what, .unit = "ms"};
-    for (const NamedCommand& one : commands) {
-        figure.sides.push_back({one.name, [command = one.command] {
-                                    double time = timed([&] { command.run(); });
+Figure command_figure(const CommandSetting& setting, int rounds) {
+    Figure figure{.name = setting.name, .what = setting.what, .unit = "ms"};
+    auto run_those = [](const std::vector<NamedCommand>& commands, const std::string& side) {
+        for (const NamedCommand& one : commands) {
+            if (one.name == side) one.command.run();
+        }
+    };
+    for (const NamedCommand& one : setting.commands) {
+        figure.sides.push_back({one.name, [&setting, &run_those, &one] {
+                                    run_those(setting.before, one.name);
+                                    (void)::poll(nullptr, 0, kSettleMilliseconds);
+                                    double busy = machine_cpu();
+                                    double time = timed([&] { one.command.run(); });
+                                    if (setting.cpu) time = machine_cpu() - busy;
+                                    run_those(setting.after, one.name);
                                     (void)::poll(nullptr, 0, kSettleMilliseconds);
                                     return time;
                                 }});
     }
     interleave(figure.sides, rounds);
+    for (Side& side : figure.sides) side.once = nullptr;
+    for (const std::string& limit : setting.limits) {
+        size_t equals = limit.find('=');
+        figure.kedge_within(std::strtod(limit.c_str() + equals + 1, nullptr), limit.substr(0, equals));
+    }
     return figure;
 }
 
