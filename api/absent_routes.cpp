@@ -12,7 +12,7 @@ constexpr const char* kNoManager =
     "swarm "
     "and try again.";
 
-Handler refusing(int status, std::string message) {
+Handler refusing(int status, const std::string& message) {
     return [=](const Request&) { return error_reply(status, message); };
 }
 

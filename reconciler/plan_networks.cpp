@@ -117,7 +117,7 @@ void add_network_removals(Draft& draft) {
 void add_volumes(Draft& draft) {
     for (const auto& [key, volume] : draft.target.project.volumes) {
         bool there = std::any_of(draft.observed.volumes.begin(), draft.observed.volumes.end(),
-                                 [&](const runtime::VolumeInfo& v) { return v.spec.name == volume.name; });
+                                 [&name = volume.name](const runtime::VolumeInfo& v) { return v.spec.name == name; });
         if (there) continue;
         if (volume.external) throw Error(Code::not_found, "external volume \"" + volume.name + "\" not found");
         draft.add(CreateVolume{render_volume(draft.target, volume)}, "is missing");

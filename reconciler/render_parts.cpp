@@ -6,6 +6,7 @@
 #include "reconciler/render.h"
 
 #include <charconv>
+#include <cmath>
 
 namespace kedge::reconciler {
 
@@ -146,7 +147,7 @@ runtime::Resources render_limits(const sources::Service& service) {
     limits.memory = service.mem_limit;
     limits.memory_swap = service.memswap_limit;
     limits.memory_reservation = service.mem_reservation;
-    limits.nano_cpus = static_cast<int64_t>(service.cpus * 1e9 + 0.5);
+    limits.nano_cpus = std::llround(service.cpus * 1e9);
     limits.pids_limit = service.pids_limit;
     return limits;
 }

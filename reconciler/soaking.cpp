@@ -117,7 +117,7 @@ Turn soak(Context& context, Work& work) {
     if (!work.soak) begin_soak(work, observed, now);
     for (const auto& [id, watched] : work.soak->watched()) {
         bool there = std::any_of(observed.containers.begin(), observed.containers.end(),
-                                 [&](const auto& c) { return c.info.id == id; });
+                                 [&wanted = id](const auto& c) { return c.info.id == wanted; });
         if (there) continue;
         work.soak.reset();  // removed by hand meanwhile: it is made again, and judged again
         record(context, work, ReleaseState::applying);

@@ -93,7 +93,7 @@ bool is_inside(const std::string& path, const std::string& folder) {
     return path == folder || folder == "/" || (path.starts_with(folder) && path[folder.size()] == '/');
 }
 
-ProjectFiles::ProjectFiles(std::string directory, const std::string& confine_to)
+ProjectFiles::ProjectFiles(const std::string& directory, const std::string& confine_to)
     : directory_(resolve_path("/", directory)) {
     if (confine_to.empty()) return;
     confine_to_ = resolve_path("/", confine_to);

@@ -18,7 +18,7 @@ bool is_inside(const std::string& path, const std::string& folder);
 class ProjectFiles {
 public:
     /// `confine_to`: absolute, or empty for no limit.
-    ProjectFiles(std::string directory, const std::string& confine_to);
+    ProjectFiles(const std::string& directory, const std::string& confine_to);
 
     bool confined() const { return root_.has_value(); }
     const std::string& directory() const { return directory_; }

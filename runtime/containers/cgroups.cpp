@@ -255,7 +255,8 @@ std::string Cgroups::oom_file(const std::string& path) const {
 
 void Cgroups::kill(const std::string& path) const {
     if (hierarchies_.empty()) return;
-    const CgroupHierarchy& hierarchy = v2() ? *v2() : hierarchies_.front();
+    const CgroupHierarchy* unified = v2();
+    const CgroupHierarchy& hierarchy = unified ? *unified : hierarchies_.front();
     std::string folder = hierarchy.mount_point + "/" + path;
     if (!hierarchy.v2 || write_group_file(folder + "/cgroup.kill", "1") != 0) kill_processes(folder);
     thaw(path);

@@ -71,8 +71,9 @@ void ShimDialogue::await_executing(int* exit_code, Launched* started) {
         if (started && message.kind == shim::MessageKind::spawned) {
             started->init = {message.pid, message.start_time};
             started->init_pidfd = std::move(passed);
+        } else if (started && message.kind == shim::MessageKind::terminal) {
+            started->terminal = std::move(passed);
         }
-        if (started && message.kind == shim::MessageKind::terminal) started->terminal = std::move(passed);
         if (message.kind == shim::MessageKind::failed) refuse(message, exit_code);
         executing = executing || message.kind == shim::MessageKind::executing;
     }

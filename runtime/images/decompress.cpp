@@ -200,7 +200,7 @@ FdStream::FdStream(int fd) : fd_(fd) {
     char bytes[kHead];
     size_t size = 0;
     while (size < kHead) {
-        size_t n = read(bytes + size, kHead - size);
+        size_t n = FdStream::read(bytes + size, kHead - size);
         if (n == 0) break;
         size += n;
     }

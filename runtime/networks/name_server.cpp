@@ -102,7 +102,7 @@ void NameServer::handle(const std::string& network_id, Ipv4 asker, std::string_v
     }
     const std::string failure = query->answer(DnsQuery::Result::server_failure);
     forwarder_->ask(std::string(wire), asker, stream,
-                    [reply, failure](std::string answer) { reply(answer.empty() ? failure : std::move(answer)); });
+                    [reply, failure](const std::string& answer) { reply(answer.empty() ? failure : answer); });
 }
 
 void NameServer::read_datagrams(const std::string& network_id, int socket) {

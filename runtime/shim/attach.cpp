@@ -25,7 +25,7 @@ bool receive(int socket, Asked& asked) {
     msghdr packet{};
     packet.msg_iov = &part;
     packet.msg_iovlen = 1;
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof asked.fds)];
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof asked.fds)] = {};
     packet.msg_control = control;
     packet.msg_controllen = sizeof control;
     long size = sys(__NR_recvmsg, socket, &packet, MSG_CMSG_CLOEXEC);

@@ -58,7 +58,7 @@ int run_exec() {
     (void)sys(__NR_prctl, PR_SET_NAME, "kedge-shim", 0, 0, 0);
     (void)sys(__NR_close_range, kAgentFd, ~0U, CLOSE_RANGE_CLOEXEC);
     // The reading end tells the new process that this one has died before it could ask for a signal at that.
-    int ends[2];
+    int ends[2] = {-1, -1};
     if (sys(__NR_pipe2, ends, O_CLOEXEC) < 0) fail(Stage::pipe, -EMFILE);
     start.parent = ends[0];
     if (start.has(kTerminal)) start.terminal = kAgentFd;

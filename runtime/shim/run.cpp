@@ -26,7 +26,7 @@ struct Kept {
 };
 
 bool was_oom_killed(int file) {
-    char text[512];
+    char text[512] = {};
     long size = file < 0 ? 0 : sys(__NR_pread64, file, text, sizeof text - 1, 0);
     const char key[] = "oom_kill ";
     for (long i = 0; i + static_cast<long>(sizeof key) <= size; i++) {

@@ -14,8 +14,8 @@ bool map_plan(Start& start) {
     long at = sys(__NR_mmap, nullptr, head.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, kPlanFd, 0);
     if (at < 0 && at > -4096) return false;
     close_fd(kPlanFd);
-    start.base = reinterpret_cast<char*>(at);
-    start.plan = reinterpret_cast<Plan*>(at);
+    start.base = reinterpret_cast<char*>(at);  // NOLINT(performance-no-int-to-ptr): the kernel answers with a number
+    start.plan = reinterpret_cast<Plan*>(start.base);
     return true;
 }
 

@@ -153,7 +153,7 @@ void drain(int number, size_t most, bool at_end = false) {
 }
 
 bool make_pipe(int* read_end, int* write_end) {
-    int ends[2];
+    int ends[2] = {-1, -1};
     if (sys(__NR_pipe2, ends, O_CLOEXEC) < 0) return false;
     *read_end = ends[0];
     *write_end = ends[1];

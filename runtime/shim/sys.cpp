@@ -141,11 +141,11 @@ void add_time(Line& line, Clock time) {
 // The compiler may call these four by itself.
 extern "C" {
 
-void* memcpy(void* to, const void* from, size_t size) {
+void* memcpy(void* to, const void* from, size_t size) noexcept {
     return memmove(to, from, size);
 }
 
-void* memmove(void* to, const void* from, size_t size) {
+void* memmove(void* to, const void* from, size_t size) noexcept {
     char* out = static_cast<char*>(to);
     const char* in = static_cast<const char*>(from);
     if (out <= in) {
@@ -160,13 +160,13 @@ void* memmove(void* to, const void* from, size_t size) {
     return to;
 }
 
-void* memset(void* to, int value, size_t size) {
+void* memset(void* to, int value, size_t size) noexcept {
     char* out = static_cast<char*>(to);
     for (size_t i = 0; i < size; i++) out[i] = static_cast<char>(value);
     return to;
 }
 
-int memcmp(const void* a, const void* b, size_t size) {
+int memcmp(const void* a, const void* b, size_t size) noexcept {
     const unsigned char* x = static_cast<const unsigned char*>(a);
     const unsigned char* y = static_cast<const unsigned char*>(b);
     for (size_t i = 0; i < size; i++)

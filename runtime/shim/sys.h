@@ -106,8 +106,8 @@ void add_time(Line& line, Clock time);
 }  // namespace kedge::shim
 
 extern "C" {
-void* memcpy(void* to, const void* from, size_t size);
-void* memmove(void* to, const void* from, size_t size);
-void* memset(void* to, int value, size_t size);
-int memcmp(const void* a, const void* b, size_t size);
+void* memcpy(void* to, const void* from, size_t size) noexcept;
+void* memmove(void* to, const void* from, size_t size) noexcept;
+void* memset(void* to, int value, size_t size) noexcept;
+int memcmp(const void* a, const void* b, size_t size) noexcept;
 }

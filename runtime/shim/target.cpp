@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <linux/limits.h>
 #include <linux/openat2.h>
 #include <linux/stat.h>
 
@@ -23,6 +23,7 @@ struct Walk {
 /// Puts the link's text in front of what is left to walk.
 int follow(Walk& walk, int link, size_t walked) {
     char text[PATH_MAX];
+    text[0] = 0;
     long size = sys(__NR_readlinkat, link, "", text, sizeof text);
     if (size < 0) return static_cast<int>(size);
     size_t left = length(walk.rest + walked);

@@ -33,7 +33,7 @@ int receive_descriptor(int socket) {
     msghdr packet{};
     packet.msg_iov = &part;
     packet.msg_iovlen = 1;
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
     packet.msg_control = control;
     packet.msg_controllen = sizeof control;
     if (sys(__NR_recvmsg, socket, &packet, MSG_CMSG_CLOEXEC) != sizeof message) return -1;

@@ -178,9 +178,8 @@ public:
     /// A root file system of busybox alone.
     static const std::string& rootfs() {
         static const std::string tar = [] {
-            char folder[] = "/tmp/kedge-rootfs-XXXXXX";
-            if (!::mkdtemp(folder)) throw_errno("mkdtemp");
-            std::string root = folder;
+            std::string root = "/tmp/kedge-rootfs-XXXXXX";
+            if (!::mkdtemp(root.data())) throw_errno("mkdtemp");
             for (const char* name : {"bin", "etc", "tmp", "data"}) make_folders(AT_FDCWD, root + "/" + name);
             const char* busybox = ::access("/bin/busybox", X_OK) == 0 ? "/bin/busybox" : "/usr/bin/busybox";
             std::filesystem::copy_file(busybox, root + "/bin/busybox");

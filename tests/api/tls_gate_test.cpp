@@ -188,7 +188,7 @@ TEST_F(Gate, EndsWithItsConnections) {
 TEST_F(Gate, SaysWhichFileIsWrong) {
     auto refusal = [&](TlsFiles files) -> std::string {
         try {
-            TlsGate(Listener::on_tcp("127.0.0.1:0"), files, server);
+            TlsGate made(Listener::on_tcp("127.0.0.1:0"), files, server);
             return "";
         } catch (const Error& error) {
             return error.what();

@@ -16,7 +16,8 @@ void check(int result) {
 
 GitRepository::GitRepository(const std::string& folder) : folder_(folder) {
     git_libgit2_init();
-    git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+    git_repository_init_options options{};
+    options.version = GIT_REPOSITORY_INIT_OPTIONS_VERSION;
     options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH;
     options.initial_head = "main";
     check(git_repository_init_ext(&repository_, folder.c_str(), &options));

@@ -9,7 +9,6 @@
 
 using namespace kedge;
 using namespace kedge::runtime;
-namespace fs = std::filesystem;
 
 namespace {
 

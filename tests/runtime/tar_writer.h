@@ -38,7 +38,8 @@ private:
         (void)std::snprintf(block + 136, 12, "%011o", 1700000000u);
         block[156] = type;
         std::strncpy(block + 157, target.c_str(), 100);
-        std::memcpy(block + 257, "ustar\00000", 8);
+        std::memcpy(block + 257, "ustar", 6);  // with its end
+        std::memcpy(block + 263, "00", 2);  // NOLINT(bugprone-not-null-terminated-result): the format has no end here
         std::memset(block + 148, ' ', 8);
         unsigned sum = 0;
         for (char c : block) sum += static_cast<unsigned char>(c);

@@ -15,7 +15,8 @@ public:
     explicit TestRepository(const std::string& path) {
         git_libgit2_init();
         git_libgit2_opts(GIT_OPT_ENABLE_STRICT_OBJECT_CREATION, 0);  // for a submodule's commit that isn't there
-        git_repository_init_options options = GIT_REPOSITORY_INIT_OPTIONS_INIT;
+        git_repository_init_options options{};
+        options.version = GIT_REPOSITORY_INIT_OPTIONS_VERSION;
         options.flags = GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH;
         options.initial_head = "main";
         EXPECT_EQ(git_repository_init_ext(&repository_, path.c_str(), &options), 0);

@@ -90,7 +90,7 @@ TEST_F(CopyTree, ExtendedAttributesComeAlongButNotTheOverlays) {
 }
 
 TEST_F(CopyTree, AHoleyOrEmptyOrLongFileArrivesAsItIs) {
-    std::ofstream(from + "/empty");
+    std::ofstream(from + "/empty") << "";
     std::string data(3 << 20, 'x');
     data.back() = 'y';
     std::ofstream(from + "/long") << data;
