@@ -8,8 +8,6 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include <cerrno>
-
 namespace kedge {
 
 namespace {
@@ -66,20 +64,19 @@ TarWriter::TarWriter(std::function<void(std::string_view)> sink)
 TarWriter::~TarWriter() {
     // Freeing closes, and closing would still write.
     error_ = std::make_exception_ptr(Error(Code::cancelled, "the archive was given up"));
+    archive_.reset();  // here, while error_ is there
 }
 
-ssize_t TarWriter::on_write(archive* a, void* self_pointer, const void* data, size_t size) {
+/// What the sink throws is kept for the caller, and what comes after it is dropped: an archive whose client failed is
+/// never closed by libarchive 3.6, and keeps its buffer.
+ssize_t TarWriter::on_write(archive*, void* self_pointer, const void* data, size_t size) {
     auto* self = static_cast<TarWriter*>(self_pointer);
     try {
-        if (!self->error_) {
-            self->sink_({static_cast<const char*>(data), size});
-            return static_cast<ssize_t>(size);
-        }
+        if (!self->error_) self->sink_({static_cast<const char*>(data), size});
     } catch (...) {  // no exception may pass through libarchive
         self->error_ = std::current_exception();
     }
-    archive_set_error(a, EIO, "write error");
-    return -1;
+    return static_cast<ssize_t>(size);
 }
 
 void TarWriter::fail(const std::string& what) {
@@ -90,16 +87,17 @@ void TarWriter::fail(const std::string& what) {
 
 void TarWriter::begin(const TarEntry& entry) {
     int result = archive_write_header(archive_.get(), convert(entry).get());
-    if (result != ARCHIVE_OK && result != ARCHIVE_WARN) fail(entry.path);
+    if (error_ || (result != ARCHIVE_OK && result != ARCHIVE_WARN)) fail(entry.path);
 }
 
 void TarWriter::data(std::string_view piece) {
-    if (archive_write_data(archive_.get(), piece.data(), piece.size()) != static_cast<la_ssize_t>(piece.size()))
-        fail("tar archive");
+    la_ssize_t written = archive_write_data(archive_.get(), piece.data(), piece.size());
+    if (error_ || written != static_cast<la_ssize_t>(piece.size())) fail("tar archive");
 }
 
 void TarWriter::finish() {
-    if (archive_write_close(archive_.get()) != ARCHIVE_OK) fail("tar archive");
+    int result = archive_write_close(archive_.get());
+    if (error_ || result != ARCHIVE_OK) fail("tar archive");
 }
 
 }  // namespace kedge
