@@ -73,7 +73,7 @@ struct HttpServer::State {
     const ClientLimits limits;
     Handler handler;
     PeerWatch watch;
-    FeedHub feeds;
+    std::optional<FeedHub> feeds{std::in_place};
     Fd end;  ///< readable once the server ends
 
     std::mutex mutex;
@@ -153,7 +153,7 @@ void HttpServer::State::serve(Fd socket, const std::optional<Peer>& peer) {
         auto who = [&] { return peer ? *peer : peer_of(socket.get()); };
         Served served{.next = true};
         while (served.next) served = serve_request(connection, watch, handler, who, options.untrusted);
-        if (served.feed) feeds.add(std::move(socket), served.chunked, served.feed);
+        if (served.feed) feeds->add(std::move(socket), served.chunked, served.feed);
     } catch (const std::exception& error) {
         log(LogLevel::error, std::string("connection: ") + error.what());
     }
@@ -200,8 +200,9 @@ HttpServer::~HttpServer() {
     state_->refused.clear();
     state_->changed.notify_all();
     state_->changed.wait(lock, [&] { return state_->threads == 0; });
-    state_->handler =
-        nullptr;  // here, not in whichever thread lets go of the state last: it may have threads of its own
+    // Here, not in whichever thread lets go of the state last: what these use may be gone by then.
+    state_->feeds.reset();
+    state_->handler = nullptr;
 }
 
 }  // namespace kedge::api
