@@ -2,10 +2,12 @@
 
 #include "base/error.h"
 
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/socket.h>
 
 #include <cerrno>
+#include <exception>
 #include <thread>
 
 namespace kedge {
@@ -26,6 +28,25 @@ Fd socket_in(int netns, int domain, int type, int protocol) {
     }).join();
     if (fd < 0) throw errno_error(step, failure);
     return Fd(fd);
+}
+
+void write_net_settings(int netns, const std::vector<std::pair<std::string, std::string>>& settings) {
+    std::exception_ptr failure;
+    std::thread([&] {
+        try {
+            if (::setns(netns, CLONE_NEWNET) != 0) throw_errno("enter network namespace");
+            for (const auto& [path, value] : settings) {
+                try {
+                    write_all(open_at(AT_FDCWD, "/proc/sys/net/" + path, O_WRONLY).get(), value);
+                } catch (const Error& e) {
+                    throw e.with_context("set net/" + path);
+                }
+            }
+        } catch (...) {
+            failure = std::current_exception();
+        }
+    }).join();
+    if (failure) std::rethrow_exception(failure);
 }
 
 }  // namespace kedge

@@ -38,6 +38,11 @@ struct Mount {
     std::string propagation;  ///< bind: rprivate when empty
     int64_t tmpfs_size = 0;   ///< bytes; 0: no limit
     uint32_t tmpfs_mode = 01777;
+    bool non_recursive = false;  ///< bind: without what is mounted below the source
+    bool read_only_top = false;  ///< bind, with read_only: what is mounted below the source stays as it is
+    std::string subpath = {};    ///< volume: this folder or file of it alone; no link on the way to it is followed
+    std::map<std::string, std::string> volume_labels = {};  ///< volume: if it has to be made
+    std::vector<std::string> tmpfs_options = {};            ///< tmpfs: `exec`, `uid=1000`, ... as mount(8) has them
     bool operator==(const Mount&) const = default;
 };
 
@@ -76,12 +81,30 @@ struct Resources {
     bool operator==(const Resources&) const = default;
 };
 
+/// A share or limit of a block device.
+struct DeviceLimit {
+    std::string path;   ///< on the host
+    int64_t value = 0;  ///< a weight from 10 to 1000, bytes or operations per second
+    bool operator==(const DeviceLimit&) const = default;
+};
+
+/// Limits for as long as the container lives, which an update doesn't change.
+struct FixedLimits {
+    std::vector<DeviceLimit> weights, read_bytes, write_bytes, read_operations, write_operations;
+    int64_t swappiness = -1;        ///< 0 to 100; -1: the machine's
+    bool oom_kill_disable = false;  ///< wait for memory in place of being killed
+    bool operator==(const FixedLimits&) const = default;
+};
+
 /// A user-defined network that the container joins.
 struct NetworkAttachment {
     std::string network;  ///< name or id
     std::vector<std::string> aliases;
     std::string ip;            ///< fixed IPv4 address; empty: the next free one
     int gateway_priority = 0;  ///< the default route leads through the network with the highest; then the first by name
+    std::string mac = {};      ///< hardware address; empty: one that follows from the IPv4 address
+    /// `com.docker.network.endpoint.ifname` and `.sysctls`.
+    std::map<std::string, std::string> options = {};
     bool operator==(const NetworkAttachment&) const = default;
 };
 
@@ -134,23 +157,31 @@ struct ContainerSpec {
     std::vector<std::string> cap_drop;
     std::vector<std::string> security_opt;  ///< no-new-privileges, seccomp=unconfined, seccomp=<json>
     std::vector<Device> devices;
+    std::vector<std::string> device_rules;  ///< further devices that may be opened: `c 42:* rmw`
     std::vector<Ulimit> ulimits;
     std::map<std::string, std::string> sysctls;
     std::vector<std::string> extra_hosts;  ///< `name:address`; `host-gateway` as address
     std::vector<std::string> dns;
     std::vector<std::string> dns_search;
+    std::vector<std::string> dns_options;  ///< resolv.conf(5)
     std::vector<Mount> mounts;
+    std::vector<std::string> volumes_from;  ///< `container[:ro]`: what that has of binds and volumes, below `mounts`
     std::vector<PortBinding> ports;
     std::string network_mode;  ///< empty: `networks`, or none if there are none; else `host`, `none`, `container:<id>`
     std::vector<NetworkAttachment> networks;
     std::string pid_mode;  ///< empty or `host` or `container:<id>`
-    std::string ipc_mode;  ///< the same
-    int64_t shm_size = 0;  ///< bytes; 0: 64 MiB
+    std::string ipc_mode;  ///< empty (private), `none`, `shareable`, `host` or `container:<id>` of a shareable one
+    std::string uts_mode;  ///< empty or `host`
+    std::string cgroup_namespace;  ///< empty (private) or `host`
+    std::string cgroup_parent;     ///< the control group above the container's; empty: the agent's
+    int64_t shm_size = 0;          ///< bytes; 0: 64 MiB
     int oom_score_adj = 0;
     RestartPolicy restart;
     std::optional<Healthcheck> healthcheck;
     Resources resources;
+    FixedLimits fixed_limits;
     LogConfig log;
+    std::map<std::string, std::string> annotations;  ///< for other programs that look at the container's bundle
     bool operator==(const ContainerSpec&) const = default;
 };
 

@@ -46,7 +46,8 @@ struct NetworkEndpoint {
     std::string mac;
     std::vector<std::string> aliases;
     int gateway_priority = 0;
-    std::string link;  ///< the host's end
+    std::string link;                            ///< the host's end
+    std::map<std::string, std::string> options;  ///< of its NetworkAttachment
     /// While a running container is connected to it or disconnected from it: what has to be finished, or undone.
     enum class Change { none, joining, leaving };
     Change change = Change::none;
@@ -158,11 +159,13 @@ public:
     /// a port in use is conflict.
     virtual void start(const std::string& id, const StartOptions& options = {}) = 0;
 
-    /// The stop signal, after the grace time (default: the spec's) SIGKILL. Returns when it is gone. not_modified if it
-    /// isn't running.
-    virtual void stop(const std::string& id, std::optional<int> timeout_seconds = {}) = 0;
+    /// The signal (empty: the container's stop signal), after the grace time (default: the spec's) SIGKILL. Returns
+    /// when it is gone. not_modified if it isn't running.
+    virtual void stop(const std::string& id, std::optional<int> timeout_seconds = {},
+                      const std::string& signal = {}) = 0;
     virtual void kill(const std::string& id, const std::string& signal = "KILL") = 0;
-    virtual void restart(const std::string& id, std::optional<int> timeout_seconds = {}) = 0;
+    virtual void restart(const std::string& id, std::optional<int> timeout_seconds = {},
+                         const std::string& signal = {}) = 0;
     /// Stops all its processes where they are, until unpause(): error conflict if it is paused or doesn't run. Nothing
     /// can be executed in it; the stop signal and SIGKILL, whoever sends them, let it go.
     virtual void pause(const std::string& id) = 0;

@@ -115,6 +115,14 @@ struct PullOptions {
     std::optional<Credentials> credentials;  ///< empty: those of the engine's configuration for that registry
 };
 
+/// What a registry has under a name.
+struct RemoteImage {
+    Digest digest;  ///< of the manifest or index
+    std::string media_type;
+    int64_t size = 0;  ///< of that document, in bytes
+    std::vector<Platform> platforms;
+};
+
 struct RemovedImage {
     std::string untagged;  ///< a familiar name, or empty
     Digest deleted;        ///< or empty
@@ -150,6 +158,10 @@ public:
     /// Errors: not_found, unauthenticated, permission_denied, unavailable (transient), resource_exhausted (disk, rate).
     virtual ImageInfo pull(const std::string& reference, const PullOptions& options, const ProgressSink& progress = {},
                            std::stop_token stop = {}) = 0;
+
+    /// Asks the registry what it has under a name, and fetches nothing of it. Errors as pull().
+    virtual RemoteImage look_up(const std::string& reference, const std::optional<Credentials>& credentials,
+                                std::stop_token stop = {}) const = 0;
 
     /// By name, name@digest, id or unique id prefix. Error not_found: `No such image: x`, which is what clients look
     /// for.

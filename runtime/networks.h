@@ -20,6 +20,7 @@ struct NetworkSpec {
     std::map<std::string, std::string> options;
     std::string ip_range = {};  ///< CIDR inside of `subnet` that addresses are given from; empty: all of it
     bool attachable = false;    ///< said of it, no more: it is about clusters
+    std::map<std::string, std::string> aux_addresses = {};  ///< name: address that no container gets
     bool operator==(const NetworkSpec&) const = default;
 };
 

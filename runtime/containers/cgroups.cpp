@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "runtime/containers/cgroup_files.h"
+#include "runtime/containers/cgroup_fixed_limits.h"
 #include "runtime/containers/cgroup_limits.h"
 
 #include <dirent.h>
@@ -76,6 +77,9 @@ void make_group(const CgroupHierarchy& hierarchy, const std::string& path) {
             make_folder(folder);
             if (hierarchy.has("cpuset") && !hierarchy.v2) inherit_cpuset(above, folder);
             if (hierarchy.v2) enable_controllers(hierarchy, folder);
+        } else if (hierarchy.v2 && !hierarchy.controllers.empty() &&
+                   read_group_file(folder + "/cgroup.subtree_control").empty()) {
+            enable_controllers(hierarchy, folder);  // somebody else's, who had nothing below it yet
         }
         above = folder;
     }
@@ -219,6 +223,10 @@ void Cgroups::make(const std::string& path, const Resources& resources, const st
         }
         throw;
     }
+}
+
+void Cgroups::fix_limits(const std::string& path, const FixedLimits& limits, std::vector<std::string>& warnings) const {
+    write_fixed_limits(hierarchies_, path, limits, warnings);
 }
 
 void Cgroups::change_limits(const std::string& path, const Resources& now, const Resources& before,

@@ -33,6 +33,9 @@ public:
     void make(const std::string& path, const Resources& resources, const std::vector<DeviceRule>& devices,
               std::vector<std::string>& warnings) const;
 
+    /// The limits of a new group that never change. Throws Error.
+    void fix_limits(const std::string& path, const FixedLimits& limits, std::vector<std::string>& warnings) const;
+
     /// Changes the limits of a group with processes in it. Throws Error, having put back what was changed.
     void change_limits(const std::string& path, const Resources& now, const Resources& before,
                        std::vector<std::string>& warnings) const;

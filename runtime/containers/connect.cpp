@@ -53,6 +53,7 @@ void ContainerEngine::check_attachment(const NetworkAttachment& network) const {
         throw Error(Code::invalid_argument,
                     "network-scoped alias is supported only for containers in user defined networks");
     }
+    check_endpoint(network);
     if (network.ip.empty()) return;
     if (info.spec.name == kDefaultNetwork) {
         throw Error(Code::invalid_argument, "user specified IP address is supported on user defined networks only");
@@ -88,6 +89,7 @@ void ContainerEngine::check_may_connect(const ContainerRecord& record, const Net
         refuse("container cannot be connected to multiple networks with one of the networks in private (none) mode");
     }
     check_attachment(network);
+    check_dns_of_networks(info.spec.dns);
 }
 
 Fd ContainerEngine::open_network_namespace(const std::string& id) const {

@@ -6,6 +6,9 @@
 #include "runtime/containers/resolve.h"
 #include "runtime/containers/resource_check.h"
 #include "runtime/containers/signals.h"
+#include "runtime/containers/tmpfs_options.h"
+#include "runtime/networks.h"
+#include "runtime/networks/endpoint_options.h"
 #include "runtime/volumes/volume_store.h"
 
 #include <arpa/inet.h>
@@ -59,6 +62,15 @@ void check_texts(const ContainerSpec& spec) {
     if (spec.stop_signal && !spec.stop_signal->empty()) (void)signal_number(*spec.stop_signal);
 }
 
+void check_subpath(const Mount& mount) {
+    const std::string& path = mount.subpath;
+    if (path.empty()) return;
+    if (mount.source.empty()) refuse("must not set Subpath when using anonymous volumes");
+    const std::string whole = "/" + path + "/";
+    if (has_zero(path) || path[0] == '/' || whole.find("/../") != std::string::npos)
+        refuse("subpath must be a relative path within the volume: {}", path);
+}
+
 void check_mount(const Mount& mount) {
     if (has_zero(mount.source) || has_zero(mount.target)) refuse("mount path contains a zero byte");
     if (mount.target.empty()) refuse("invalid mount config: field Target must not be empty");
@@ -68,8 +80,10 @@ void check_mount(const Mount& mount) {
     switch (mount.type) {
         case Mount::Type::volume:
             if (!mount.source.empty()) VolumeStore::check_name(mount.source);
+            check_subpath(mount);
             break;
         case Mount::Type::tmpfs:
+            (void)tmpfs_options(mount);
             if (mount.tmpfs_size < 0) refuse("invalid mount config for type \"tmpfs\": size must not be negative");
             if (!mount.source.empty())
                 refuse("invalid mount config for type \"tmpfs\": field Source must not be specified");
@@ -80,6 +94,8 @@ void check_mount(const Mount& mount) {
             static const std::set<std::string> modes = {"",       "private", "rprivate", "slave",
                                                         "rslave", "shared",  "rshared"};
             if (!modes.contains(mount.propagation)) refuse("invalid propagation mode: {}", mount.propagation);
+            if (mount.read_only_top && !mount.read_only)
+                refuse("invalid mount config for type \"bind\": ReadOnlyNonRecursive needs ReadOnly");
             check_confinement(mount);
             if (!mount.create_host_path && !bind_source_exists(mount)) {
                 refuse("invalid mount config for type \"bind\": bind source path does not exist: {}", mount.source);
@@ -111,7 +127,7 @@ void check_network(const ContainerSpec& spec) {
     if (!known) refuse("invalid network mode: {}", mode);
     if (!mode.empty() && !spec.networks.empty()) refuse("conflicting options: network mode {} and networks", mode);
     if (joins && !spec.hostname.empty()) refuse("conflicting options: hostname and the network mode");
-    if (joins && (!spec.dns.empty() || !spec.dns_search.empty()))
+    if (joins && (!spec.dns.empty() || !spec.dns_search.empty() || !spec.dns_options.empty()))
         refuse("conflicting options: dns and the network mode");
     if (joins && !spec.extra_hosts.empty())
         refuse("conflicting options: custom host-to-IP mapping and the network mode");
@@ -122,6 +138,7 @@ void check_network(const ContainerSpec& spec) {
         if (network.network.empty()) refuse("network name must not be empty");
         if (!names.insert(network.network).second) refuse("network {} is given twice", network.network);
         if (!network.ip.empty() && !is_address(network.ip)) refuse("invalid IPv4 address: {}", network.ip);
+        check_endpoint(network);
     }
     if (mode.empty() && spec.networks.empty() && !spec.ports.empty())
         refuse("ports can't be published without a network");
@@ -132,6 +149,15 @@ void check_network(const ContainerSpec& spec) {
     for (const std::string& address : spec.dns) {
         if (!is_address(address)) refuse("{} is not an ip address", address);
     }
+    for (const auto* words : {&spec.dns_search, &spec.dns_options}) {
+        for (const std::string& word : *words) {
+            if (word.empty() ||
+                std::any_of(word.begin(), word.end(), [](unsigned char c) { return c <= ' ' || c == 127; }))
+                refuse("invalid word for resolv.conf: \"{}\"", word);
+        }
+    }
+    const bool default_network = spec.networks.size() == 1 && spec.networks[0].network == kDefaultNetwork;
+    if (!spec.networks.empty() && !default_network) check_dns_of_networks(spec.dns);
     for (const std::string& host : spec.extra_hosts) {
         size_t colon = host.find(':');
         if (colon == std::string::npos || colon == 0) refuse("bad format for add-host: \"{}\"", host);
@@ -189,7 +215,45 @@ void check_mode(const char* what, const std::string& mode) {
     refuse("invalid {} mode: {}", what, mode);
 }
 
+void check_namespaces(const ContainerSpec& spec) {
+    check_mode("PID", spec.pid_mode);
+    if (spec.ipc_mode != "none" && spec.ipc_mode != "shareable") check_mode("IPC", spec.ipc_mode);
+    if (!spec.uts_mode.empty() && spec.uts_mode != "host") refuse("invalid UTS mode: {}", spec.uts_mode);
+    if (spec.uts_mode == "host" && !spec.hostname.empty()) refuse("conflicting options: hostname and the UTS mode");
+    if (!spec.cgroup_namespace.empty() && spec.cgroup_namespace != "host")
+        refuse("invalid cgroup namespace mode: {}", spec.cgroup_namespace);
+    const std::string parent = "/" + spec.cgroup_parent + "/";
+    const bool odd = std::any_of(spec.cgroup_parent.begin(), spec.cgroup_parent.end(),
+                                 [](unsigned char c) { return c <= ' ' || c == 127; });
+    const bool nothing = spec.cgroup_parent.find_first_not_of('/') == std::string::npos;
+    if (!spec.cgroup_parent.empty() && (odd || nothing || parent.find("/../") != std::string::npos))
+        refuse("invalid cgroup parent: {}", spec.cgroup_parent);
+}
+
 }  // namespace
+
+void check_endpoint(const NetworkAttachment& network) {
+    if (!network.mac.empty() && !parse_mac(network.mac)) refuse("invalid MAC address: {}", network.mac);
+    (void)parse_endpoint_options(network.options);
+}
+
+void check_dns_of_networks(const std::vector<std::string>& servers) {
+    for (const std::string& address : servers) {
+        if (address.starts_with("127.") || address == "::1")
+            refuse("dns {}: the container's own loopback can't be asked by the name server of its networks", address);
+    }
+}
+
+VolumesFrom parse_volumes_from(const std::string& text) {
+    const size_t colon = text.find(':');
+    VolumesFrom from{text.substr(0, colon)};
+    const std::string mode = colon == std::string::npos ? "rw" : text.substr(colon + 1);
+    if (from.container.empty()) refuse("invalid volumes-from specification: '{}'", text);
+    static const std::set<std::string> modes = {"rw", "ro", "z", "Z", "rw,z", "rw,Z", "ro,z", "ro,Z"};
+    if (!modes.contains(mode)) refuse("invalid mode for volumes-from: {}", mode);
+    from.read_only = mode.starts_with("ro");
+    return from;
+}
 
 std::string container_of_mode(const std::string& mode) {
     constexpr std::string_view kPrefix = "container:";
@@ -209,14 +273,15 @@ std::vector<std::string> check_spec(const ContainerSpec& spec) {
     check_texts(spec);
     check_mounts(spec);
     check_resources(spec.resources);
+    check_fixed_limits(spec.fixed_limits);
     check_sizes(spec);
     check_restart(spec.restart);
     if (spec.auto_remove && spec.restart.name != RestartPolicy::Name::no)
         throw Error(Code::conflict, "can't create 'AutoRemove' container with restart policy");
     check_network(spec);
     check_log(spec.log);
-    check_mode("PID", spec.pid_mode);
-    check_mode("IPC", spec.ipc_mode);
+    check_namespaces(spec);
+    for (const std::string& from : spec.volumes_from) (void)parse_volumes_from(from);
     if (spec.healthcheck) check_health(*spec.healthcheck);
     return check_launch(spec);
 }

@@ -14,6 +14,19 @@ std::vector<std::string> check_spec(const ContainerSpec& spec);
 /// `[a-zA-Z0-9][a-zA-Z0-9_.-]+`. Throws Error.
 void check_container_name(const std::string& name);
 
+/// The hardware address and driver options of an endpoint. Throws Error.
+void check_endpoint(const NetworkAttachment& network);
+/// The name server of user-defined networks asks from the host's side, where a loopback address is the host's. Throws
+/// Error.
+void check_dns_of_networks(const std::vector<std::string>& servers);
+
+/// `container[:ro|rw|z|Z]` of volumes_from. Throws Error.
+struct VolumesFrom {
+    std::string container;
+    bool read_only = false;
+};
+VolumesFrom parse_volumes_from(const std::string& text);
+
 /// The id or name in `container:<id>`; empty for any other mode.
 std::string container_of_mode(const std::string& mode);
 

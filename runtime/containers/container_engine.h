@@ -46,9 +46,10 @@ public:
     void check(const ContainerSpec& spec) const override;
     std::string create(const ContainerSpec& spec) override;
     void start(const std::string& id, const StartOptions& options = {}) override;
-    void stop(const std::string& id, std::optional<int> timeout_seconds = {}) override;
+    void stop(const std::string& id, std::optional<int> timeout_seconds = {}, const std::string& signal = {}) override;
     void kill(const std::string& id, const std::string& signal = "KILL") override;
-    void restart(const std::string& id, std::optional<int> timeout_seconds = {}) override;
+    void restart(const std::string& id, std::optional<int> timeout_seconds = {},
+                 const std::string& signal = {}) override;
     void pause(const std::string& id) override;
     void unpause(const std::string& id) override;
     std::vector<std::string> update(const std::string& id, const ContainerUpdate& update) override;
@@ -122,6 +123,7 @@ private:
     void make_container(const ContainerRecord& record);
     void make_volumes(const ContainerRecord& record);
     void check_references(const ContainerSpec& spec);
+    std::vector<Mount> mounts_from(const std::vector<std::string>& containers) const;
     void make_own_folders(const std::string& id) const;
 
     // start.cpp
@@ -154,7 +156,7 @@ private:
     void stop_run(const Snapshot& record, int signal, std::optional<int> grace);
     void kill_and_wait(const Snapshot& record);
     bool cancel_restart(const Snapshot& record);
-    void stop_and_start(const Snapshot& record, std::optional<int> timeout_seconds);
+    void stop_and_start(const Snapshot& record, std::optional<int> timeout_seconds, const std::string& signal);
 
     // pause.cpp
     bool let_go(const std::string& id, bool tell);

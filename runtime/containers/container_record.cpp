@@ -73,6 +73,7 @@ json endpoints_json(const std::vector<NetworkEndpoint>& endpoints) {
                         {"aliases", e.aliases},
                         {"gateway_priority", e.gateway_priority},
                         {"link", e.link},
+                        {"options", e.options},
                         {"change", kChangeNames[static_cast<size_t>(e.change)]}});
     }
     return list;
@@ -91,6 +92,7 @@ std::vector<NetworkEndpoint> endpoints_from(const json& list) {
         e.aliases = j.at("aliases").get<std::vector<std::string>>();
         e.gateway_priority = j.value("gateway_priority", 0);
         e.link = j.value("link", std::string());
+        e.options = j.value("options", std::map<std::string, std::string>());
         e.change = static_cast<NetworkEndpoint::Change>(index_of(kChangeNames, j.value("change", std::string("none"))));
         endpoints.push_back(std::move(e));
     }

@@ -6,10 +6,13 @@
 #include "runtime/containers/launch_mounts.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
+#include <linux/openat2.h>
 #include <sched.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -67,7 +70,7 @@ Fd source_of(const Mount& mount) {
                      .open_strictly(mount.source.substr(std::min(mount.source.size(), mount.confined_to.size() + 1)),
                                     O_PATH);
     }
-    Fd tree = source ? copy_of_mount(source.get(), "", true) : Fd();
+    Fd tree = source ? copy_of_mount(source.get(), "", !mount.non_recursive) : Fd();
     if (!tree) throw_errno("mount " + mount.source + " at " + mount.target);
     return tree;
 }
@@ -137,6 +140,23 @@ Fd open_running_view(int init_pidfd, bool mounts) {
         Fd view = copy_of_mount(AT_FDCWD, "/", mounts);
         if (!view) throw_errno("open the container's files");
         return view;
+    });
+}
+
+Fd open_shared_memory(int init_pidfd) {
+    return on_thread([&] {
+        if (::unshare(CLONE_FS) != 0) throw_errno("unshare");
+        if (::setns(init_pidfd, CLONE_NEWNS) != 0) throw_errno("enter the container");
+        open_how how{};
+        how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+        how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
+        Fd folder(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, "/dev/shm", &how, sizeof how)));
+        struct statfs info {};
+        if (!folder || ::fstatfs(folder.get(), &info) != 0 || info.f_type != TMPFS_MAGIC)
+            throw Error(Code::conflict, "the container whose IPC namespace is to be joined has no /dev/shm any more");
+        Fd copy = copy_of_mount(folder.get(), "", false);
+        if (!copy) throw_errno("open the container's /dev/shm");
+        return copy;
     });
 }
 

@@ -15,6 +15,10 @@ namespace kedge::runtime {
 /// value if the process has ended.
 Fd open_running_view(int init_pidfd, bool mounts);
 
+/// The mount at /dev/shm of a running container, to be mounted in another one. Throws Error (conflict) if there is no
+/// tmpfs any more.
+Fd open_shared_memory(int init_pidfd);
+
 struct StoppedRoot {
     std::vector<std::string> layers;  ///< as in LaunchRequest
     std::string container_folder;

@@ -19,6 +19,23 @@
 
 namespace kedge::runtime {
 
+namespace {
+
+/// Volumes without a name go with the last container that has them.
+void share_anonymous_volumes(const ContainerStore& store, ContainerRecord& record) {
+    std::vector<std::string>& own = record.anonymous_volumes;
+    for (const std::string& text : record.info.spec.volumes_from) {
+        for (const std::string& volume : store.find(parse_volumes_from(text).container)->anonymous_volumes) {
+            const auto& mounts = record.info.mounts;
+            const bool mounted =
+                std::any_of(mounts.begin(), mounts.end(), [&](const Mount& m) { return m.source == volume; });
+            if (mounted && std::find(own.begin(), own.end(), volume) == own.end()) own.push_back(volume);
+        }
+    }
+}
+
+}  // namespace
+
 /// Throws Error for what is not there, and makes the default network where it is asked for.
 void ContainerEngine::check_references(const ContainerSpec& spec) {
     bool is_default = spec.network_mode == "bridge" || spec.network_mode == "default";
@@ -31,6 +48,23 @@ void ContainerEngine::check_references(const ContainerSpec& spec) {
     }
 }
 
+/// Binds and volumes of other containers (`name[:ro]`); where two have something in the same place, the later one's.
+std::vector<Mount> ContainerEngine::mounts_from(const std::vector<std::string>& containers) const {
+    std::vector<Mount> mounts;
+    for (const std::string& text : containers) {
+        const VolumesFrom from = parse_volumes_from(text);
+        const Snapshot other = store_.find(from.container);
+        for (Mount mount : other->info.mounts) {
+            if (mount.type == Mount::Type::tmpfs) continue;
+            mount.read_only = mount.read_only || from.read_only;
+            mount.no_copy = true;
+            std::erase_if(mounts, [&](const Mount& m) { return m.target == mount.target; });
+            mounts.push_back(std::move(mount));
+        }
+    }
+    return mounts;
+}
+
 void ContainerEngine::check(const ContainerSpec& spec) const {
     check_spec(spec);
 }
@@ -39,7 +73,8 @@ std::string ContainerEngine::create(const ContainerSpec& spec) {
     std::vector<std::string> warnings = check_spec(spec);
     ImageInfo image = images_.get(spec.image);
     check_references(spec);
-    ContainerRecord record = resolve(spec, image);
+    ContainerRecord record = resolve(spec, image, mounts_from(spec.volumes_from));
+    share_anonymous_volumes(store_, record);
     for (NetworkAttachment& network : record.info.networks) network.network = network_name(network.network);
     record.info.id = random_hex(32);
     (void)signal_number(record.info.stop_signal);  // the image's may be anything
@@ -101,6 +136,7 @@ void ContainerEngine::make_volumes(const ContainerRecord& record) {
         } else {
             VolumeSpec spec;
             spec.name = mount.source;
+            spec.labels = mount.volume_labels;
             (void)volumes_.create(spec);
         }
         if (mount.no_copy) continue;

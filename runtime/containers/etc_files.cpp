@@ -8,6 +8,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <sstream>
 
 namespace kedge::runtime {
@@ -60,8 +61,14 @@ std::string resolv_conf(const ContainerSpec& spec, const std::string& name_serve
     } else {
         text += lines(host, "search", true);
     }
-    text += name_server.empty() ? lines(host, "options", true) : "options ndots:0\n";
-    return text;
+    std::vector<std::string> options = spec.dns_options;
+    const bool dots =
+        std::any_of(options.begin(), options.end(), [](const std::string& o) { return o.starts_with("ndots:"); });
+    if (!name_server.empty() && !dots) options.emplace_back("ndots:0");
+    if (options.empty()) return text + lines(host, "options", true);
+    text += "options";
+    for (const std::string& option : options) text += " " + option;
+    return text + "\n";
 }
 
 }  // namespace

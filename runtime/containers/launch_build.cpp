@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/size.h"
 #include "runtime/containers/capabilities.h"
+#include "runtime/containers/container_view.h"
 #include "runtime/containers/launch_limits.h"
 #include "runtime/containers/launch_mounts.h"
 #include "runtime/containers/launch_process.h"
@@ -93,8 +94,8 @@ void plan_process(std::vector<std::string> arguments, const std::vector<std::str
     spec.flags |= shim::kMakeWorkingDir;
 }
 
-/// `container:<id>`: the namespace of another one's first process, whose run folder lies beside this one's.
-Fd namespace_of(const LaunchRequest& request, const std::string& mode, const char* name) {
+/// `container:<id>`: another one's first process, whose run folder lies beside this one's.
+Fd process_of(const LaunchRequest& request, const std::string& mode, int* pid) {
     std::string id = mode.substr(mode.find(':') + 1);
     if (id.empty() || id.find('/') != std::string::npos)
         throw Error(Code::invalid_argument, "invalid namespace mode \"" + mode + "\"");
@@ -103,7 +104,14 @@ Fd namespace_of(const LaunchRequest& request, const std::string& mode, const cha
     Fd pidfd;
     if (read_pid_file(folder, &other)) pidfd = open_process(other.init);
     if (!pidfd) throw Error(Code::conflict, "cannot join the namespace of a container that is not running: " + id);
-    return open_at(AT_FDCWD, "/proc/" + std::to_string(other.init.pid) + "/ns/" + name, O_RDONLY);
+    *pid = other.init.pid;
+    return pidfd;
+}
+
+Fd namespace_of(const LaunchRequest& request, const std::string& mode, const char* name) {
+    int pid = 0;
+    (void)process_of(request, mode, &pid);
+    return open_at(AT_FDCWD, "/proc/" + std::to_string(pid) + "/ns/" + name, O_RDONLY);
 }
 
 void add_join(LaunchSpec& spec, std::vector<Fd>& targets, Fd target, uint32_t type) {
@@ -112,8 +120,9 @@ void add_join(LaunchSpec& spec, std::vector<Fd>& targets, Fd target, uint32_t ty
 }
 
 void plan_namespaces(const LaunchRequest& request, LaunchSpec& spec, std::vector<Fd>& targets) {
-    spec.clone_flags = CLONE_NEWNS | CLONE_NEWUTS;
-    spec.flags |= shim::kNewCgroupNamespace;
+    spec.clone_flags = CLONE_NEWNS;
+    if (request.spec.uts_mode != "host") spec.clone_flags |= CLONE_NEWUTS;
+    if (request.spec.cgroup_namespace != "host") spec.flags |= shim::kNewCgroupNamespace;
     if (request.new_network_namespace) {
         spec.clone_flags |= CLONE_NEWNET;
     } else if (request.join_network >= 0) {
@@ -122,7 +131,7 @@ void plan_namespaces(const LaunchRequest& request, LaunchSpec& spec, std::vector
         add_join(spec, targets, std::move(copy), CLONE_NEWNET);
     }
     auto kind = [&](const std::string& mode, const char* name, uint32_t flag) {
-        if (mode.empty() || mode == "private" || mode == "shareable")
+        if (mode.empty() || mode == "none" || mode == "shareable")
             spec.clone_flags |= flag;
         else if (mode.starts_with("container:"))
             add_join(spec, targets, namespace_of(request, mode, name), flag);
@@ -130,10 +139,12 @@ void plan_namespaces(const LaunchRequest& request, LaunchSpec& spec, std::vector
             throw Error(Code::invalid_argument, std::string("invalid ") + name + " mode \"" + mode + "\"");
     };
     kind(request.spec.pid_mode, "pid", CLONE_NEWPID);
-    // /dev/shm of another container is a mount in that one's namespace, which can't be bound from here.
-    if (request.spec.ipc_mode.starts_with("container:"))
-        throw Error(Code::invalid_argument, "ipc mode \"" + request.spec.ipc_mode + "\" is not supported");
     kind(request.spec.ipc_mode, "ipc", CLONE_NEWIPC);
+    if (!request.spec.ipc_mode.starts_with("container:")) return;
+    int pid = 0;
+    const Fd other = process_of(request, request.spec.ipc_mode, &pid);
+    spec.shared_memory = shim::kFirstExtraFd + static_cast<int>(targets.size());
+    targets.push_back(open_shared_memory(other.get()));
 }
 
 /// 0: no limit.
@@ -181,7 +192,7 @@ LaunchSpec build_launch(const LaunchRequest& request, const Cgroups& cgroups, co
     plan_namespaces(request, spec, targets);
     spec.hostname = request.hostname;
     spec.domainname = container.domainname;
-    if (!spec.hostname.empty()) spec.flags |= shim::kSetHostname;
+    if (!spec.hostname.empty() && container.uts_mode != "host") spec.flags |= shim::kSetHostname;
     if (container.read_only) spec.flags |= shim::kReadOnlyRoot;
     if (container.tty) spec.flags |= shim::kTerminal;
     if (container.open_stdin) spec.flags |= shim::kOpenStdin;
@@ -211,6 +222,12 @@ std::vector<std::string> check_launch(const ContainerSpec& container) {
     request.spec = container;
     request.new_network_namespace = container.network_mode != "host";
     plan_sysctls(request, spec);
+    for (const std::string& rule : container.device_rules) (void)parse_device_rule(rule);
+    if (container.fixed_limits.oom_kill_disable && container.resources.memory == 0) {
+        spec.warnings.emplace_back(
+            "OOM killer is disabled for the container, but no memory limit is set, this can result in the system "
+            "running out of resources.");
+    }
     return spec.warnings;
 }
 

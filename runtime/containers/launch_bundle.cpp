@@ -99,12 +99,14 @@ Json resources(const Resources& r, const LaunchSpec& spec) {
 }
 
 Json namespaces(const LaunchSpec& spec) {
+    const bool own_cgroups = (spec.flags & shim::kNewCgroupNamespace) != 0;
     const std::pair<uint64_t, const char*> kinds[] = {{CLONE_NEWPID, "pid"},
                                                       {CLONE_NEWNET, "network"},
                                                       {CLONE_NEWIPC, "ipc"},
                                                       {CLONE_NEWUTS, "uts"},
                                                       {CLONE_NEWNS, "mount"}};
-    Json result = Json::array({{{"type", "cgroup"}}});
+    Json result = Json::array();
+    if (own_cgroups) result.push_back({{"type", "cgroup"}});
     for (const auto& [flag, name] : kinds)
         if (spec.clone_flags & flag) result.push_back({{"type", name}});
     return result;
@@ -113,11 +115,13 @@ Json namespaces(const LaunchSpec& spec) {
 }  // namespace
 
 void write_bundle(const LaunchRequest& request, const LaunchSpec& spec) {
+    std::map<std::string, std::string> annotations = request.spec.annotations;
+    annotations.insert(request.spec.labels.begin(), request.spec.labels.end());
     Json config = {{"ociVersion", "1.1.0"},
                    {"process", process(request, spec)},
                    {"root", {{"path", "rootfs"}, {"readonly", request.spec.read_only}}},
                    {"hostname", spec.hostname},
-                   {"annotations", request.spec.labels}};
+                   {"annotations", annotations}};
     config["linux"] = {{"namespaces", namespaces(spec)},
                        {"cgroupsPath", "/" + spec.cgroup_path},
                        {"resources", resources(request.spec.resources, spec)}};

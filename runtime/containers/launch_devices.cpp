@@ -6,6 +6,7 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 
 namespace kedge::runtime {
@@ -112,6 +113,27 @@ void plan_devices(const LaunchRequest& request, LaunchSpec& spec) {
          {rule('c', -1, -1, "m"), rule('b', -1, -1, "m"), rule('c', 136, -1), rule('c', 5, 2), rule('c', 5, 1)})
         rules.push_back(more);
     for (const Device& device : request.spec.devices) add_device(device, spec);
+    for (const std::string& text : request.spec.device_rules) rules.push_back(parse_device_rule(text));
+}
+
+DeviceRule parse_device_rule(const std::string& text) {
+    const Error invalid(Code::invalid_argument, "invalid device cgroup rule format: '" + text + "'");
+    auto number = [&](const std::string& part) -> int64_t {
+        if (part == "*") return -1;
+        uint32_t value = 0;
+        auto [rest, failure] = std::from_chars(part.data(), part.data() + part.size(), value);
+        if (failure != std::errc() || rest != part.data() + part.size()) throw invalid;
+        return value;
+    };
+    const size_t colon = text.find(':'), space = text.find(' ', 2);
+    const bool shaped = text.size() > 2 && text[1] == ' ' && colon != std::string::npos && space != std::string::npos &&
+                        colon < space && std::string_view("acb").find(text[0]) != std::string_view::npos;
+    if (!shaped) throw invalid;
+    const std::string permissions = text.substr(space + 1);
+    if (permissions.empty() || permissions.size() > 3 || permissions.find_first_not_of("rwm") != std::string::npos)
+        throw invalid;
+    return rule(text[0], number(text.substr(2, colon - 2)), number(text.substr(colon + 1, space - colon - 1)),
+                permissions);
 }
 
 }  // namespace kedge::runtime

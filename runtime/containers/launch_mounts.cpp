@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "runtime/containers/bind_source.h"
+#include "runtime/containers/tmpfs_options.h"
 
 #include <linux/mount.h>
 #include <sys/stat.h>
@@ -83,8 +84,9 @@ void add_cgroups(const LaunchRequest& request, const Cgroups& cgroups, LaunchSpe
     const std::string root = "/sys/fs/cgroup";
     if (hierarchies.empty()) return;
     if (hierarchies.size() == 1 && hierarchies[0].v2) {
-        spec.mounts.push_back(
-            bind_mount(hierarchies[0].mount_point + "/" + spec.cgroup_path, root, attributes, shim::kStrict));
+        const bool whole = request.spec.cgroup_namespace == "host";
+        const std::string own = whole ? std::string() : "/" + spec.cgroup_path;
+        spec.mounts.push_back(bind_mount(hierarchies[0].mount_point + own, root, attributes, shim::kStrict));
         return;
     }
     spec.mounts.push_back(filesystem("tmpfs", root, kNoSuid | kNoExec | kNoDev, {{"mode", "755"}}));
@@ -117,8 +119,13 @@ void add_own_filesystems(const LaunchRequest& request, const Cgroups& cgroups, L
     } else {
         int64_t shm = c.shm_size > 0 ? c.shm_size : int64_t{64} << 20;
         mounts.push_back(filesystem("mqueue", "/dev/mqueue", kNoSuid | kNoExec | kNoDev, {}));
-        mounts.push_back(filesystem("tmpfs", "/dev/shm", kNoSuid | kNoExec | kNoDev,
-                                    {{"mode", "1777"}, {"size", std::to_string(shm)}}));
+        if (spec.shared_memory >= 0) {
+            mounts.push_back(bind_mount({}, "/dev/shm", 0, shim::kStrict));
+            mounts.back().fd = spec.shared_memory;
+        } else if (c.ipc_mode != "none") {
+            mounts.push_back(filesystem("tmpfs", "/dev/shm", kNoSuid | kNoExec | kNoDev,
+                                        {{"mode", "1777"}, {"size", std::to_string(shm)}}));
+        }
     }
     plan_devices(request, spec);
     const std::pair<const char*, const char*> links[] = {
@@ -156,6 +163,8 @@ void add_bind(const Mount& mount, const std::string& target, LaunchSpec& spec) {
     uint32_t flags = (how & kRecursivePropagation ? shim::kRecursive : 0u) | (harmless ? shim::kProcAllowed : 0u);
     // Docker binds trees also for `private`; only the propagation then is that of the top.
     flags |= shim::kRecursive;
+    if (mount.non_recursive) flags &= ~uint32_t{shim::kRecursive};
+    if (mount.read_only_top) flags |= shim::kTopOnly;
     LaunchMount result = bind_mount(mount.source, target, mount.read_only ? kReadOnly : 0, flags);
     result.confined_to = mount.confined_to;
     result.propagation = how & ~kRecursivePropagation;
@@ -178,12 +187,8 @@ void add_mount(const Mount& mount, LaunchSpec& spec) {
         add_bind(mount, target, spec);
         return;
     }
-    char mode[16];
-    std::snprintf(mode, sizeof mode, "%o", mount.tmpfs_mode & 07777);
-    Options options{{"mode", mode}};
-    if (mount.tmpfs_size > 0) options.emplace_back("size", std::to_string(mount.tmpfs_size));
-    uint64_t attributes = kNoSuid | kNoExec | kNoDev | (mount.read_only ? kReadOnly : 0);
-    spec.mounts.push_back(filesystem("tmpfs", target, attributes, std::move(options), 0));
+    TmpfsOptions options = tmpfs_options(mount);
+    spec.mounts.push_back(filesystem("tmpfs", target, options.attributes, std::move(options.values), 0));
 }
 
 void add_network_files(const LaunchRequest& request, LaunchSpec& spec) {

@@ -15,4 +15,7 @@ void plan_root(const LaunchRequest& request, LaunchSpec& spec);
 /// Devices of the request and Docker's default ones: nodes in spec.mounts, rules in spec.device_rules.
 void plan_devices(const LaunchRequest& request, LaunchSpec& spec);
 
+/// `c 42:* rmw`, in Docker's words if it is none.
+DeviceRule parse_device_rule(const std::string& text);
+
 }  // namespace kedge::runtime

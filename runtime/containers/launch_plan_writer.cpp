@@ -62,6 +62,7 @@ shim::List PlanWriter::add_mounts(const std::vector<LaunchMount>& mounts) {
         step.uid = mount.uid;
         step.gid = mount.gid;
         step.device = mount.device;
+        step.fd = mount.fd;
         steps.push_back(step);
     }
     return add_list(steps);

@@ -26,6 +26,7 @@ struct LaunchMount {
     uint32_t uid = 0;
     uint32_t gid = 0;
     uint64_t device = 0;
+    int fd = -1;  ///< of a bind: what is mounted, by its number in the shim, in place of `source`
 };
 
 /// Who a process runs as, resolved in the container's own user database.
@@ -57,6 +58,7 @@ struct LaunchSpec {
     uint64_t clone_flags = 0;
     uint32_t flags = 0;  ///< shim::PlanFlag
     std::vector<shim::Join> joins;
+    int shared_memory = -1;  ///< another container's /dev/shm, by its number in the shim
     std::string layers_folder;
     std::string overlay_options;
     std::string root_source;

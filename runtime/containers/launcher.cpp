@@ -133,6 +133,7 @@ Launched Launcher::launch(const LaunchRequest& request, const std::function<void
     int shim_pid = 0;
     try {
         state_->cgroups.make(group, request.spec.resources, spec.device_rules, spec.warnings);
+        state_->cgroups.fix_limits(group, request.spec.fixed_limits, spec.warnings);
         ShimDialogue dialogue(plan, spec);
         std::vector<int> descriptors{state_->null.get(), state_->null.get(), state_->null.get(), memory.get(),
                                      dialogue.shim_end()};

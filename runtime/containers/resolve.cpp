@@ -40,10 +40,15 @@ std::optional<Healthcheck> healthcheck_of(const ContainerSpec& spec, const Image
     return check;
 }
 
-void resolve_mounts(const ContainerSpec& spec, const ImageConfig& image, ContainerRecord* record) {
+void resolve_mounts(const ContainerSpec& spec, const ImageConfig& image, const std::vector<Mount>& inherited,
+                    ContainerRecord* record) {
     std::vector<Mount>& mounts = record->info.mounts;
-    mounts = spec.mounts;
-    for (Mount& mount : mounts) mount.target = clean_path(mount.target);
+    mounts = inherited;
+    for (Mount mount : spec.mounts) {
+        mount.target = clean_path(mount.target);
+        std::erase_if(mounts, [&](const Mount& m) { return m.target == mount.target; });
+        mounts.push_back(std::move(mount));
+    }
     for (const std::string& path : image.volumes) {
         std::string target = clean_path(path);
         if (target == "/") continue;
@@ -98,7 +103,7 @@ std::vector<std::string> process_environment(const ContainerInfo& info, const st
     return environment;
 }
 
-ContainerRecord resolve(const ContainerSpec& spec, const ImageInfo& image) {
+ContainerRecord resolve(const ContainerSpec& spec, const ImageInfo& image, const std::vector<Mount>& inherited) {
     ContainerRecord record;
     ContainerInfo& info = record.info;
     info.spec = spec;
@@ -118,7 +123,7 @@ ContainerRecord resolve(const ContainerSpec& spec, const ImageInfo& image) {
     info.labels = image.config.labels;
     for (const auto& [key, value] : spec.labels) info.labels[key] = value;
     info.networks = networks_of(spec);
-    resolve_mounts(spec, image.config, &record);
+    resolve_mounts(spec, image.config, inherited, &record);
     record.exposed_ports = image.config.exposed_ports;
     return record;
 }

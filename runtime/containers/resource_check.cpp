@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/text.h"
+#include "runtime/containers/cgroup_fixed_limits.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -106,6 +107,23 @@ void check_resources(const Resources& r) {
         refuse("You should always set the Memory limit when using Memoryswap limit, see usage");
     check_cpu(r);
     check_io(r);
+}
+
+void check_fixed_limits(const FixedLimits& limits) {
+    for (const DeviceLimit& weight : limits.weights) {
+        if (weight.value < 10 || weight.value > 1000)
+            refuse("invalid weight for device: {}:{}", weight.path, weight.value);
+    }
+    for (auto list : {&FixedLimits::weights, &FixedLimits::read_bytes, &FixedLimits::write_bytes,
+                      &FixedLimits::read_operations, &FixedLimits::write_operations}) {
+        for (const DeviceLimit& limit : limits.*list) {
+            if (limit.path.empty() || limit.path[0] != '/') refuse("bad format for device path: {}", limit.path);
+            if (limit.value <= 0) refuse("invalid rate for device: {}:{}", limit.path, limit.value);
+            (void)device_number(limit.path);
+        }
+    }
+    if (limits.swappiness < -1 || limits.swappiness > 100)
+        refuse("Invalid value: {}, valid memory swappiness range is 0-100", limits.swappiness);
 }
 
 void check_restart(const RestartPolicy& policy) {

@@ -60,6 +60,7 @@ BridgeNetworks::Attachment attachment_of(const ContainerRecord& record, bool pub
     for (const NetworkAttachment& network : info.networks) {
         if (network.network != kHostNetwork && network.network != kNoNetwork) attachment.networks.push_back(network);
     }
+    attachment.dns = info.spec.dns;
     // It may still join a network that they can be published on.
     if (info.spec.network_mode != kHostNetwork) attachment.ports = published_ports(record);
     attachment.publish_ports = publish_ports && !attachment.networks.empty();
@@ -192,7 +193,8 @@ BridgeNetworks::Attached ContainerEngine::reserve(const BridgeNetworks::Attachme
 ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record, const StartOptions& options) {
     const ContainerInfo& info = record.info;
     Prepared prepared;
-    std::string host_mode = info.spec.network_mode == "host" ? host_name() : info.id.substr(0, 12);
+    const bool named_as_host = info.spec.network_mode == "host" || info.spec.uts_mode == "host";
+    std::string host_mode = named_as_host ? host_name() : info.id.substr(0, 12);
     prepared.hostname = info.spec.hostname.empty() ? host_mode : info.spec.hostname;
     std::string joined = container_of_mode(info.spec.network_mode);
     make_own_folders(info.id);
@@ -236,6 +238,9 @@ std::vector<Mount> ContainerEngine::mounts_of(const ContainerInfo& info) const {
         if (mount.type != Mount::Type::volume) continue;
         mount.source = volumes_.inspect(mount.source).mountpoint;
         mount.type = Mount::Type::bind;
+        if (mount.subpath.empty()) continue;
+        mount.confined_to = mount.source;
+        mount.source += clean_path(mount.subpath);
     }
     std::stable_sort(mounts.begin(), mounts.end(),
                      [](const Mount& a, const Mount& b) { return depth(a.target) < depth(b.target); });
@@ -255,7 +260,7 @@ LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const P
     request.layers = images_.layer_folders(info.image_id);
     request.container_folder = folder_of(info.id);
     request.run_folder = run_folder_of(info.id);
-    request.cgroup_parent = options_.instance;
+    request.cgroup_parent = info.spec.cgroup_parent.empty() ? options_.instance : info.spec.cgroup_parent;
     request.mounts = mounts_of(info);
     for (std::string* mode : {&request.spec.pid_mode, &request.spec.ipc_mode}) {
         std::string other = container_of_mode(*mode);
@@ -264,6 +269,12 @@ LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const P
         if (target->info.status != Status::running && target->info.status != Status::paused) {
             throw Error(Code::conflict,
                         fmt::format("cannot join namespace of a non running container: {}", target->info.id));
+        }
+        if (mode == &request.spec.ipc_mode && target->info.spec.ipc_mode != "shareable") {
+            throw Error(Code::conflict,
+                        fmt::format("container {}: non-shareable IPC (hint: use IpcMode:shareable for the donor "
+                                    "container)",
+                                    target->info.id));
         }
         *mode = "container:" + target->info.id;
     }

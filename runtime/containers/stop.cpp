@@ -61,7 +61,8 @@ bool ContainerEngine::cancel_restart(const Snapshot& record) {
     return true;
 }
 
-void ContainerEngine::stop(const std::string& id, std::optional<int> timeout_seconds) {
+void ContainerEngine::stop(const std::string& id, std::optional<int> timeout_seconds, const std::string& signal) {
+    if (!signal.empty()) (void)signal_number(signal);  // a wrong one is told also if there is nothing to stop
     Snapshot record = store_.find(id);
     if (cancel_restart(record)) {
         publish(*record, "stop");
@@ -79,7 +80,7 @@ void ContainerEngine::stop(const std::string& id, std::optional<int> timeout_sec
         fault_point("container.stop.after_record");
     }
     int grace = timeout_seconds.value_or(record->info.spec.stop_timeout.value_or(kDefaultGrace));
-    stop_run(record, signal_number(record->info.stop_signal), grace);
+    stop_run(record, signal_number(signal.empty() ? record->info.stop_signal : signal), grace);
     publish(*record, "stop");
 }
 
@@ -139,7 +140,7 @@ void ContainerEngine::kill(const std::string& id, const std::string& signal) {
     if (ends) (void)let_go(record->info.id, number != SIGKILL);
 }
 
-void ContainerEngine::restart(const std::string& id, std::optional<int> timeout_seconds) {
+void ContainerEngine::restart(const std::string& id, std::optional<int> timeout_seconds, const std::string& signal) {
     Snapshot record = store_.find(id);
     const std::string& whole_id = record->info.id;
     auto entry = live(whole_id);
@@ -149,7 +150,7 @@ void ContainerEngine::restart(const std::string& id, std::optional<int> timeout_
     };
     count(1);
     try {
-        stop_and_start(record, timeout_seconds);
+        stop_and_start(record, timeout_seconds, signal);
     } catch (...) {
         count(-1);
         throw;
@@ -159,7 +160,8 @@ void ContainerEngine::restart(const std::string& id, std::optional<int> timeout_
     if (record->info.spec.auto_remove) remove_ended(whole_id);  // it may have ended again while it was kept
 }
 
-void ContainerEngine::stop_and_start(const Snapshot& record, std::optional<int> timeout_seconds) {
+void ContainerEngine::stop_and_start(const Snapshot& record, std::optional<int> timeout_seconds,
+                                     const std::string& signal) {
     auto unless_done = [](auto&& step) {
         try {
             step();
@@ -167,7 +169,7 @@ void ContainerEngine::stop_and_start(const Snapshot& record, std::optional<int> 
             if (e.code() != Code::not_modified) throw;
         }
     };
-    unless_done([&] { stop(record->info.id, timeout_seconds); });
+    unless_done([&] { stop(record->info.id, timeout_seconds, signal); });
     StartOptions options;
     options.publish_ports = record->ports_published;
     unless_done([&] { start(record->info.id, options); });  // by somebody else who restarts it

@@ -6,6 +6,7 @@
 #include "runtime/images/archive_load.h"
 #include "runtime/images/decompress.h"
 #include "runtime/images/image_config.h"
+#include "runtime/images/look_up.h"
 #include "runtime/images/pull.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -228,6 +229,11 @@ ImageInfo ImageStore::pull(const std::string& reference, const PullOptions& opti
     bare.digest = {};
     publish("pull", name.familiar(), bare.familiar(), image->info.config);
     return describe(entries(), image->info.id);
+}
+
+RemoteImage ImageStore::look_up(const std::string& reference, const std::optional<Credentials>& credentials,
+                                std::stop_token stop) const {
+    return look_up_image(registries_, Reference::parse(reference), credentials, std::move(stop));
 }
 
 /// A tar as a blob: as it came if it is compressed in a way that a manifest has a type for, else compressed with gzip,

@@ -34,6 +34,8 @@ public:
     Archive save(const std::vector<std::string>& references) override;
     ImageInfo pull(const std::string& reference, const PullOptions& options, const ProgressSink& progress,
                    std::stop_token stop) override;
+    RemoteImage look_up(const std::string& reference, const std::optional<Credentials>& credentials,
+                        std::stop_token stop) const override;
     ImageInfo get(const std::string& reference) const override;
     std::vector<ImageInfo> list() const override;
     void tag(const std::string& source, const std::string& target) override;

@@ -161,6 +161,17 @@ Descriptor choose_platform(const std::string& index, const Platform& wanted, con
     return chosen;
 }
 
+std::vector<Platform> platforms_of(const std::string& index, const std::string& what) {
+    const Json json = parse(index, what);
+    std::vector<Platform> platforms;
+    for (const Json& entry : member(json, "manifests")) {
+        std::optional<Platform> platform =
+            is_attestation(entry) ? std::nullopt : read_platform(member(entry, "platform"));
+        if (platform) platforms.push_back(*platform);
+    }
+    return platforms;
+}
+
 ConfigFacts read_config(const std::string& body, const std::string& what) {
     Json json = parse(body, what + ": config");
     ConfigFacts facts;

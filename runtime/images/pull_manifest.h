@@ -33,6 +33,9 @@ ImageManifest read_manifest(const std::string& body, const std::string& what);
 /// that the processor also runs (arm/v7, v6, v5). Error not_found lists what there is.
 Descriptor choose_platform(const std::string& index, const Platform& wanted, const std::string& what);
 
+/// The platforms of an index, without those of attestations.
+std::vector<Platform> platforms_of(const std::string& index, const std::string& what);
+
 /// What of an image's config a pull needs.
 struct ConfigFacts {
     Platform platform;

@@ -29,7 +29,9 @@ NetworkEndpoint BridgeNetworks::State::take_endpoint(const Attachment& attachmen
     endpoint.ip = address.str();
     endpoint.prefix_length = network.subnet.prefix;
     endpoint.gateway = network.gateway.str();
-    endpoint.mac = mac_of(address);
+    const std::optional<MacAddress> mac = parse_mac(wanted.mac);
+    endpoint.mac = mac ? to_string(*mac) : mac_of(address);
+    endpoint.options = wanted.options;
     endpoint.aliases = wanted.aliases;
     endpoint.gateway_priority = wanted.gateway_priority;
     endpoint.link = link_name(attachment.container_id);
@@ -50,6 +52,10 @@ Endpoint BridgeNetworks::State::link_of(const Container& container, const Networ
     if (leads_out) made.default_gateway = network.gateway;
     made.mtu = network.mtu;
     made.reflects = leads_out && !container.attachment.ports.empty();
+    made.mac = parse_mac(endpoint.mac);
+    EndpointOptions wishes = parse_endpoint_options(endpoint.options);
+    if (!wishes.interface.empty()) made.name = wishes.interface;
+    made.settings = std::move(wishes.settings);
     return made;
 }
 
@@ -124,7 +130,7 @@ std::vector<PortBinding> BridgeNetworks::finish_join(const std::string& containe
     }
     Endpoint& link = links.front();
     if (is_link(link.host_name)) remove_link(link.host_name);  // half made by a former agent
-    link.name = free_link_name(netns);
+    if (link.name.empty()) link.name = free_link_name(netns);
     fault_point("network.connect.before_link");
     state_->wire(links, netns);
     fault_point("network.connect.after_link");

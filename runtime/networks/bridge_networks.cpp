@@ -127,10 +127,10 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
 
     if (!options.bridge.empty()) state_->refuse_existing_link(options.bridge);
 
+    State::Network network(info);
     fault_point("network.create.before_record");
     state_->table.insert(info);
     fault_point("network.create.after_record");
-    State::Network network(info);
     try {
         enable_forwarding();
         state_->make_link(network);

@@ -38,7 +38,8 @@ public:
         std::vector<NetworkAttachment> networks;  ///< the first is eth0
         std::vector<PortBinding> ports;
         bool publish_ports = true;
-        bool changed_by_hand = false;  ///< its networks: it is no error then if none leads out for its ports
+        std::vector<std::string> dns = {};  ///< whom the name server asks for it; empty: those of resolv_conf
+        bool changed_by_hand = false;       ///< its networks: it is no error then if none leads out for its ports
     };
     struct Attached {
         std::vector<NetworkEndpoint> endpoints;

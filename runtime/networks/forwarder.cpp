@@ -47,7 +47,8 @@ Forwarder::~Forwarder() {
     for (auto& [id, pending] : pending_) drop_socket(pending);
 }
 
-void Forwarder::ask(const std::string& query, Ipv4 asker, bool stream, Reply reply) {
+void Forwarder::ask(const std::string& query, Ipv4 asker, bool stream, const std::vector<std::string>& servers,
+                    Reply reply) {
     size_t& count = askers_[asker];
     if (pending_.size() >= kPending || count >= kPerAsker) {
         if (count == 0) askers_.erase(asker);
@@ -65,8 +66,9 @@ void Forwarder::ask(const std::string& query, Ipv4 asker, bool stream, Reply rep
         reply(std::move(answer));
     };
     put_random_id(pending.query);
-    pending.servers = resolv_conf_.servers();
-    if (first_server_ < pending.servers.size()) pending.first = first_server_;
+    pending.hosts = servers.empty();
+    pending.servers = pending.hosts ? resolv_conf_.servers() : upstreams(servers);
+    if (pending.hosts && first_server_ < pending.servers.size()) pending.first = first_server_;
     std::rotate(pending.servers.begin(), pending.servers.begin() + static_cast<long>(pending.first),
                 pending.servers.end());
     try_next(id);
@@ -136,7 +138,7 @@ void Forwarder::ready(Id id) {
         answer.resize(static_cast<size_t>(n));
     }
     if (!answers(answer, pending.query)) return pending.stream ? try_next(id) : void();
-    first_server_ = (pending.first + pending.next - 1) % pending.servers.size();
+    if (pending.hosts) first_server_ = (pending.first + pending.next - 1) % pending.servers.size();
     finish(id, std::move(answer));
 }
 

@@ -11,7 +11,7 @@
 
 namespace kedge::runtime {
 
-/// Asks the host's name servers, one after the other, without ever waiting for one. Belongs to the loop's thread.
+/// Asks name servers, one after the other, without ever waiting for one. Belongs to the loop's thread.
 class Forwarder {
 public:
     /// The answer, with the asker's id; empty when nobody answered.
@@ -20,9 +20,10 @@ public:
     Forwarder(EventLoop& loop, std::string resolv_conf);
     ~Forwarder();
 
-    /// `query` is a well-formed question. Over `stream` the servers are asked by TCP. Past the bounds (kPending
+    /// `query` is a well-formed question for these servers (addresses; none: the host's). Over `stream` they are asked
+    /// by TCP. Past the bounds (kPending
     /// altogether, kPerAsker for one address) nobody is asked.
-    void ask(const std::string& query, Ipv4 asker, bool stream, Reply reply);
+    void ask(const std::string& query, Ipv4 asker, bool stream, const std::vector<std::string>& servers, Reply reply);
 
 private:
     static constexpr size_t kPending = 256;
@@ -35,7 +36,8 @@ private:
         bool stream = false;
         Reply reply;
         std::vector<Upstream> servers;
-        size_t first = 0;  // where in the file the first of them is
+        bool hosts = true;  // the servers are the host's
+        size_t first = 0;   // where in the file the first of them is
         size_t next = 0;
         Fd socket;
         std::optional<EventLoop::Timer> timer;

@@ -1,6 +1,7 @@
 #include "runtime/networks/links.h"
 
 #include "base/error.h"
+#include "base/netns.h"
 #include "runtime/networks/netlink.h"
 
 #include <arpa/inet.h>
@@ -34,7 +35,7 @@ ifinfomsg link_header(int index = 0, unsigned flags = 0) {
     return header;
 }
 
-std::array<uint8_t, 6> mac_bytes(Ipv4 address) {
+MacAddress mac_bytes(Ipv4 address) {
     return {0x02,
             0x42,
             static_cast<uint8_t>(address.bits >> 24),
@@ -47,9 +48,12 @@ NetlinkMessage& put_address(NetlinkMessage& message, int attribute, Ipv4 address
     return message.put(attribute, htonl(address.bits));
 }
 
-NetlinkMessage& put_mac(NetlinkMessage& message, int attribute, Ipv4 address) {
-    auto mac = mac_bytes(address);
+NetlinkMessage& put_mac(NetlinkMessage& message, int attribute, const MacAddress& mac) {
     return message.put(attribute, mac.data(), mac.size());
+}
+
+MacAddress mac_bytes(const Endpoint& endpoint) {
+    return endpoint.mac.value_or(mac_bytes(endpoint.address));
 }
 
 std::string text_of(const nlattr* attribute) {
@@ -136,7 +140,7 @@ NetlinkMessage add_veth(const Endpoint& endpoint, int bridge, int netns) {
             message.nest(VETH_INFO_PEER,
                          [&] {
                              message.put(IFLA_IFNAME, endpoint.name).put(IFLA_NET_NS_FD, static_cast<uint32_t>(netns));
-                             put_mac(message, IFLA_ADDRESS, endpoint.address);
+                             put_mac(message, IFLA_ADDRESS, mac_bytes(endpoint));
                              if (endpoint.mtu != 0) message.put(IFLA_MTU, endpoint.mtu);
                          },
                          {reinterpret_cast<const char*>(&peer), sizeof peer});
@@ -147,14 +151,14 @@ NetlinkMessage add_veth(const Endpoint& endpoint, int bridge, int netns) {
 
 // The bridge may still have the same Ethernet address behind the link of a container that is being taken down. Static
 // (NOARP), as a link whose carrier isn't seen can't have another entry; it goes with the link.
-NetlinkMessage learn(int port, Ipv4 address) {
+NetlinkMessage learn(int port, const MacAddress& mac) {
     ndmsg header{};
     header.ndm_family = AF_BRIDGE;
     header.ndm_ifindex = port;
     header.ndm_state = NUD_NOARP;
     header.ndm_flags = NTF_MASTER;
     NetlinkMessage message(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, header);
-    put_mac(message, NDA_LLADDR, address);
+    put_mac(message, NDA_LLADDR, mac);
     return message;
 }
 
@@ -252,7 +256,7 @@ void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway
     NetlinkMessage create(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
     create.put(IFLA_IFNAME, name);
     // Fixed: a bridge without an address of its own changes it as links come and go.
-    put_mac(create, IFLA_ADDRESS, gateway);
+    put_mac(create, IFLA_ADDRESS, mac_bytes(gateway));
     create.nest(IFLA_LINKINFO, [&] { create.put(IFLA_INFO_KIND, std::string("bridge")); });
     try {
         socket.send("create bridge " + name, std::move(create));
@@ -301,8 +305,13 @@ void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
     }
     inside.send("configure links of container", addresses);
     for (const Endpoint& endpoint : endpoints) {
+        std::vector<std::pair<std::string, std::string>> settings = endpoint.settings;
+        for (auto& [path, value] : settings) path.replace(path.find("IFNAME"), 6, endpoint.name);
+        if (!settings.empty()) write_net_settings(netns, settings);
+    }
+    for (const Endpoint& endpoint : endpoints) {
         const int port = wait_until_operational(host, endpoint.host_name);
-        ports.push_back(learn(port, endpoint.address));
+        ports.push_back(learn(port, mac_bytes(endpoint)));
         if (endpoint.reflects) ports.push_back(reflect(port));
         (void)wait_until_operational(host, endpoint.bridge);  // with its first port it gets a carrier, too
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/networks/endpoint_options.h"
 #include "runtime/networks/ipv4.h"
 
 #include <string>
@@ -43,7 +44,9 @@ struct Endpoint {
     Subnet subnet;
     Ipv4 default_gateway;  ///< any(): no default route through it
     uint32_t mtu = 0;
-    bool reflects = false;  ///< it may be reached from itself through one of its published ports
+    bool reflects = false;               ///< it may be reached from itself through one of its published ports
+    std::optional<MacAddress> mac = {};  ///< empty: from its address
+    std::vector<std::pair<std::string, std::string>> settings = {};  ///< see EndpointOptions
 };
 /// Makes the pairs with their far ends directly inside `netns`, and configures those; loopback is brought up.
 void connect_namespace(const std::vector<Endpoint>& endpoints, int netns);

@@ -101,7 +101,7 @@ void NameServer::handle(const std::string& network_id, Ipv4 asker, std::string_v
         return reply(query->answer(query->reversed() ? DnsQuery::Result::no_such_name : DnsQuery::Result::refused));
     }
     const std::string failure = query->answer(DnsQuery::Result::server_failure);
-    forwarder_->ask(std::string(wire), asker, stream,
+    forwarder_->ask(std::string(wire), asker, stream, found.servers,
                     [reply, failure](const std::string& answer) { reply(answer.empty() ? failure : answer); });
 }
 

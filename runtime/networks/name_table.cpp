@@ -22,12 +22,13 @@ void NameTable::remove_network(const std::string& id) {
     networks_.erase(id);
 }
 
-void NameTable::add_container(const std::string& id, std::vector<Presence> presences) {
+void NameTable::add_container(const std::string& id, std::vector<Presence> presences,
+                              std::vector<std::string> servers) {
     for (Presence& presence : presences) {
         for (std::string& name : presence.names) name = plain_name(std::move(name));
     }
     std::lock_guard lock(mutex_);
-    containers_.insert_or_assign(id, std::move(presences));
+    containers_.insert_or_assign(id, Container{std::move(presences), std::move(servers)});
 }
 
 void NameTable::remove_container(const std::string& id) {
@@ -38,10 +39,12 @@ void NameTable::remove_container(const std::string& id) {
 std::optional<NameTable::View> NameTable::view_of(const std::string& network_id, Ipv4 asker) const {
     auto network = networks_.find(network_id);
     if (network == networks_.end() || !network->second.subnet.contains(asker)) return {};
-    for (const auto& [id, presences] : containers_) {
+    for (const auto& [id, container] : containers_) {
+        const std::vector<Presence>& presences = container.presences;
         auto here = [&](const Presence& p) { return p.network_id == network_id && p.address == asker; };
         if (std::none_of(presences.begin(), presences.end(), here)) continue;
         View view;
+        view.servers = container.servers;
         for (const Presence& presence : presences) {
             view.networks.push_back(presence.network_id);
             auto other = networks_.find(presence.network_id);
@@ -56,8 +59,8 @@ std::optional<NameTable::View> NameTable::view_of(const std::string& network_id,
 
 std::vector<Ipv4> NameTable::addresses(const std::string& network_id, const std::string& name) const {
     std::vector<Ipv4> found;
-    for (const auto& [id, presences] : containers_) {
-        for (const Presence& presence : presences) {
+    for (const auto& [id, container] : containers_) {
+        for (const Presence& presence : container.presences) {
             if (presence.network_id != network_id) continue;
             if (std::find(presence.names.begin(), presence.names.end(), name) == presence.names.end()) continue;
             found.push_back(presence.address);
@@ -82,7 +85,7 @@ NameTable::Found NameTable::find(const std::string& network_id, Ipv4 asker, cons
         std::rotate(found.begin(), found.begin() + static_cast<long>(turn_++ % found.size()), found.end());
         return {Found::Outcome::known, false, std::move(found), {}};
     }
-    return {Found::Outcome::unknown, view->forward, {}, {}};
+    return {Found::Outcome::unknown, view->forward, {}, {}, view->servers};
 }
 
 NameTable::Found NameTable::find_address(const std::string& network_id, Ipv4 asker, Ipv4 address) {
@@ -92,15 +95,15 @@ NameTable::Found NameTable::find_address(const std::string& network_id, Ipv4 ask
     for (const std::string& id : view->networks) {
         auto network = networks_.find(id);
         if (network == networks_.end() || !network->second.subnet.contains(address)) continue;
-        for (const auto& [container, presences] : containers_) {
-            for (const Presence& presence : presences) {
+        for (const auto& [other, container] : containers_) {
+            for (const Presence& presence : container.presences) {
                 if (presence.network_id != id || presence.address != address || presence.names.empty()) continue;
                 return {Found::Outcome::known, false, {}, presence.names[0] + "." + plain_name(network->second.name)};
             }
         }
         return {Found::Outcome::unknown, false, {}, {}};  // nobody else knows more about an address of ours
     }
-    return {Found::Outcome::unknown, view->forward, {}, {}};
+    return {Found::Outcome::unknown, view->forward, {}, {}, view->servers};
 }
 
 }  // namespace kedge::runtime

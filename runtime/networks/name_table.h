@@ -27,7 +27,8 @@ public:
 
     void add_network(const std::string& id, Network network);
     void remove_network(const std::string& id);
-    void add_container(const std::string& id, std::vector<Presence> presences);
+    /// `servers`: addresses of those who know what this table doesn't; empty: the host's.
+    void add_container(const std::string& id, std::vector<Presence> presences, std::vector<std::string> servers = {});
     void remove_container(const std::string& id);
 
     struct Found {
@@ -35,7 +36,8 @@ public:
         Outcome outcome = Outcome::refused;
         bool forward = false;  ///< unknown: whoever asks may be told what others say
         std::vector<Ipv4> addresses;
-        std::string name;  ///< of a reverse look-up
+        std::string name;                       ///< of a reverse look-up
+        std::vector<std::string> servers = {};  ///< with `forward`: those of the asker; empty: the host's
     };
     /// `asker` asks at the gateway of the network. A container sees the names of all its networks, first network first;
     /// an address that isn't the network's is refused. Several addresses come in an order that changes from time to
@@ -47,13 +49,18 @@ private:
     struct View {
         std::vector<std::string> networks;
         bool forward = false;
+        std::vector<std::string> servers = {};
+    };
+    struct Container {
+        std::vector<Presence> presences;
+        std::vector<std::string> servers;
     };
     std::optional<View> view_of(const std::string& network_id, Ipv4 asker) const;
     std::vector<Ipv4> addresses(const std::string& network_id, const std::string& name) const;
 
     std::mutex mutex_;
     std::map<std::string, Network> networks_;
-    std::map<std::string, std::vector<Presence>> containers_;
+    std::map<std::string, Container> containers_;
     size_t turn_ = 0;
 };
 

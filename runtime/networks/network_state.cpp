@@ -41,7 +41,15 @@ BridgeNetworks::State::Network::Network(NetworkInfo made)
       subnet(Subnet::parse(info.spec.subnet)),
       gateway(Ipv4::parse(info.spec.gateway)),
       addresses(subnet, gateway, info.spec.ip_range.empty() ? subnet : Subnet::parse(info.spec.ip_range)),
-      mtu(parse_network_options(info.spec.options).mtu) {}
+      mtu(parse_network_options(info.spec.options).mtu) {
+    for (const auto& [name, address] : info.spec.aux_addresses) {
+        try {
+            addresses.take(Ipv4::parse(address));
+        } catch (const Error& e) {
+            throw e.with_context("auxiliary address " + name + ":" + address);
+        }
+    }
+}
 
 BridgeNetworks::State::State(Options chosen, Database& database, Events* told)
     : options(std::move(chosen)),
@@ -133,7 +141,7 @@ void BridgeNetworks::State::add_names(const Container& container) {
         list = {container.attachment.container_name, container.attachment.container_id.substr(0, 12)};
         list.insert(list.end(), endpoint.aliases.begin(), endpoint.aliases.end());
     }
-    names.add_container(container.attachment.container_id, std::move(presences));
+    names.add_container(container.attachment.container_id, std::move(presences), container.attachment.dns);
 }
 
 void BridgeNetworks::State::publish(const std::string& action, const NetworkInfo& network) const {

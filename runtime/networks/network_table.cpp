@@ -46,6 +46,7 @@ NetworkTable::NetworkTable(Database& database) : database_(database) {
             " bridge TEXT NOT NULL, created TEXT NOT NULL)",
             "ALTER TABLE networks ADD COLUMN ip_range TEXT NOT NULL DEFAULT '';"
             "ALTER TABLE networks ADD COLUMN attachable INTEGER NOT NULL DEFAULT 0",
+            "ALTER TABLE networks ADD COLUMN aux_addresses TEXT NOT NULL DEFAULT '{}'",
         });
 }
 
@@ -54,7 +55,7 @@ std::vector<NetworkInfo> NetworkTable::all() const {
     database_.read([&](SQLite::Database& db) {
         SQLite::Statement query(db,
                                 "SELECT id, name, driver, subnet, gateway, internal, labels, options, bridge, created, "
-                                "ip_range, attachable FROM networks ORDER BY created, id");
+                                "ip_range, attachable, aux_addresses FROM networks ORDER BY created, id");
         while (query.executeStep()) {
             NetworkInfo network;
             network.id = query.getColumn(0).getString();
@@ -69,6 +70,7 @@ std::vector<NetworkInfo> NetworkTable::all() const {
             network.created = to_time(query.getColumn(9).getString());
             network.spec.ip_range = query.getColumn(10).getString();
             network.spec.attachable = query.getColumn(11).getInt() != 0;
+            network.spec.aux_addresses = to_map(network.spec.name, query.getColumn(12).getString());
             networks.push_back(std::move(network));
         }
     });
@@ -80,7 +82,7 @@ void NetworkTable::insert(const NetworkInfo& network) {
         SQLite::Statement insert(
             db,
             "INSERT INTO networks(id, name, driver, subnet, gateway, internal, labels, options, bridge, "
-            "created, ip_range, attachable) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            "created, ip_range, attachable, aux_addresses) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         insert.bind(1, network.id);
         insert.bind(2, network.spec.name);
         insert.bind(3, network.spec.driver);
@@ -93,6 +95,7 @@ void NetworkTable::insert(const NetworkInfo& network) {
         insert.bind(10, format_time(network.created));
         insert.bind(11, network.spec.ip_range);
         insert.bind(12, network.spec.attachable ? 1 : 0);
+        insert.bind(13, to_text(network.spec.aux_addresses));
         insert.exec();
     });
 }

@@ -32,6 +32,14 @@ void add(std::vector<Upstream>& servers, const std::string& text) {
 
 }  // namespace
 
+std::vector<Upstream> upstreams(const std::vector<std::string>& addresses) {
+    std::vector<Upstream> servers;
+    for (const std::string& address : addresses) {
+        if (servers.size() < kMaximum) add(servers, address);
+    }
+    return servers;
+}
+
 const std::vector<Upstream>& ResolvConf::servers() {
     struct stat now {};
     if (::stat(path_.c_str(), &now) != 0) {

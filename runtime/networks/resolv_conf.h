@@ -14,6 +14,9 @@ struct Upstream {
     socklen_t size = 0;
 };
 
+/// At most three of these addresses; what is none is left out.
+std::vector<Upstream> upstreams(const std::vector<std::string>& addresses);
+
 /// The name servers in a resolv.conf(5), read again when the file has changed. Not thread-safe.
 class ResolvConf {
 public:

@@ -7,7 +7,7 @@
 /// end in a zero byte. Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
 namespace kedge::shim {
 
-constexpr uint64_t kPlanMagic = 0x6b65646765303033;  // "kedge003"
+constexpr uint64_t kPlanMagic = 0x6b65646765303034;  // "kedge004"
 
 /// Descriptors that the agent puts in place before the shim executes.
 constexpr int kPlanFd = 3;
@@ -36,6 +36,7 @@ enum MountFlag : uint32_t {
     kStrict = 2,       ///< no component of the target may be a symbolic link: the container's own /proc, /sys, /dev
     kProcAllowed = 4,  ///< the target may lie in /proc
     kOptional = 8,     ///< a failure is a warning
+    kTopOnly = 16,     ///< the attributes are set on the topmost mount of a tree alone
 };
 
 struct MountStep {
@@ -52,7 +53,7 @@ struct MountStep {
     uint32_t mode = 0;
     uint32_t uid = 0;
     uint32_t gid = 0;
-    int32_t fd = -1;  ///< the shim's own: the opened source
+    int32_t fd = -1;  ///< of a bind: a descriptor that was handed over; -1: the shim opens the source
     uint64_t device = 0;
 };
 

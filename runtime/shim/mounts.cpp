@@ -97,7 +97,9 @@ long mount_tree(const Start& start, const MountStep& step, int tree) {
     if (target < 0) fail(Stage::target, target, step.target);
     long result = attach(tree, target);
     // After attaching: a tree that is not attached anywhere can't get a propagation on every kernel.
-    if (result >= 0) result = set_attributes(tree, step.attributes, step.propagation, (step.flags & kRecursive) != 0);
+    const bool recursive = (step.flags & kRecursive) != 0;
+    if (result >= 0) result = set_attributes(tree, step.attributes, 0, recursive && !(step.flags & kTopOnly));
+    if (result >= 0) result = set_attributes(tree, 0, step.propagation, recursive);
     close_fd(tree);
     close_fd(target);
     return result;
@@ -201,7 +203,7 @@ int clone_confined(const char* folder, const char* source, bool recursive) {
 void open_sources(Start& start) {
     MountStep* steps = start.list<MountStep>(start.plan->mounts);
     for (uint32_t i = 0; i < start.plan->mounts.count; i++) {
-        if (steps[i].kind != MountKind::bind) continue;
+        if (steps[i].kind != MountKind::bind || steps[i].fd >= 0) continue;
         const char* source = start.text(steps[i].source);
         bool recursive = (steps[i].flags & kRecursive) != 0;
         steps[i].fd = steps[i].confined_to ? clone_confined(start.text(steps[i].confined_to), source, recursive)

@@ -114,6 +114,9 @@ void forget_start(Start& start) {
     const Join* joins = start.list<Join>(start.plan->joins);
     for (uint32_t i = 0; i < start.plan->joins.count; i++)
         if (joins[i].fd >= 0) close_fd(joins[i].fd);
+    const MountStep* steps = start.list<MountStep>(start.plan->mounts);
+    for (uint32_t i = 0; i < start.plan->mounts.count; i++)
+        if (steps[i].fd >= 0) close_fd(steps[i].fd);
     unmap_plan(start);
 }
 

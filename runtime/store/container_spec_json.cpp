@@ -43,6 +43,9 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(RestartPolicy, name, maximum_ret
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Resources, memory, memory_swap, memory_reservation, nano_cpus,
                                                 cpu_period, cpu_quota, cpu_shares, cpuset_cpus, cpuset_mems, pids_limit,
                                                 blkio_weight)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(DeviceLimit, path, value)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(FixedLimits, weights, read_bytes, write_bytes, read_operations,
+                                                write_operations, swappiness, oom_kill_disable)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Device, host_path, container_path, permissions)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(Ulimit, name, soft, hard)
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE_WITH_DEFAULT(LogConfig, driver, options)
@@ -71,7 +74,12 @@ void to_json(json& j, const Mount& v) {
          {"confined_to", v.confined_to},
          {"propagation", v.propagation},
          {"tmpfs_size", v.tmpfs_size},
-         {"tmpfs_mode", v.tmpfs_mode}};
+         {"tmpfs_mode", v.tmpfs_mode},
+         {"non_recursive", v.non_recursive},
+         {"read_only_top", v.read_only_top},
+         {"subpath", v.subpath},
+         {"volume_labels", v.volume_labels},
+         {"tmpfs_options", v.tmpfs_options}};
 }
 
 void from_json(const json& j, Mount& v) {
@@ -85,6 +93,11 @@ void from_json(const json& j, Mount& v) {
     take(j, "propagation", v.propagation);
     take(j, "tmpfs_size", v.tmpfs_size);
     take(j, "tmpfs_mode", v.tmpfs_mode);
+    take(j, "non_recursive", v.non_recursive);
+    take(j, "read_only_top", v.read_only_top);
+    take(j, "subpath", v.subpath);
+    take(j, "volume_labels", v.volume_labels);
+    take(j, "tmpfs_options", v.tmpfs_options);
 }
 
 void to_json(json& j, const Healthcheck& v) {
@@ -106,7 +119,8 @@ void from_json(const json& j, Healthcheck& v) {
 }
 
 void to_json(json& j, const NetworkAttachment& v) {
-    j = {{"network", v.network}, {"aliases", v.aliases}, {"ip", v.ip}, {"gateway_priority", v.gateway_priority}};
+    j = {{"network", v.network}, {"aliases", v.aliases}, {"ip", v.ip}, {"gateway_priority", v.gateway_priority},
+         {"mac", v.mac},         {"options", v.options}};
 }
 
 void from_json(const json& j, NetworkAttachment& v) {
@@ -114,6 +128,8 @@ void from_json(const json& j, NetworkAttachment& v) {
     take(j, "aliases", v.aliases);
     take(j, "ip", v.ip);
     take(j, "gateway_priority", v.gateway_priority);
+    take(j, "mac", v.mac);
+    take(j, "options", v.options);
 }
 
 // One list of the fields for both directions.
@@ -147,23 +163,31 @@ static void visit_fields(Spec& v, Visit&& visit) {
     visit("cap_drop", v.cap_drop);
     visit("security_opt", v.security_opt);
     visit("devices", v.devices);
+    visit("device_rules", v.device_rules);
     visit("ulimits", v.ulimits);
     visit("sysctls", v.sysctls);
     visit("extra_hosts", v.extra_hosts);
     visit("dns", v.dns);
     visit("dns_search", v.dns_search);
+    visit("dns_options", v.dns_options);
     visit("mounts", v.mounts);
+    visit("volumes_from", v.volumes_from);
     visit("ports", v.ports);
     visit("network_mode", v.network_mode);
     visit("networks", v.networks);
     visit("pid_mode", v.pid_mode);
     visit("ipc_mode", v.ipc_mode);
+    visit("uts_mode", v.uts_mode);
+    visit("cgroup_namespace", v.cgroup_namespace);
+    visit("cgroup_parent", v.cgroup_parent);
     visit("shm_size", v.shm_size);
     visit("oom_score_adj", v.oom_score_adj);
     visit("restart", v.restart);
     visit("healthcheck", v.healthcheck);
     visit("resources", v.resources);
+    visit("fixed_limits", v.fixed_limits);
     visit("log", v.log);
+    visit("annotations", v.annotations);
 }
 
 void to_json(json& j, const ContainerSpec& v) {

@@ -1,4 +1,5 @@
 #include "runtime/containers/cgroup_files.h"
+#include "runtime/containers/cgroup_fixed_limits.h"
 #include "runtime/containers/cgroups.h"
 #include "tests/runtime/containers/launch_fixture.h"
 
@@ -131,6 +132,53 @@ TEST(CgroupLimits, AreAsTheyWereWhenOneOfThemIsRefused) {
     EXPECT_THROW(group.groups.change_limits(group.path, now, before, warnings), Error);
     EXPECT_EQ(group.read("memory.limit_in_bytes"), std::to_string(before.memory));
     EXPECT_EQ(group.read("pids.max"), "20");
+}
+
+/// A block device of this machine, as the kernel numbers it; empty if there is none.
+std::string a_block_device() {
+    for (const char* path : {"/dev/vda", "/dev/sda", "/dev/nvme0n1", "/dev/loop0"}) {
+        try {
+            (void)device_number(path);
+            return path;
+        } catch (const Error&) {
+        }
+    }
+    return {};
+}
+
+TEST(CgroupLimits, OfDevicesAndOfWhatIsDoneWhenMemoryIsShortAreSetOnce) {
+    auto hierarchies = of_version(false);
+    if (!has_memory(hierarchies)) GTEST_SKIP() << "the cgroups of this machine are not v1";
+    const std::string device = a_block_device();
+    if (device.empty()) GTEST_SKIP() << "this machine has no block device";
+    Group group(hierarchies);
+    group.make({});
+    FixedLimits limits;
+    limits.read_bytes = {{device, 1 << 20}};
+    limits.write_bytes = {{device, 2 << 20}};
+    limits.read_operations = {{device, 100}};
+    limits.write_operations = {{device, 200}};
+    limits.swappiness = 7;
+    limits.oom_kill_disable = true;
+    std::vector<std::string> warnings;
+    group.groups.fix_limits(group.path, limits, warnings);
+    EXPECT_EQ(warnings, std::vector<std::string>());
+    const std::string number = device_number(device) + " ";
+    EXPECT_EQ(group.read("blkio.throttle.read_bps_device"), number + "1048576");
+    EXPECT_EQ(group.read("blkio.throttle.write_bps_device"), number + "2097152");
+    EXPECT_EQ(group.read("blkio.throttle.read_iops_device"), number + "100");
+    EXPECT_EQ(group.read("blkio.throttle.write_iops_device"), number + "200");
+    EXPECT_EQ(group.read("memory.swappiness"), "7");
+    EXPECT_TRUE(group.read("memory.oom_control").starts_with("oom_kill_disable 1"));
+    FixedLimits weights;
+    weights.weights = {{device, 300}};
+    group.groups.fix_limits(group.path, weights, warnings);
+    const std::string set = number + "300";
+    const bool in_force = group.read("blkio.weight_device").find(set) != std::string::npos ||
+                          group.read("blkio.bfq.weight_device").find(set) != std::string::npos;
+    EXPECT_EQ(warnings.size(), in_force ? 0u : 1u) << "it is in force, or there is a warning";
+    EXPECT_THROW((void)device_number("/dev/null"), Error);
+    EXPECT_THROW((void)device_number("/dev/no-such-device"), Error);
 }
 
 TEST(CgroupLimits, OfTheNewVersionAreInItsOwnWords) {

@@ -2,6 +2,7 @@
 #include "registry_server.h"
 #include "runtime/images/blob_store.h"
 #include "runtime/images/layer_store.h"
+#include "runtime/images/look_up.h"
 #include "runtime/images/pull.h"
 #include "runtime/images/pull_manifest.h"
 
@@ -172,4 +173,33 @@ TEST(Platforms, AManifestThatIsNotWhatItsIndexSaysIsRefused) {
     EXPECT_THROW(
         (void)pull_image(blobs, layers, {}, 3, Reference::parse(registry.host() + "/app:index"), options, {}, {}),
         Error);
+}
+
+TEST(LookUp, TellsWhatTheRegistryHasWithoutFetchingIt) {
+    TestImage amd64 = make_image({{{"a", "amd64"}}}, "amd64"), arm = make_image({{{"a", "arm"}}}, "arm", "v7");
+    std::string index = index_of(
+        nlohmann::json::array({entry(amd64.manifest, "linux", "amd64"), entry(arm.manifest, "linux", "arm", "v7"),
+                               entry("x", "unknown", "unknown"), "nonsense"}));
+    FakeRegistry registry(amd64);
+    registry.put_manifest("arm", kManifestType, arm.manifest);
+    registry.put_blob(Digest::of(arm.config), arm.config);
+    registry.put_manifest("both", "application/vnd.oci.image.index.v1+json", index);
+    auto look_up = [&](const std::string& name) {
+        return look_up_image({}, Reference::parse(registry.host() + "/app" + name), {}, {});
+    };
+    const RemoteImage both = look_up(":both");
+    EXPECT_EQ(both.digest, Digest::of(index));
+    EXPECT_EQ(both.media_type, "application/vnd.oci.image.index.v1+json");
+    EXPECT_EQ(both.size, static_cast<int64_t>(index.size()));
+    EXPECT_EQ(both.platforms, (std::vector<Platform>{Platform::parse("linux/amd64"), Platform::parse("linux/arm/v7")}));
+    const RemoteImage one = look_up("@" + Digest::of(arm.manifest).str());
+    EXPECT_EQ(one.media_type, kManifestType);
+    EXPECT_EQ(one.platforms, std::vector<Platform>{Platform::parse("linux/arm/v7")});
+    EXPECT_EQ(registry.server().count("GET", Digest::of(arm.layers[0].blob).str()), 0u) << "no layer was asked for";
+    try {
+        (void)look_up(":nosuch");
+        FAIL();
+    } catch (const Error& e) {
+        EXPECT_EQ(e.code(), Code::not_found) << e.what();
+    }
 }

@@ -103,6 +103,26 @@ TEST_F(Names, OtherNamesAreAskedOfTheHostsServersWhoseListMayChange) {
     EXPECT_EQ(upstream.questions(), before) << "an internal network tells nothing to the outside";
 }
 
+TEST_F(Names, AContainersOwnServersAreAskedForItAlone) {
+    network("front");
+    Box plain = start("plain", {{"front", {}, {}}});
+    Box own;
+    own.netns = new_namespace();
+    own.attachment = {random_hex(32), "own", {{"front", {}, {}}}, {}, true, {"nonsense", "192.0.2.2"}};
+    own.attached = networks->reserve(own.attachment);
+    networks->connect(own.attachment, own.attached, own.netns.get());
+    Upstreams its(outside.get(), "192.0.2.2"), hosts(host.get(), "127.0.0.1");
+    resolv_conf("nameserver 127.0.0.1\n");
+    for (Protocol protocol : {Protocol::udp, Protocol::tcp})
+        EXPECT_EQ(query(own.netns.get(), "10.199.0.1", "example.test", "A", protocol), yes({"203.0.113.7"}));
+    EXPECT_EQ(its.questions(), 2u);
+    EXPECT_EQ(hosts.questions(), 0u);
+    EXPECT_EQ(query(plain.netns.get(), "10.199.0.1", "example.test"), yes({"203.0.113.7"}));
+    EXPECT_EQ(its.questions(), 2u);
+    EXPECT_EQ(hosts.questions(), 1u);
+    EXPECT_EQ(query(own.netns.get(), "10.199.0.1", "plain"), yes({plain.ip()})) << "names of ours come first";
+}
+
 TEST_F(Names, AServerThatDoesNotAnswerIsPassedOverAndRemembered) {
     network("front");
     Box client = start("client", {{"front", {}, {}}});

@@ -36,6 +36,13 @@ ContainerSpec full() {
     s.extra_hosts = {"a:1.2.3.4"};
     s.dns = {"1.1.1.1"};
     s.dns_search = {"x"};
+    s.dns_options = {"ndots:2"};
+    s.device_rules = {"c 1:3 r"};
+    s.volumes_from = {"c:ro"};
+    s.uts_mode = s.cgroup_namespace = "host";
+    s.cgroup_parent = "/x";
+    s.annotations = {{"a", "b"}};
+    s.fixed_limits = {{{"/dev/a", 10}}, {{"/dev/b", 1}}, {{"/dev/c", 2}}, {{"/dev/d", 3}}, {{"/dev/e", 4}}, 60, true};
     Mount mount;
     mount.type = Mount::Type::tmpfs;
     mount.source = "s";
@@ -44,10 +51,14 @@ ContainerSpec full() {
     mount.propagation = "rslave";
     mount.tmpfs_size = int64_t{1} << 40;
     mount.tmpfs_mode = 0700;
+    mount.non_recursive = mount.read_only_top = true;
+    mount.subpath = "a/b";
+    mount.volume_labels = {{"k", "v"}};
+    mount.tmpfs_options = {"exec"};
     s.mounts = {mount};
     s.ports = {{"127.0.0.1", 65535, 80, Protocol::udp}};
     s.network_mode = "host";
-    s.networks = {{"front", {"a", "b"}, "10.0.0.2"}};
+    s.networks = {{"front", {"a", "b"}, "10.0.0.2", 3, "02:00:00:00:00:01", {{"o", "p"}}}};
     s.pid_mode = "host";
     s.ipc_mode = "container:x";
     s.shm_size = 7;
@@ -71,7 +82,7 @@ TEST(ContainerSpecJson, EveryFieldMakesADifference) {
     // One field at a time from the full one into an empty one: the text changes with each, so none is left out.
     nlohmann::json all = nlohmann::json::parse(to_json_text(full())),
                    none = nlohmann::json::parse(to_json_text(ContainerSpec{}));
-    EXPECT_EQ(all.size(), 45u) << "a new field belongs into full() above";
+    EXPECT_EQ(all.size(), 53u) << "a new field belongs into full() above";
     for (const auto& [key, value] : all.items()) {
         nlohmann::json one = none;
         one[key] = value;
