@@ -1,6 +1,7 @@
 #include "api/disk_usage.h"
 #include "api/docker_json.h"
 #include "api/filters.h"
+#include "api/older_versions.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/error.h"
@@ -124,6 +125,7 @@ Response list_containers(const Request& request, const Services& services) {
         if (!network_matches(filters, info) || !volume_matches(filters, info)) continue;
         if (!exited_matches(filters, info) || !publish_matches(filters, info)) continue;
         json item = container_summary(info, now);
+        write_older_container_summary(item, request.api);
         if (request.flag("size")) {
             try {
                 put_size(item, services.engine.containers().size(info.id));

@@ -2,7 +2,9 @@
 #include "api/disk_usage.h"
 #include "api/docker_json.h"
 #include "api/filters.h"
+#include "api/image_platform.h"
 #include "api/json_body.h"
+#include "api/older_versions.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/error.h"
@@ -28,20 +30,19 @@ std::optional<int> grace_time(const Request& request) {
     return seconds;
 }
 
+std::string signal_of(const Request& request) {
+    return request.api < 42 ? std::string() : request.parameter("signal");
+}
+
 Response create(const Request& request, const Services& services) {
     json body = json_body(request);
+    json warnings = read_older_create(body, request.api);
     runtime::ContainerSpec spec = container_spec(Fields(body, ""));
     spec.name = request.parameter("name");
     if (spec.name.starts_with("/")) spec.name.erase(0, 1);
-    runtime::Platform found = services.engine.images().get(spec.image).platform;
-    if (!request.parameter("platform").empty()) {
-        runtime::Platform asked = runtime::Platform::parse(request.parameter("platform"));
-        if (asked.os != found.os || asked.architecture != found.architecture) {
-            throw Error(Code::not_found, "image with reference " + spec.image +
-                                             " was found but does not match the specified platform: wanted " +
-                                             asked.str() + ", actual: " + found.str());
-        }
-    }
+    const runtime::ImageInfo image = services.engine.images().get(spec.image);
+    if (std::string platform = request.parameter("platform"); !platform.empty())
+        expect_platform(image, spec.image, runtime::Platform::parse(platform));
     std::string id;
     try {
         id = services.engine.containers().create(spec);
@@ -51,9 +52,9 @@ Response create(const Request& request, const Services& services) {
         if (error.code() == Code::not_found) throw Error(Code::invalid_argument, error.what(), error.hint());
         throw;
     }
-    json warnings = json::array();
     try {
-        warnings = services.engine.containers().inspect(id).warnings;
+        for (const std::string& warning : services.engine.containers().inspect(id).warnings)
+            warnings.push_back(warning);
     } catch (const Error& e) {
         if (e.code() != Code::not_found) throw;  // removed by somebody already
     }
@@ -103,6 +104,7 @@ void add_container_routes(Router& router, const Services& services) {
     router.add("GET", "/containers/{id}/json", [&containers](const Request& request) {
         json inspection = container_inspection(containers.inspect(request.captures.at("id")));
         if (request.flag("size")) put_size(inspection, containers.size(inspection.at("Id").get<std::string>()));
+        write_older_container(inspection, request.api);
         return json_reply(inspection);
     });
     router.add("POST", "/containers/{id}/start", [&containers](const Request& request) {
@@ -110,11 +112,11 @@ void add_container_routes(Router& router, const Services& services) {
         return empty_reply();
     });
     router.add("POST", "/containers/{id}/stop", [&containers](const Request& request) {
-        containers.stop(request.captures.at("id"), grace_time(request));
+        containers.stop(request.captures.at("id"), grace_time(request), signal_of(request));
         return empty_reply();
     });
     router.add("POST", "/containers/{id}/restart", [&containers](const Request& request) {
-        containers.restart(request.captures.at("id"), grace_time(request));
+        containers.restart(request.captures.at("id"), grace_time(request), signal_of(request));
         return empty_reply();
     });
     router.add("POST", "/containers/{id}/kill", [&containers](const Request& request) {

@@ -1,6 +1,7 @@
 #include "api/disk_usage.h"
 
 #include "api/docker_json.h"
+#include "api/older_versions.h"
 #include "base/error.h"
 #include "runtime/engine.h"
 
@@ -34,23 +35,26 @@ int64_t layers_size(const std::vector<runtime::ImageInfo>& images) {
     return sum;
 }
 
-json images_usage(const std::vector<runtime::ImageInfo>& images, const Services& services) {
+json images_usage(const std::vector<runtime::ImageInfo>& images, int api, const Services& services) {
     std::map<Digest, int> uses;
     for (const auto& container : services.engine.containers().snapshots()) ++uses[container->image_id];
     const std::map<Digest, int64_t> shared = shared_sizes(images);
     json list = json::array();
-    for (const runtime::ImageInfo& image : images)
+    for (const runtime::ImageInfo& image : images) {
         list.push_back(image_summary(image, uses[image.id], shared.at(image.id)));
+        write_older_image_summary(list.back(), api);
+    }
     return list;
 }
 
-json containers_usage(const Services& services) {
+json containers_usage(int api, const Services& services) {
     const WallTime now = wall_now();
     json list = json::array();
     for (const auto& info : services.engine.containers().snapshots()) {
         unless_gone([&] {
             json item = container_summary(*info, now);
             put_size(item, services.engine.containers().size(info->id));
+            write_older_container_summary(item, api);
             list.push_back(std::move(item));
         });
     }
@@ -117,9 +121,9 @@ json disk_usage(const Request& request, const Services& services) {
     if (types.contains("image")) {
         const std::vector<runtime::ImageInfo> images = services.engine.images().list();
         usage["LayersSize"] = layers_size(images);
-        usage["Images"] = images_usage(images, services);
+        usage["Images"] = images_usage(images, request.api, services);
     }
-    if (types.contains("container")) usage["Containers"] = containers_usage(services);
+    if (types.contains("container")) usage["Containers"] = containers_usage(request.api, services);
     if (types.contains("volume")) usage["Volumes"] = volumes_usage(services);
     if (types.contains("build-cache")) {
         usage["BuildCache"] = json::array();

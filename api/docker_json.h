@@ -26,7 +26,7 @@ namespace kedge::api {
 
 class Fields;
 
-// The engine's values as Docker's Engine API 1.43 writes them.
+// The engine's values as Docker's Engine API 1.50 writes them; see older_versions.h for clients of before.
 
 /// An item of GET /containers/json.
 nlohmann::json container_summary(const runtime::ContainerInfo& info, WallTime now);
@@ -49,7 +49,10 @@ void read_host_config(const Fields& host, runtime::ContainerSpec& spec);
 /// What POST /containers/{id}/update asks for.
 runtime::ContainerUpdate container_update(const Fields& body);
 runtime::Healthcheck read_healthcheck(const Fields& check);
-/// `source:target[:options]` of HostConfig.Binds is added to the spec's mounts.
+// Each adds one to the spec's mounts: an item of HostConfig.Mounts, one of HostConfig.Tmpfs, `source:target[:options]`
+// of HostConfig.Binds.
+void read_mount(const Fields& from, runtime::ContainerSpec& spec);
+void read_tmpfs(const std::string& target, const std::string& options, runtime::ContainerSpec& spec);
 void read_bind(const std::string& text, runtime::ContainerSpec& spec);
 
 /// An answer of GET /containers/{id}/stats; `now` is null for a container that doesn't run, `before` where there is no

@@ -96,10 +96,12 @@ runtime::NetworkAttachment read_endpoint(const Fields& endpoint, const std::stri
         throw Error(Code::invalid_argument, "links are not supported by kedge",
                     "containers of a user-defined network find each other by name");
     }
+    attachment.mac = endpoint.text("MacAddress");
+    attachment.options = endpoint.text_map("DriverOpts");
     // Most of this is what Docker tells of an endpoint; tools that make a container anew send it back.
     endpoint.refuse_others({"Aliases", "IPAMConfig", "GwPriority", "Links", "NetworkID", "EndpointID", "Gateway",
                             "IPAddress", "IPPrefixLen", "IPv6Gateway", "GlobalIPv6Address", "GlobalIPv6PrefixLen",
-                            "DNSNames"});
+                            "DNSNames", "MacAddress", "DriverOpts"});
     endpoint.object("IPAMConfig").refuse_others({"IPv4Address"});
     return attachment;
 }

@@ -2,82 +2,20 @@
 #include "api/json_body.h"
 #include "api/terminal_size.h"
 #include "base/error.h"
-#include "base/size.h"
-#include "base/text.h"
 #include "runtime/containers.h"
 
 #include <algorithm>
-#include <charconv>
 #include <set>
-#include <sstream>
 #include <tuple>
 
 namespace kedge::api {
 
 using runtime::ContainerSpec;
-using runtime::Mount;
 
 namespace {
 
 Error invalid(const std::string& message) {
     return Error(Code::invalid_argument, message);
-}
-
-void read_tmpfs(const std::string& target, const std::string& options, ContainerSpec& spec) {
-    Mount mount;
-    mount.type = Mount::Type::tmpfs;
-    mount.target = target;
-    for (const std::string& option : split(options, ',')) {
-        if (option.starts_with("size=")) {
-            std::optional<int64_t> size = parse_size(std::string_view(option).substr(5));
-            if (!size) throw invalid("HostConfig.Tmpfs." + target + ": \"" + option.substr(5) + "\" is not a size");
-            mount.tmpfs_size = *size;
-        } else if (option.starts_with("mode=")) {
-            auto [end, failure] =
-                std::from_chars(option.data() + 5, option.data() + option.size(), mount.tmpfs_mode, 8);
-            if (failure != std::errc() || end != option.data() + option.size()) {
-                throw invalid("HostConfig.Tmpfs." + target + ": \"" + option + "\" is not an octal mode");
-            }
-        } else if (option == "ro") {
-            mount.read_only = true;
-        } else if (option != "rw" && option != "nosuid" && option != "nodev" && option != "noexec" && !option.empty()) {
-            throw invalid("HostConfig.Tmpfs." + target + ": the option \"" + option + "\" is not supported by kedge");
-        }
-    }
-    spec.mounts.push_back(mount);
-}
-
-void read_mount(const Fields& from, ContainerSpec& spec) {
-    Mount mount;
-    std::string type = from.text("Type");
-    if (type == "bind")
-        mount.type = Mount::Type::bind;
-    else if (type == "volume")
-        mount.type = Mount::Type::volume;
-    else if (type == "tmpfs")
-        mount.type = Mount::Type::tmpfs;
-    else
-        throw invalid(from.path_of("Type") + ": \"" + type + "\" must be bind, volume or tmpfs");
-    mount.source = from.text("Source");
-    mount.target = from.text("Target");
-    mount.read_only = from.flag("ReadOnly");
-    mount.propagation = from.object("BindOptions").text("Propagation");
-    mount.create_host_path = from.object("BindOptions").flag("CreateMountpoint");
-    mount.no_copy = from.object("VolumeOptions").flag("NoCopy");
-    mount.tmpfs_size = from.object("TmpfsOptions").number("SizeBytes");
-    int64_t mode = from.object("TmpfsOptions").number("Mode");
-    if (mode < 0 || mode > 07777) throw invalid(from.path_of("TmpfsOptions.Mode") + ": must be at most 07777");
-    if (mode > 0) mount.tmpfs_mode = static_cast<uint32_t>(mode);
-    Fields driver = from.object("VolumeOptions").object("DriverConfig");
-    if (!driver.text("Name").empty() && driver.text("Name") != "local")
-        throw invalid(driver.path_of("Name") + ": must be local");
-    driver.refuse_others({"Name"});
-    from.refuse_others(
-        {"Type", "Source", "Target", "ReadOnly", "BindOptions", "VolumeOptions", "TmpfsOptions", "Consistency"});
-    from.object("BindOptions").refuse_others({"Propagation", "CreateMountpoint"});
-    from.object("VolumeOptions").refuse_others({"NoCopy", "DriverConfig"});
-    from.object("TmpfsOptions").refuse_others({"SizeBytes", "Mode"});
-    spec.mounts.push_back(mount);
 }
 
 void read_network_mode(const std::string& mode, ContainerSpec& spec) {
@@ -136,6 +74,67 @@ void read_devices(const Fields& host, ContainerSpec& spec) {
     }
 }
 
+std::vector<runtime::DeviceLimit> read_device_limits(const Fields& host, const char* key, const char* value) {
+    std::vector<runtime::DeviceLimit> limits;
+    for (const Fields& limit : host.objects(key)) {
+        limits.push_back({limit.text("Path"), limit.number(value)});
+        limit.refuse_others({"Path", value});
+    }
+    return limits;
+}
+
+void read_fixed_limits(const Fields& host, runtime::FixedLimits& limits) {
+    limits.weights = read_device_limits(host, "BlkioWeightDevice", "Weight");
+    limits.read_bytes = read_device_limits(host, "BlkioDeviceReadBps", "Rate");
+    limits.write_bytes = read_device_limits(host, "BlkioDeviceWriteBps", "Rate");
+    limits.read_operations = read_device_limits(host, "BlkioDeviceReadIOps", "Rate");
+    limits.write_operations = read_device_limits(host, "BlkioDeviceWriteIOps", "Rate");
+    if (host.has("MemorySwappiness")) limits.swappiness = host.number("MemorySwappiness");
+    limits.oom_kill_disable = host.flag("OomKillDisable");
+}
+
+/// The namespaces, as the engine writes what everybody has: empty.
+void read_namespaces(const Fields& host, ContainerSpec& spec) {
+    spec.pid_mode = host.text("PidMode");
+    spec.ipc_mode = host.text("IpcMode");
+    spec.uts_mode = host.text("UTSMode");
+    spec.cgroup_namespace = host.text("CgroupnsMode");
+    for (std::string* mode : {&spec.ipc_mode, &spec.cgroup_namespace}) {
+        if (*mode == "private") mode->clear();
+    }
+    spec.cgroup_parent = host.text("CgroupParent");
+    const std::string users = host.text("UsernsMode");
+    if (!users.empty() && users != "host") throw invalid("invalid user namespace mode: " + users);
+}
+
+/// What Docker's daemon has not on a machine like this, in its words.
+void refuse_what_is_nowhere(const Fields& host) {
+    if (std::vector<Fields> requests = host.objects("DeviceRequests"); !requests.empty()) {
+        std::string wanted;
+        if (const nlohmann::json* sets = requests.front().find("Capabilities"); sets && sets->is_array()) {
+            for (const nlohmann::json& set : *sets) {
+                std::string words;
+                for (const nlohmann::json& word : set) {
+                    if (word.is_string()) words += (words.empty() ? "" : " ") + word.get<std::string>();
+                }
+                wanted += (wanted.empty() ? "[" : " [") + words + "]";
+            }
+        }
+        throw invalid("could not select device driver \"" + requests.front().text("Driver") +
+                      "\" with capabilities: [" + wanted + "]");
+    }
+    if (!host.text_map("StorageOpt").empty())
+        throw invalid("--storage-opt is supported only for overlay over xfs with 'pquota' mount option");
+    if (!host.texts("Links").empty()) {
+        throw Error(Code::invalid_argument, "links are not supported by kedge",
+                    "containers of a user-defined network find each other by name");
+    }
+    if (std::string runtime = host.text("Runtime"); !runtime.empty() && runtime != "kedge")
+        throw invalid("unknown or invalid runtime name: " + runtime);
+    if (std::string driver = host.text("VolumeDriver"); !driver.empty() && driver != "local")
+        throw invalid("error looking up volume plugin " + driver + ": plugin \"" + driver + "\" not found");
+}
+
 /// Modes that kedge has only one of, by the names of that one.
 void expect_only(const Fields& host, const char* key, const std::set<std::string>& names) {
     std::string value = host.text(key);
@@ -144,53 +143,25 @@ void expect_only(const Fields& host, const char* key, const std::set<std::string
 }
 
 void refuse_the_rest(const Fields& host) {
-    expect_only(host, "CgroupnsMode", {"private"});
-    expect_only(host, "UsernsMode", {"host"});
     expect_only(host, "Isolation", {"default"});
-    expect_only(host, "Runtime", {"kedge"});
-    expect_only(host, "VolumeDriver", {"local"});
     for (const char* key :
          {"MaskedPaths", "ReadonlyPaths"}) {  // here an empty list is not the default: it masks nothing
         if (host.has(key)) throw invalid(host.path_of(key) + ": is not supported by kedge");
     }
-    host.refuse_others({"Binds", "Mounts", "Tmpfs", "NetworkMode", "PortBindings", "RestartPolicy", "AutoRemove",
-                        "PublishAllPorts", "Init", "ReadonlyRootfs", "Privileged", "CapAdd", "CapDrop", "SecurityOpt",
-                        "GroupAdd", "ExtraHosts", "Dns", "DnsSearch", "Sysctls", "PidMode", "IpcMode", "ShmSize",
-                        "OomScoreAdj", "Devices", "Ulimits", "LogConfig", "Memory", "MemorySwap", "MemoryReservation",
-                        "NanoCpus", "CpuShares", "CpusetCpus", "CpusetMems", "PidsLimit", "CpuQuota", "CpuPeriod",
-                        "BlkioWeight", "CgroupnsMode", "UsernsMode", "Isolation", "Runtime", "VolumeDriver",
-                        "ConsoleSize",
-                        // of the client's files
-                        "ContainerIDFile"});
+    host.refuse_others(
+        {"Binds", "Mounts", "Tmpfs", "NetworkMode", "PortBindings", "RestartPolicy", "AutoRemove", "PublishAllPorts",
+         "Init", "ReadonlyRootfs", "Privileged", "CapAdd", "CapDrop", "SecurityOpt", "GroupAdd", "ExtraHosts", "Dns",
+         "DnsSearch", "Sysctls", "PidMode", "IpcMode", "ShmSize", "OomScoreAdj", "Devices", "Ulimits", "LogConfig",
+         "Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpusetCpus", "CpusetMems", "PidsLimit",
+         "CpuQuota", "CpuPeriod", "BlkioWeight", "CgroupnsMode", "UsernsMode", "Isolation", "Runtime", "VolumeDriver",
+         "ConsoleSize", "VolumesFrom", "UTSMode", "CgroupParent", "DnsOptions", "Annotations", "DeviceCgroupRules",
+         "BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps",
+         "BlkioDeviceWriteIOps", "MemorySwappiness", "OomKillDisable", "DeviceRequests", "StorageOpt", "Links",
+         // of the client's files
+         "ContainerIDFile"});
 }
 
 }  // namespace
-
-void read_bind(const std::string& text, ContainerSpec& spec) {
-    static const std::set<std::string> propagations = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
-    // SELinux labels, and hints for machines that reach the files over a network: nothing to do here.
-    static const std::set<std::string> without_effect = {"rw", "z", "Z", "consistent", "cached", "delegated"};
-    std::vector<std::string> parts = split(text, ':');
-    if (parts.size() > 3 || std::find(parts.begin(), parts.end(), "") != parts.end()) {
-        throw invalid("invalid volume specification: '" + text + "'");
-    }
-    Mount mount;
-    mount.target = parts.size() == 1 ? parts[0] : parts[1];
-    if (parts.size() > 1) mount.source = parts[0];  // else the volume has no name
-    mount.type = mount.source.starts_with("/") ? Mount::Type::bind : Mount::Type::volume;
-    mount.create_host_path = mount.type == Mount::Type::bind;
-    for (const std::string& option : parts.size() == 3 ? split(parts[2], ',') : std::vector<std::string>{}) {
-        if (option == "ro")
-            mount.read_only = true;
-        else if (option == "nocopy")
-            mount.no_copy = true;
-        else if (propagations.contains(option))
-            mount.propagation = option;
-        else if (!without_effect.contains(option))
-            throw invalid("invalid mode: " + option);
-    }
-    spec.mounts.push_back(mount);
-}
 
 runtime::ContainerUpdate container_update(const Fields& body) {
     runtime::ContainerUpdate update;
@@ -226,8 +197,13 @@ void read_host_config(const Fields& host, ContainerSpec& spec) {
     spec.dns = host.texts("Dns");
     spec.dns_search = host.texts("DnsSearch");
     spec.sysctls = host.text_map("Sysctls");
-    spec.pid_mode = host.text("PidMode");
-    if (std::string ipc = host.text("IpcMode"); ipc != "private" && ipc != "shareable") spec.ipc_mode = ipc;
+    spec.dns_options = host.texts("DnsOptions");
+    spec.volumes_from = host.texts("VolumesFrom");
+    spec.annotations = host.text_map("Annotations");
+    spec.device_rules = host.texts("DeviceCgroupRules");
+    read_namespaces(host, spec);
+    read_fixed_limits(host, spec.fixed_limits);
+    refuse_what_is_nowhere(host);
     spec.shm_size = host.number("ShmSize");
     spec.oom_score_adj = static_cast<int>(
         std::clamp<int64_t>(host.number("OomScoreAdj"), -1001, 1001));  // the engine refuses the outermost

@@ -47,7 +47,6 @@ json image_summary(const ImageInfo& info, int containers, int64_t shared) {
             {"RepoDigests", info.repo_digests},
             {"Created", unix_seconds(info.created)},
             {"Size", info.size},
-            {"VirtualSize", info.size},
             {"SharedSize", shared},
             {"Labels", info.config.labels.empty() ? json(nullptr) : json(info.config.labels)},
             {"Containers", containers}};
@@ -55,17 +54,7 @@ json image_summary(const ImageInfo& info, int containers, int64_t shared) {
 
 json image_inspection(const ImageInfo& info) {
     const runtime::ImageConfig& config = info.config;
-    // The members of Docker's that only containers have are empty, as there.
-    json shown = {{"Hostname", ""},
-                  {"Domainname", ""},
-                  {"AttachStdin", false},
-                  {"AttachStdout", false},
-                  {"AttachStderr", false},
-                  {"Tty", false},
-                  {"OpenStdin", false},
-                  {"StdinOnce", false},
-                  {"Image", ""},
-                  {"User", config.user},
+    json shown = {{"User", config.user},
                   {"Env", config.environment},
                   {"Entrypoint", list_or_null(config.entrypoint)},
                   {"Cmd", list_or_null(config.command)},
@@ -95,7 +84,6 @@ json image_inspection(const ImageInfo& info) {
                        {"Architecture", info.platform.architecture},
                        {"Os", info.platform.os},
                        {"Size", info.size},
-                       {"VirtualSize", info.size},
                        {"GraphDriver", {{"Name", "overlay2"}, {"Data", nullptr}}},
                        {"RootFS", {{"Type", "layers"}, {"Layers", layers}}},
                        {"Metadata", {{"LastTagTime", format_time({})}}}};

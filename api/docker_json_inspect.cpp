@@ -2,6 +2,7 @@
 #include "runtime/containers.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
 namespace kedge::api {
@@ -36,20 +37,43 @@ std::string restart_name(runtime::RestartPolicy::Name name) {
     return "no";
 }
 
+std::string tmpfs_text(const runtime::Mount& mount) {
+    std::vector<std::string> options = mount.tmpfs_options;
+    if (mount.tmpfs_size > 0) options.insert(options.begin(), fmt::format("size={}", mount.tmpfs_size));
+    if (mount.tmpfs_mode != runtime::Mount().tmpfs_mode) options.push_back(fmt::format("mode={:o}", mount.tmpfs_mode));
+    if (mount.read_only) options.emplace_back("ro");
+    return fmt::format("{}", fmt::join(options, ","));
+}
+
+/// What -v has no word for.
+bool has_options(const runtime::Mount& mount) {
+    return mount.non_recursive || mount.read_only_top || !mount.subpath.empty() || !mount.volume_labels.empty();
+}
+
+json mount_json(const runtime::Mount& mount) {
+    const bool bind = mount.type == runtime::Mount::Type::bind;
+    json result = {{"Type", bind ? "bind" : "volume"},
+                   {"Source", mount.source},
+                   {"Target", mount.target},
+                   {"ReadOnly", mount.read_only}};
+    if (mount.non_recursive) result["BindOptions"]["NonRecursive"] = true;
+    if (mount.read_only_top) result["BindOptions"]["ReadOnlyNonRecursive"] = true;
+    if (!mount.subpath.empty()) result["VolumeOptions"]["Subpath"] = mount.subpath;
+    if (!mount.volume_labels.empty()) result["VolumeOptions"]["Labels"] = mount.volume_labels;
+    return result;
+}
+
 /// Binds and named volumes as -v writes them, the rest as Mounts; so that either list can be sent back to make the same
 /// container.
 void put_mounts(const ContainerSpec& spec, json& host) {
     json binds = json::array(), mounts = json::array(), tmpfs = json::object();
     for (const runtime::Mount& mount : spec.mounts) {
         if (mount.type == runtime::Mount::Type::tmpfs) {
-            tmpfs[mount.target] = mount.tmpfs_size > 0 ? fmt::format("size={}", mount.tmpfs_size) : "";
-        } else if (!mount.source.empty() && mount.source.find(':') == std::string::npos) {
+            tmpfs[mount.target] = tmpfs_text(mount);
+        } else if (!mount.source.empty() && mount.source.find(':') == std::string::npos && !has_options(mount)) {
             binds.push_back(mount.source + ":" + mount.target + (mount.read_only ? ":ro" : ":rw"));
         } else {
-            mounts.push_back({{"Type", mount.type == runtime::Mount::Type::bind ? "bind" : "volume"},
-                              {"Source", mount.source},
-                              {"Target", mount.target},
-                              {"ReadOnly", mount.read_only}});
+            mounts.push_back(mount_json(mount));
         }
     }
     host["Binds"] = binds.empty() ? json(nullptr) : binds;
@@ -115,6 +139,8 @@ json config_json(const ContainerInfo& info) {
     if (!exposed.empty()) config["ExposedPorts"] = exposed;
     if (!info.stop_signal.empty()) config["StopSignal"] = info.stop_signal;
     if (spec.stop_timeout) config["StopTimeout"] = *spec.stop_timeout;
+    // What was asked for of the first network, where clients from before API 1.44 look for it.
+    if (!info.networks.empty() && !info.networks.front().mac.empty()) config["MacAddress"] = info.networks.front().mac;
     if (info.healthcheck) config["Healthcheck"] = healthcheck_json(*info.healthcheck);
     return config;
 }
@@ -150,6 +176,26 @@ json healthcheck_json(const runtime::Healthcheck& check) {
             {"Retries", check.retries}};
 }
 
+namespace {
+
+json device_limits(const std::vector<runtime::DeviceLimit>& limits, const char* value) {
+    json list = json::array();
+    for (const runtime::DeviceLimit& limit : limits) list.push_back({{"Path", limit.path}, {value, limit.value}});
+    return list;
+}
+
+void put_fixed_limits(const runtime::FixedLimits& limits, json& host) {
+    host.update({{"BlkioWeightDevice", device_limits(limits.weights, "Weight")},
+                 {"BlkioDeviceReadBps", device_limits(limits.read_bytes, "Rate")},
+                 {"BlkioDeviceWriteBps", device_limits(limits.write_bytes, "Rate")},
+                 {"BlkioDeviceReadIOps", device_limits(limits.read_operations, "Rate")},
+                 {"BlkioDeviceWriteIOps", device_limits(limits.write_operations, "Rate")},
+                 {"MemorySwappiness", limits.swappiness < 0 ? json(nullptr) : json(limits.swappiness)},
+                 {"OomKillDisable", limits.oom_kill_disable}});
+}
+
+}  // namespace
+
 json host_config_json(const ContainerSpec& spec) {
     json devices = json::array(), ulimits = json::array();
     for (const runtime::Device& device : spec.devices) {
@@ -173,14 +219,19 @@ json host_config_json(const ContainerSpec& spec) {
                  {"AutoRemove", spec.auto_remove},
                  {"CapAdd", list_or_null(spec.cap_add)},
                  {"CapDrop", list_or_null(spec.cap_drop)},
-                 {"CgroupnsMode", "private"},
+                 {"CgroupnsMode", spec.cgroup_namespace.empty() ? "private" : spec.cgroup_namespace},
+                 {"CgroupParent", spec.cgroup_parent},
                  {"Dns", spec.dns},
-                 {"DnsOptions", json::array()},
+                 {"DnsOptions", spec.dns_options},
                  {"DnsSearch", spec.dns_search},
                  {"ExtraHosts", list_or_null(spec.extra_hosts)},
                  {"GroupAdd", list_or_null(spec.group_add)},
                  {"IpcMode", spec.ipc_mode.empty() ? "private" : spec.ipc_mode},
                  {"PidMode", spec.pid_mode},
+                 {"UTSMode", spec.uts_mode},
+                 {"UsernsMode", ""},
+                 {"VolumesFrom", list_or_null(spec.volumes_from)},
+                 {"DeviceCgroupRules", list_or_null(spec.device_rules)},
                  {"OomScoreAdj", spec.oom_score_adj},
                  {"Privileged", spec.privileged},
                  {"PublishAllPorts", spec.publish_all},
@@ -204,6 +255,8 @@ json host_config_json(const ContainerSpec& spec) {
                  {"BlkioWeight", r.blkio_weight},
                  {"PidsLimit", r.pids_limit == 0 ? json(nullptr) : json(r.pids_limit)}};
     put_mounts(spec, host);
+    put_fixed_limits(spec.fixed_limits, host);
+    if (!spec.annotations.empty()) host["Annotations"] = spec.annotations;
     return host;
 }
 

@@ -48,6 +48,13 @@ json endpoints_json(const ContainerInfo& info) {
         const bool mode = asked.network == runtime::kHostNetwork || asked.network == runtime::kNoNetwork;
         if (mode) is.network_id = runtime::id_of_mode(asked.network);
         const bool is_there = !is.ip.empty() || (mode && info.pid > 0);
+        // The default network gives nobody a name.
+        json names = nullptr;
+        if (!mode && asked.network != runtime::kDefaultNetwork) {
+            names = {info.name};
+            for (const std::string& alias : asked.aliases) names.push_back(alias);
+            names.push_back(info.id.substr(0, 12));
+        }
         networks[asked.network] = {{"IPAMConfig", asked.ip.empty() ? json(nullptr) : json{{"IPv4Address", asked.ip}}},
                                    {"Links", nullptr},
                                    {"Aliases", asked.aliases.empty() ? json(nullptr) : json(asked.aliases)},
@@ -59,9 +66,10 @@ json endpoints_json(const ContainerInfo& info) {
                                    {"IPv6Gateway", ""},
                                    {"GlobalIPv6Address", ""},
                                    {"GlobalIPv6PrefixLen", 0},
-                                   {"MacAddress", is.mac},
+                                   {"MacAddress", is.mac.empty() ? asked.mac : is.mac},
                                    {"GwPriority", asked.gateway_priority},
-                                   {"DriverOpts", nullptr}};
+                                   {"DriverOpts", asked.options.empty() ? json(nullptr) : json(asked.options)},
+                                   {"DNSNames", names}};
     }
     return networks;
 }
@@ -119,6 +127,8 @@ json container_summary(const ContainerInfo& info, WallTime now) {
     std::string mode = !spec.network_mode.empty() ? spec.network_mode
                        : spec.networks.empty()    ? "none"
                                                   : spec.networks.front().network;
+    json host = {{"NetworkMode", mode}};
+    if (!spec.annotations.empty()) host["Annotations"] = spec.annotations;
     return {{"Id", info.id},
             {"Names", {"/" + info.name}},
             {"Image", spec.image_name.empty() ? spec.image : spec.image_name},
@@ -129,7 +139,7 @@ json container_summary(const ContainerInfo& info, WallTime now) {
             {"Labels", info.labels},
             {"State", runtime::to_string(info.status)},
             {"Status", status_text(info, now)},
-            {"HostConfig", {{"NetworkMode", mode}}},
+            {"HostConfig", host},
             {"NetworkSettings", {{"Networks", endpoints_json(info)}}},
             {"Mounts", mounts_json(info)}};
 }

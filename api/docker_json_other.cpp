@@ -16,6 +16,7 @@ json network_json(const runtime::NetworkInfo& info) {
     json addresses = json::array();
     if (!info.spec.subnet.empty()) {
         addresses.push_back({{"Subnet", info.spec.subnet}, {"Gateway", info.spec.gateway}});
+        if (!info.spec.aux_addresses.empty()) addresses.back()["AuxiliaryAddresses"] = info.spec.aux_addresses;
         if (!info.spec.ip_range.empty()) addresses.back()["IPRange"] = info.spec.ip_range;
     }
     return {{"Name", info.spec.name},

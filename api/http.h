@@ -14,6 +14,9 @@ namespace kedge::api {
 
 struct Peer;
 
+/// The minor number of the newest version of Docker's Engine API that kedge speaks.
+inline constexpr int kNewestApi = 50;
+
 /// One HTTP request as the routes see it. Header names are lower case; path and query are decoded.
 struct Request {
     std::string method;
@@ -21,6 +24,7 @@ struct Request {
     std::multimap<std::string, std::string> query;
     std::map<std::string, std::string> headers;
     std::map<std::string, std::string> captures;  ///< what `{name}` of the route's pattern stood for
+    int api = kNewestApi;  ///< the minor number of the version of Docker's API that the path names
 
     /// Who sends it; null in tests of handlers alone.
     std::function<Peer()> peer;
@@ -74,7 +78,8 @@ struct Response {
     std::function<void(Writer&)> stream;
     /// In place of both: an answer that goes on for long, and takes no thread meanwhile.
     FeedMaker feed;
-    /// In place of all: the connection is taken over (`101 UPGRADED` if the client asked to upgrade). Must not throw.
+    /// In place of all: the connection is taken over (`101 UPGRADED` if the client asked to upgrade; with status 101 to
+    /// what the headers say). Must not throw.
     std::function<void(Duplex&)> take_over;
 };
 

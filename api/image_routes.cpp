@@ -1,6 +1,9 @@
 #include "api/disk_usage.h"
 #include "api/docker_json.h"
 #include "api/filters.h"
+#include "api/image_platform.h"
+#include "api/older_versions.h"
+#include "api/registry_auth.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/error.h"
@@ -29,6 +32,12 @@ bool reference_matches(const Filters& filters, const ImageInfo& info) {
            });
 }
 
+/// The other platforms of an image are not on this machine.
+void refuse_manifests(const Request& request, int since) {
+    if (request.api >= since && request.flag("manifests"))
+        throw Error(Code::invalid_argument, "manifests: is not supported by kedge, which keeps one of each image");
+}
+
 Response list_images(const Request& request, const Services& services) {
     Filters filters(request, {"dangling", "label", "reference", "before", "since", "until"});
     std::map<Digest, int> uses;
@@ -42,6 +51,7 @@ Response list_images(const Request& request, const Services& services) {
         WallTime limit = services.engine.images().get(name).created;
         std::erase_if(images, [&](const ImageInfo& info) { return info.created <= limit; });
     }
+    refuse_manifests(request, 47);
     std::map<Digest, int64_t> shared;
     if (request.flag("shared-size")) shared = shared_sizes(services.engine.images().list());
     const WallTime now = wall_now();
@@ -51,6 +61,7 @@ Response list_images(const Request& request, const Services& services) {
         if (filters.has("dangling") && filters.flag("dangling", false) != info.tags.empty()) continue;
         if (!filters.labels(info.config.labels) || !reference_matches(filters, info)) continue;
         result.push_back(image_summary(info, uses[info.id], shared.contains(info.id) ? shared.at(info.id) : -1));
+        write_older_image_summary(result.back(), request.api);
     }
     return json_reply(result);
 }
@@ -69,6 +80,23 @@ Response tag(const Request& request, runtime::Images& images) {
     if (std::string name = request.parameter("tag"); !name.empty()) target += ":" + name;
     images.tag(request.captures.at("name"), target);
     return empty_reply(201);
+}
+
+/// What the registry has under a name: descriptor and platforms.
+Response distribution(const Request& request, const runtime::Images& images) {
+    const std::string& name = request.captures.at("name");
+    const bool is_id = name.size() == 64 && name.find_first_not_of("0123456789abcdef") == std::string::npos;
+    if (is_id) throw Error(Code::invalid_argument, "no manifest found for full image ID");
+    const runtime::RemoteImage image =
+        images.look_up(name, read_registry_auth(request.header("x-registry-auth")), request.watch_client());
+    json platforms = json::array();
+    for (const runtime::Platform& platform : image.platforms) {
+        platforms.push_back({{"os", platform.os}, {"architecture", platform.architecture}});
+        if (!platform.variant.empty()) platforms.back()["variant"] = platform.variant;
+    }
+    return json_reply(
+        {{"Descriptor", {{"mediaType", image.media_type}, {"digest", image.digest.str()}, {"size", image.size}}},
+         {"Platforms", platforms}});
 }
 
 /// Docker's `image prune`: untagged images, or with dangling=false every image that no container uses. Pinned ones
@@ -111,13 +139,19 @@ void add_image_routes(Router& router, const Services& services) {
     router.add("POST", "/images/{name...}/push",
                [](const Request&) { return error_reply(501, "pushing images is not supported by kedge"); });
     router.add("GET", "/images/{name...}/json", [&images](const Request& request) {
-        return json_reply(image_inspection(images.get(request.captures.at("name"))));
+        refuse_manifests(request, 48);
+        json inspection = image_inspection(image_of_platform(images, request, "platform", 49));
+        write_older_image(inspection, request.api);
+        return json_reply(inspection);
     });
     router.add("GET", "/images/{name...}/history", [&images](const Request& request) {
-        return json_reply(image_history(images.get(request.captures.at("name"))));
+        return json_reply(image_history(image_of_platform(images, request, "platform", 48)));
     });
+    router.add("GET", "/distribution/{name...}/json",
+               [&images](const Request& request) { return distribution(request, images); });
     router.add("POST", "/images/{name...}/tag", [&images](const Request& request) { return tag(request, images); });
     router.add("DELETE", "/images/{name...}", [&images](const Request& request) {
+        (void)image_of_platform(images, request, "platforms", 50);
         return json_reply(removed_json(images.remove(request.captures.at("name"), request.flag("force"))));
     });
 }

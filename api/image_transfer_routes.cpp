@@ -1,4 +1,5 @@
 #include "api/docker_json.h"
+#include "api/image_platform.h"
 #include "api/registry_auth.h"
 #include "api/reply.h"
 #include "api/routes.h"
@@ -102,6 +103,9 @@ Response import(const Request& request, const Services& services) {
 }
 
 Response load(const Request& request, const Services& services) {
+    if (!asked_platforms(request, "platform", 48).empty())
+        throw Error(Code::invalid_argument,
+                    "platform: is not supported by kedge, which loads what this machine can run");
     auto file = std::make_shared<Fd>(spool_body(request, services.engine.options().root));
     bool quiet = request.flag("quiet");
     std::stop_token stop = request.watch_client();
@@ -117,8 +121,9 @@ Response load(const Request& request, const Services& services) {
 }
 
 Response save(const Request& request, runtime::Images& images, const std::vector<std::string>& names) {
-    if (!request.parameter("platform").empty())
-        throw Error(Code::invalid_argument, "platform: kedge has one platform of each image, which is saved");
+    for (const runtime::Platform& platform : asked_platforms(request, "platform", 48)) {
+        for (const std::string& name : names) expect_platform(images.get(name), name, platform);
+    }
     Response response;
     response.content_type = "application/x-tar";
     std::stop_token stop = request.watch_client();

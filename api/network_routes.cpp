@@ -38,11 +38,11 @@ Response list_networks(const Request& request, const Services& services) {
     return json_reply(result);
 }
 
-void expect_local_scope(const Fields& body) {
+void expect_local_scope(const Fields& body, int api) {
     if (std::string scope = body.text("Scope"); !scope.empty() && scope != "local") {
         throw Error(Code::invalid_argument, "Scope: \"" + scope + "\" is not supported by kedge");
     }
-    if (body.has("EnableIPv4") && !body.flag("EnableIPv4"))
+    if (api >= 48 && body.has("EnableIPv4") && !body.flag("EnableIPv4"))
         throw Error(Code::invalid_argument, "EnableIPv4: networks without IPv4 are not supported by kedge");
     if (body.flag("EnableIPv6"))
         throw Error(Code::invalid_argument, "EnableIPv6: IPv6 in networks is not supported by kedge");
@@ -68,15 +68,18 @@ Response create(const Request& request, runtime::Networks& networks) {
         spec.subnet = configs.front().text("Subnet");
         spec.gateway = configs.front().text("Gateway");
         spec.ip_range = configs.front().text("IPRange");
-        configs.front().refuse_others({"Subnet", "Gateway", "IPRange"});
+        spec.aux_addresses = configs.front().text_map("AuxiliaryAddresses");
+        configs.front().refuse_others({"Subnet", "Gateway", "IPRange", "AuxiliaryAddresses"});
     }
+    if (spec.subnet.empty() && !spec.aux_addresses.empty())
+        throw Error(Code::invalid_argument, "every auxiliary address must have a corresponding subnet");
     if (spec.subnet.empty() && !(spec.gateway.empty() && spec.ip_range.empty()))
         throw Error(Code::invalid_argument, "every ip-range or gateway must have a corresponding subnet");
     if (std::string driver = body.object("IPAM").text("Driver"); !driver.empty() && driver != "default") {
         throw Error(Code::invalid_argument, "IPAM.Driver: \"" + driver + "\" is not supported by kedge");
     }
     body.object("IPAM").refuse_others({"Driver", "Config"});
-    expect_local_scope(body);
+    expect_local_scope(body, request.api);
     // `CheckDuplicate` is always so.
     body.refuse_others({"Name", "Driver", "Internal", "Labels", "Options", "IPAM", "Attachable", "CheckDuplicate",
                         "EnableIPv4", "EnableIPv6", "Scope"});

@@ -23,11 +23,12 @@ std::optional<int> version_prefix(std::string_view path) {
 }
 
 /// Of `1.43`.
-int minor_of(std::string_view api) {
+constexpr int minor_of(std::string_view api) {
     int minor = 0;
-    (void)std::from_chars(api.data() + 2, api.data() + api.size(), minor);  // both are this program's own
+    for (char digit : api.substr(2)) minor = 10 * minor + (digit - '0');
     return minor;
 }
+static_assert(minor_of(kApiVersion) == kNewestApi);
 
 void check_version(int minor) {
     std::string asked = "1." + std::to_string(minor);
@@ -64,6 +65,7 @@ Handler make_api(const Services& given) {
         if (!minor) return handler(request);
         check_version(*minor);
         Request unversioned = request;
+        unversioned.api = *minor;
         unversioned.path = request.path.substr(std::min(request.path.find('/', 1), request.path.size()));
         return handler(unversioned);
     };

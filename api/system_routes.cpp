@@ -1,4 +1,5 @@
 #include "api/disk_usage.h"
+#include "api/older_versions.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/digest.h"
@@ -123,7 +124,7 @@ json info_json(const Services& services) {
         {"CPUSet", true},
         {"PidsLimit", true},
         {"IPv4Forwarding", true},
-        {"OomKillDisable", false},
+        {"OomKillDisable", !unified_cgroups()},
         {"Debug", false},
         {"NFd", 0},
         {"NGoroutines", 0},
@@ -162,6 +163,11 @@ json info_json(const Services& services) {
         {"LiveRestoreEnabled", true},
         {"Isolation", ""},
         {"InitBinary", ""},
+        {"ContainerdCommit", {{"ID", ""}}},
+        {"RuncCommit", {{"ID", ""}}},
+        {"InitCommit", {{"ID", ""}}},
+        {"CDISpecDirs", json::array()},
+        {"FirewallBackend", {{"Driver", "nftables"}}},
         {"SecurityOptions", {"name=seccomp,profile=default"}},
         {"Warnings", nullptr}};
 }
@@ -171,7 +177,11 @@ json info_json(const Services& services) {
 void add_system_routes(Router& router, const Services& services) {
     router.add("GET", "/_ping", ping);
     router.add("GET", "/version", [&services](const Request&) { return version_reply(services); });
-    router.add("GET", "/info", [&services](const Request&) { return json_reply(info_json(services)); });
+    router.add("GET", "/info", [&services](const Request& request) {
+        json info = info_json(services);
+        write_older_info(info, request.api);
+        return json_reply(info);
+    });
     router.add("POST", "/auth", [](const Request&) -> Response {
         throw Error(Code::invalid_argument,
                     "logging in is not supported by kedge: credentials are in the agent's configuration");

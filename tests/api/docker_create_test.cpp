@@ -132,46 +132,49 @@ TEST(DockerCreate, MountsAreReadInAllTheirForms) {
     EXPECT_EQ(
         mount({{"Type", "tmpfs"}, {"Target", "/b"}, {"TmpfsOptions", {{"SizeBytes", 5}, {"Mode", 0700}}}}).tmpfs_mode,
         0700u);
-    for (const json& bad : json{json{{"Type", "npipe"}}, json{{"Target", "/b"}},
-                                json{{"Type", "tmpfs"}, {"TmpfsOptions", {{"Mode", 010000}}}},
-                                json{{"Type", "tmpfs"}, {"TmpfsOptions", {{"Mode", -1}}}},
-                                json{{"Type", "volume"}, {"VolumeOptions", {{"Labels", {{"a", "b"}}}}}},
-                                json{{"Type", "volume"}, {"VolumeOptions", {{"Subpath", "x"}}}},
-                                json{{"Type", "volume"}, {"VolumeOptions", {{"DriverConfig", {{"Name", "nfs"}}}}}},
-                                json{{"Type", "bind"}, {"BindOptions", {{"NonRecursive", true}}}},
-                                json{{"Type", "bind"}, {"New", "x"}}}) {
+    const Mount bind = mount({{"Type", "bind"},
+                              {"ReadOnly", true},
+                              {"BindOptions", {{"NonRecursive", true}, {"ReadOnlyNonRecursive", true}}}});
+    EXPECT_TRUE(bind.non_recursive && bind.read_only_top);
+    const Mount part = mount(
+        {{"Type", "volume"}, {"Source", "data"}, {"VolumeOptions", {{"Subpath", "a/b"}, {"Labels", {{"k", "v"}}}}}});
+    EXPECT_EQ(part.subpath, "a/b");
+    EXPECT_EQ(part.volume_labels.at("k"), "v");
+    const json options = json::array({json::array({"exec"}), json::array({"uid", "5"})});
+    EXPECT_EQ(mount({{"Type", "tmpfs"}, {"TmpfsOptions", {{"Options", options}}}}).tmpfs_options,
+              (std::vector<std::string>{"exec", "uid=5"}));
+    for (const json& bad :
+         json{json{{"Type", "npipe"}}, json{{"Target", "/b"}},
+              json{{"Type", "tmpfs"}, {"TmpfsOptions", {{"Mode", 010000}}}},
+              json{{"Type", "tmpfs"}, {"TmpfsOptions", {{"Mode", -1}}}},
+              json{{"Type", "volume"}, {"BindOptions", {{"Propagation", "shared"}}}},
+              json{{"Type", "tmpfs"}, {"VolumeOptions", {{"NoCopy", true}}}},
+              json{{"Type", "tmpfs"}, {"TmpfsOptions", {{"Options", json::array({"exec"})}}}},
+              json{{"Type", "image"}, {"Source", "busybox"}},
+              json{{"Type", "volume"}, {"VolumeOptions", {{"DriverConfig", {{"Name", "nfs"}}}}}},
+              json{{"Type", "bind"}, {"BindOptions", {{"ReadOnlyForceRecursive", true}}}},
+              json{{"Type", "bind"}, {"BindOptions", {{"New", true}}}}, json{{"Type", "bind"}, {"New", "x"}}}) {
         EXPECT_FALSE(refusal({{"HostConfig", {{"Mounts", json::array({bad})}}}}).empty()) << bad;
     }
 }
 
 TEST(DockerCreate, WhatKedgeHasNotIsRefusedByName) {
-    const json asked = {{"Links", {"a:b"}},
-                        {"VolumesFrom", {"c"}},
-                        {"CgroupParent", "/x"},
-                        {"UTSMode", "host"},
-                        {"UsernsMode", "remap"},
-                        {"StorageOpt", {{"size", "1g"}}},
-                        {"DeviceRequests", json::array({json{{"Count", -1}}})},
-                        {"DeviceCgroupRules", {"c 1:3 mr"}},
-                        {"BlkioDeviceReadBps", json::array({json{{"Path", "/dev/sda"}, {"Rate", 1}}})},
-                        {"CpuRealtimePeriod", 1000},
-                        {"KernelMemory", 1 << 20},
-                        {"MemorySwappiness", 60},
-                        {"OomKillDisable", true},
-                        {"DnsOptions", {"ndots:1"}},
-                        {"Runtime", "runsc"},
-                        {"VolumeDriver", "nfs"},
-                        {"Annotations", {{"a", "b"}}},
-                        {"CpuPercent", 5},
-                        {"CgroupnsMode", "host"},
-                        {"Isolation", "hyperv"},
-                        {"MaskedPaths", json::array()},
-                        {"ReadonlyPaths", {"/proc/sys"}},
-                        {"IOMaximumIOps", 5},
-                        {"SomethingOfTomorrow", true}};
+    const json asked = {{"CpuRealtimePeriod", 1000}, {"KernelMemory", 1 << 20},      {"CpuPercent", 5},
+                        {"Isolation", "hyperv"},     {"MaskedPaths", json::array()}, {"ReadonlyPaths", {"/proc/sys"}},
+                        {"IOMaximumIOps", 5},        {"SomethingOfTomorrow", true}};
     for (const auto& [key, value] : asked.items()) {
         EXPECT_NE(refusal({{"HostConfig", {{key, value}}}}).find("HostConfig." + key), std::string::npos) << key;
     }
+    const std::pair<json, const char*> in_dockers_words[] = {
+        {{{"Links", {"a:b"}}}, "links are not supported by kedge"},
+        {{{"UsernsMode", "remap"}}, "invalid user namespace mode: remap"},
+        {{{"StorageOpt", {{"size", "1g"}}}},
+         "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"},
+        {{{"DeviceRequests", json::array({{{"Count", -1}, {"Capabilities", json::array({json::array({"gpu"})})}}})}},
+         "could not select device driver \"\" with capabilities: [[gpu]]"},
+        {{{"Runtime", "runsc"}}, "unknown or invalid runtime name: runsc"},
+        {{{"VolumeDriver", "nfs"}}, "error looking up volume plugin nfs: plugin \"nfs\" not found"}};
+    for (const auto& [config, words] : in_dockers_words) EXPECT_EQ(refusal({{"HostConfig", config}}), words);
     const json top = {{"MacAddress", "02:00:00:00:00:01"},
                       {"NetworkDisabled", true},
                       {"OnBuild", {"RUN x"}},
@@ -180,11 +183,48 @@ TEST(DockerCreate, WhatKedgeHasNotIsRefusedByName) {
     for (const auto& [key, value] : top.items()) {
         EXPECT_NE(refusal({{key, value}}).find(key), std::string::npos);
     }
-    for (const json& endpoint :
-         json{json{{"Links", {"a"}}}, json{{"DriverOpts", {{"a", "b"}}}}, json{{"MacAddress", "02:00:00:00:00:01"}},
-              json{{"IPAMConfig", {{"IPv6Address", "fd00::1"}}}}}) {
+    for (const json& endpoint : json{json{{"Links", {"a"}}}, json{{"DriverOpts", {{"a", 1}}}}, json{{"MacAddress", 2}},
+                                     json{{"IPAMConfig", {{"IPv6Address", "fd00::1"}}}}}) {
         EXPECT_FALSE(refusal({{"NetworkingConfig", {{"EndpointsConfig", {{"front", endpoint}}}}}}).empty()) << endpoint;
     }
+}
+
+TEST(DockerCreate, ReadsNamespacesLimitsOfDevicesAndTheRest) {
+    const auto device = [](const char* key, int64_t value) {
+        return json::array({{{"Path", "/dev/sda"}, {key, value}}});
+    };
+    ContainerSpec spec = host({{"ShmSize", 1 << 20},
+                               {"VolumesFrom", {"c:ro"}},
+                               {"CgroupParent", "/x"},
+                               {"UTSMode", "host"},
+                               {"CgroupnsMode", "host"},
+                               {"IpcMode", "shareable"},
+                               {"DeviceCgroupRules", {"c 1:3 mr"}},
+                               {"BlkioWeightDevice", device("Weight", 50)},
+                               {"BlkioDeviceReadBps", device("Rate", 1)},
+                               {"BlkioDeviceWriteBps", device("Rate", 2)},
+                               {"BlkioDeviceReadIOps", device("Rate", 3)},
+                               {"BlkioDeviceWriteIOps", device("Rate", 4)},
+                               {"MemorySwappiness", 0},
+                               {"OomKillDisable", true},
+                               {"DnsOptions", {"ndots:1"}},
+                               {"Annotations", {{"a", "b"}}}});
+    EXPECT_EQ(spec.volumes_from, std::vector<std::string>{"c:ro"});
+    EXPECT_EQ(spec.cgroup_parent + spec.uts_mode + spec.cgroup_namespace + spec.ipc_mode, "/xhosthostshareable");
+    EXPECT_EQ(spec.device_rules, std::vector<std::string>{"c 1:3 mr"});
+    const std::vector<runtime::DeviceLimit> one = {{"/dev/sda", 1}}, four = {{"/dev/sda", 4}};
+    EXPECT_EQ(spec.fixed_limits.weights.at(0).value, 50);
+    EXPECT_EQ(spec.fixed_limits.read_bytes, one);
+    EXPECT_EQ(spec.fixed_limits.write_bytes.at(0).value, 2);
+    EXPECT_EQ(spec.fixed_limits.read_operations.at(0).value, 3);
+    EXPECT_EQ(spec.fixed_limits.write_operations, four);
+    EXPECT_EQ(spec.fixed_limits.swappiness, 0);
+    EXPECT_TRUE(spec.fixed_limits.oom_kill_disable);
+    EXPECT_EQ(spec.dns_options, std::vector<std::string>{"ndots:1"});
+    EXPECT_EQ(spec.annotations.at("a"), "b");
+    EXPECT_EQ(host({{"IpcMode", "private"}, {"CgroupnsMode", "private"}}), host(json::object()));
+    const json shown = host_config_json(spec);
+    EXPECT_EQ(host(shown), spec) << "what is shown makes the same container again";
 }
 
 TEST(DockerCreate, EveryMemberOfAnotherTypeIsRefusedNotMisread) {
@@ -230,7 +270,6 @@ TEST(DockerCreate, OddValuesAreRefused) {
               json{{"HostConfig", {{"Memory", 1.5}}}}, json{{"HostConfig", {{"Memory", uint64_t{1} << 63}}}},
               json{{"HostConfig", {{"Tmpfs", {{"/t", "size=x"}}}}}},
               json{{"HostConfig", {{"Tmpfs", {{"/t", "mode=999"}}}}}},
-              json{{"HostConfig", {{"Tmpfs", {{"/t", "uid=1"}}}}}},
               json{{"HostConfig", {{"Tmpfs", {{"/t", "size=99999999999999999999g"}}}}}}}) {
         EXPECT_FALSE(refusal(body).empty()) << body;
     }

@@ -16,10 +16,10 @@ using test::TestServer;
 class DockerResources : public test::ApiFixture {};
 
 TEST_F(DockerResources, TheSystemSaysWhatItIsWithAndWithoutAVersion) {
-    for (const char* prefix : {"", "/v1.24", "/v1.43"}) {
+    for (const char* prefix : {"", "/v1.24", "/v1.43", "/v1.50"}) {
         EXPECT_EQ(get(std::string(prefix) + "/_ping").text, "OK");
         json version = get(std::string(prefix) + "/version").body;
-        EXPECT_EQ(version["ApiVersion"], "1.43");
+        EXPECT_EQ(version["ApiVersion"], "1.50");
         EXPECT_EQ(version["MinAPIVersion"], "1.24");
         EXPECT_EQ(version["Components"][0]["Name"], "Engine");
     }
@@ -27,18 +27,61 @@ TEST_F(DockerResources, TheSystemSaysWhatItIsWithAndWithoutAVersion) {
     client.send(request("HEAD", "/_ping"));
     Answer ping = client.answer(true);
     EXPECT_EQ(ping.status, 200);
-    EXPECT_EQ(ping.headers["Api-Version"], "1.43");
+    EXPECT_EQ(ping.headers["Api-Version"], "1.50");
     EXPECT_EQ(ping.headers["Ostype"], "linux");
     json info = get("/info").body;
     EXPECT_EQ(info["Name"], "edge-1");
     EXPECT_EQ(info["Labels"], json({"zone=a"}));
     EXPECT_EQ(info["Images"], 1);
-    EXPECT_EQ(get("/v1.44/info").status, 400);
+    EXPECT_EQ(get("/v1.51/info").status, 400);
     EXPECT_EQ(get("/v1.23/info").status, 400);
-    EXPECT_NE(get("/v1.99/info").message().find("Maximum supported API version is 1.43"), std::string::npos);
+    EXPECT_NE(get("/v1.99/info").message().find("Maximum supported API version is 1.50"), std::string::npos);
     EXPECT_EQ(get("/v1.x/info").status, 404);
     EXPECT_EQ(get("/v2.0/info").status, 404);
     EXPECT_EQ(get("/v1.43").status, 404);
+}
+
+TEST_F(DockerResources, OlderClientsGetWhatTheyKnow) {
+    EXPECT_TRUE(get("/v1.48/info").body.contains("BridgeNfIptables"));
+    EXPECT_FALSE(get("/v1.50/info").body.contains("BridgeNfIptables"));
+    EXPECT_EQ(get("/v1.49/info").body["FirewallBackend"]["Driver"], "nftables");
+    EXPECT_FALSE(get("/v1.48/info").body.contains("FirewallBackend"));
+    EXPECT_TRUE(get("/v1.43/images/json").body.at(0).contains("VirtualSize"));
+    EXPECT_FALSE(get("/images/json").body.at(0).contains("VirtualSize")) << "without a version the newest is meant";
+    EXPECT_TRUE(get("/v1.43/system/df").body["Images"].at(0).contains("VirtualSize"));
+    EXPECT_FALSE(get("/v1.44/system/df").body["Images"].at(0).contains("VirtualSize"));
+    EXPECT_TRUE(get("/v1.49/images/busybox/json").body["Config"].contains("Hostname"));
+    EXPECT_FALSE(get("/v1.50/images/busybox/json").body["Config"].contains("Hostname"));
+    EXPECT_EQ(post("/networks/create", {{"Name", "front"}}).status, 201);
+    const json asked = {{"HostConfig", {{"NetworkMode", "front"}}},
+                        {"NetworkingConfig", {{"EndpointsConfig", {{"front", {{"Aliases", {"www"}}}}}}}}};
+    const std::string id = create("web", "true", asked);
+    const json now = get("/containers/web/json").body["NetworkSettings"]["Networks"]["front"];
+    EXPECT_EQ(now["Aliases"], json({"www"}));
+    EXPECT_EQ(now["DNSNames"], json({"web", "www", id.substr(0, 12)}));
+    const json then = get("/v1.44/containers/web/json").body["NetworkSettings"]["Networks"]["front"];
+    EXPECT_EQ(then["Aliases"], json({"www", id.substr(0, 12)}));
+}
+
+TEST_F(DockerResources, ThePlatformOfAnImageIsTheOneThatIsAskedForOrThereIsNone) {
+    const std::string own = "%7B%22os%22:%22linux%22,%22architecture%22:%22" + runtime::Platform::host().architecture +
+                            "%22%7D",
+                      other = "%7B%22os%22:%22linux%22,%22architecture%22:%22s390x%22%7D";
+    for (const char* what : {"json", "history", "get"}) {
+        const std::string path = "/images/busybox/" + std::string(what);
+        EXPECT_EQ(get(path + "?platform=" + own).status, 200) << what;
+        EXPECT_EQ(get(path + "?platform=" + other).status, 404) << what;
+        EXPECT_EQ(get(path + "?platform=linux/amd64").status, 400) << what;
+        EXPECT_EQ(get("/v1.47" + path + "?platform=" + other).status, 200) << what << ": it meant nothing then";
+    }
+    EXPECT_EQ(get("/images/busybox/json?platform=%7B%22os%22:%22linux%22%7D").status, 400);
+    EXPECT_EQ(get("/images/busybox/json?manifests=1").status, 400);
+    EXPECT_EQ(get("/images/json?manifests=1").status, 400);
+    EXPECT_EQ(get("/v1.46/images/json?manifests=1").status, 200);
+    EXPECT_EQ(post("/images/load?platform=" + own).status, 400);
+    EXPECT_EQ(ask("DELETE", "/images/busybox?platforms=" + other).status, 404);
+    EXPECT_EQ(ask("DELETE", "/images/busybox?platforms=" + own + "&platforms=" + other).status, 400);
+    EXPECT_EQ(ask("DELETE", "/images/busybox?platforms=" + own).status, 200);
 }
 
 TEST_F(DockerResources, ImagesAreListedTaggedAndRemoved) {
