@@ -3,6 +3,7 @@
 #include "api/routes.h"
 #include "api/stream_pump.h"
 #include "api/terminal_size.h"
+#include "api/websocket.h"
 #include "base/detach_keys.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -18,7 +19,8 @@ namespace {
 /// What a client who attaches asked for.
 struct Wanted {
     std::string id;
-    bool raw = false;  ///< a terminal's bytes as they are
+    bool terminal = false;
+    bool raw = false;  ///< bytes as they are, without frames
     bool out = false, err = false, in = false, logs = false, stream = false;
     std::string detach_keys;
 };
@@ -56,7 +58,7 @@ void carry(runtime::Containers& containers, const Wanted& wanted, runtime::Attac
     if (input) {
         feeder = std::jthread([&, to = std::move(input)]() mutable {
             DetachKeys keys(wanted.detach_keys);
-            bool detached = pump_input(client, std::move(to), stopped.get(), wanted.raw ? &keys : nullptr);
+            bool detached = pump_input(client, std::move(to), stopped.get(), wanted.terminal ? &keys : nullptr);
             if (detached || quiet) end.request_stop();
         });
     }
@@ -64,11 +66,14 @@ void carry(runtime::Containers& containers, const Wanted& wanted, runtime::Attac
     client.end_reading();
 }
 
-Response attach(const Request& request, runtime::Containers& containers) {
+/// `response`: what has been settled of the answer so far.
+Response attach(const Request& request, runtime::Containers& containers, Response response) {
     runtime::ContainerInfo info = containers.inspect(request.captures.at("id"));
     Wanted wanted;
     wanted.id = info.id;
-    wanted.raw = info.spec.tty;
+    const bool websocket = response.status == 101;
+    wanted.terminal = info.spec.tty;
+    wanted.raw = wanted.terminal || websocket;
     wanted.out = request.flag("stdout");
     wanted.err = request.flag("stderr");
     wanted.in = request.flag("stdin");
@@ -87,12 +92,13 @@ Response attach(const Request& request, runtime::Containers& containers) {
         attachment = containers.attach(info.id, options);
     }
     std::stop_token gone = request.watch_connection();
-    Response response;
     response.content_type =
         wanted.raw ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
     response.take_over = [=, &containers](Duplex& client) {
+        WebSocket messages(client);
         try {
-            carry(containers, wanted, attachment.get(), client, gone);
+            carry(containers, wanted, attachment.get(), websocket ? messages : client, gone);
+            if (websocket) messages.close();
         } catch (const Error& error) {
             if (error.code() != Code::cancelled) log(LogLevel::warning, "attach to " + wanted.id + ": " + error.what());
         }
@@ -105,9 +111,11 @@ Response attach(const Request& request, runtime::Containers& containers) {
 void add_attach_routes(Router& router, const Services& services) {
     runtime::Containers& containers = services.engine.containers();
     router.add("POST", "/containers/{id}/attach",
-               [&containers](const Request& request) { return attach(request, containers); });
-    router.add("GET", "/containers/{id}/attach/ws",
-               [](const Request&) { return error_reply(501, "attaching by websocket is not supported by kedge"); });
+               [&containers](const Request& request) { return attach(request, containers, {}); });
+    router.add("GET", "/containers/{id}/attach/ws", [&containers](const Request& request) {
+        Response response = accept_websocket(request);
+        return response.status == 101 ? attach(request, containers, std::move(response)) : response;
+    });
     router.add("POST", "/containers/{id}/resize", [&containers](const Request& request) {
         auto [rows, columns] = terminal_size(request);
         containers.resize(request.captures.at("id"), rows, columns);

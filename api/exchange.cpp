@@ -32,6 +32,7 @@ std::string_view reason(int status) {
         case 408: return "Request Timeout";
         case 409: return "Conflict";
         case 413: return "Content Too Large";
+        case 426: return "Upgrade Required";
         case 415: return "Unsupported Media Type";
         case 431: return "Request Header Fields Too Large";
         case 501: return "Not Implemented";
@@ -107,6 +108,11 @@ void send_taken_over(Connection& connection, const Response& response, const Req
     bool upgraded = !request.header("upgrade").empty();
     std::string head = upgraded ? "HTTP/1.1 101 UPGRADED\r\n" + type + "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
                                 : "HTTP/1.1 200 OK\r\n" + type + "\r\n";
+    if (response.status == 101) {  // to another protocol than Docker's, which its headers name
+        head = "HTTP/1.1 101 Switching Protocols\r\n";
+        for (const auto& [name, value] : response.headers) head += header_line(name, value);
+        head += "\r\n";
+    }
     connection.take_over();
     (void)connection.send(head);  // what takes over finds out itself that nobody is there
     TakenOver duplex(connection);

@@ -153,7 +153,43 @@ TEST_F(DockerContainers, AttachedAgainShowOnlyWhatIsNew) {
     EXPECT_EQ(post("/containers/twice/start").status, 204);
     EXPECT_EQ(unframed(fresh.rest()), "out:run\n");
     EXPECT_EQ(unframed(all.rest()), "out:run\nrun\n");
-    EXPECT_EQ(get("/containers/twice/attach/ws").status, 501);
+}
+
+TEST_F(DockerContainers, AWebsocketCarriesBothDirections) {
+    start("echo", "while read line; do echo \"got $line\"; done; echo bye >&2",
+          {{"OpenStdin", true}, {"StdinOnce", true}, {"HostConfig", {{"NetworkMode", "none"}}}});
+    EXPECT_EQ(get("/containers/echo/attach/ws").status, 400) << "it has to be asked for";
+    const std::string opening =
+        "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    RawClient socket = server->client();
+    socket.send(request("GET", "/containers/echo/attach/ws?stream=1&stdin=1&stdout=1&stderr=1", "", opening));
+    const std::string head = socket.until("\r\n\r\n");
+    EXPECT_TRUE(head.starts_with("HTTP/1.1 101 Switching Protocols\r\n")) << head;
+    EXPECT_NE(head.find("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), std::string::npos);
+    socket.send(std::string("\x81\x83\0\0\0\0", 6) + "hi\n");
+    EXPECT_NE(socket.until("got hi\n").find("\x82\x07got hi\n"), std::string::npos);
+    socket.send(std::string("\x88\x80\0\0\0\0", 6));
+    const std::string rest = socket.rest();
+    EXPECT_NE(rest.find("\x88"), std::string::npos) << "good-bye";
+    post("/containers/echo/wait");
+    EXPECT_EQ(unframed(get("/containers/echo/logs?stderr=1").text), "err:bye\n") << "its input ended";
+    RawClient missing = server->client();
+    missing.send(request("GET", "/containers/nosuch/attach/ws?stream=1", "", opening));
+    EXPECT_EQ(missing.answer().status, 404);
+}
+
+TEST_F(DockerContainers, StopTakesAnotherSignalAndSoDoesRestart) {
+    start("sig", "trap 'exit 5' USR1; trap 'exit 6' TERM; echo up; while :; do sleep 0.05; done",
+          {{"HostConfig", {{"NetworkMode", "none"}}}});
+    ASSERT_TRUE(wait_for_log("sig", "up"));
+    EXPECT_EQ(post("/containers/sig/stop?signal=NOSUCH").status, 400);
+    EXPECT_EQ(post("/containers/sig/stop?signal=SIGUSR1").status, 204);
+    EXPECT_EQ(get("/containers/sig/json").body["State"]["ExitCode"], 5);
+    EXPECT_EQ(post("/containers/sig/start").status, 204);
+    ASSERT_TRUE(wait_for_log("sig", "up\nup"));
+    EXPECT_EQ(post("/v1.41/containers/sig/stop?signal=SIGUSR1").status, 204);
+    EXPECT_EQ(get("/containers/sig/json").body["State"]["ExitCode"], 6) << "before 1.42 it meant nothing";
 }
 
 TEST_F(DockerContainers, AnAttachedClientThatLeavesChangesNothing) {
