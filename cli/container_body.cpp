@@ -9,6 +9,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <set>
 
 namespace kedge::cli {
 
@@ -35,13 +36,16 @@ void put(json& object, const char* key, const std::vector<std::string>& list) {
 void check_modes(const RunOptions& o) {
     auto is_container = [](const std::string& mode) { return mode.starts_with("container:") && mode.size() > 10; };
     if (!o.pid.empty() && o.pid != "host" && !is_container(o.pid)) throw invalid("--pid: invalid PID mode");
-    if (o.ipc == "none") throw invalid("--ipc none is not supported yet");
-    if (!o.ipc.empty() && o.ipc != "host" && o.ipc != "private" && o.ipc != "shareable" && !is_container(o.ipc)) {
-        throw invalid("--ipc: invalid IPC mode");
+    static const std::set<std::string> kIpc = {"", "none", "host", "private", "shareable"};
+    if (!kIpc.contains(o.ipc) && !is_container(o.ipc)) throw invalid("--ipc: invalid IPC mode");
+    if (!o.uts.empty() && o.uts != "host") throw invalid("--uts: invalid UTS mode");
+    if (!o.users.empty() && o.users != "host") throw invalid("--userns: invalid USER mode");
+    static const std::set<std::string> kCgroup = {"", "host", "private"};
+    if (!kCgroup.contains(o.cgroup_namespace)) throw invalid("--cgroupns: invalid CGROUP mode");
+    if (!o.links.empty()) {
+        throw invalid("--link: links are not supported by kedge",
+                      "put both containers into a user-defined network, where they find each other by name");
     }
-    if (o.cgroup_namespace == "host") throw invalid("--cgroupns host is not supported yet");
-    if (!o.cgroup_namespace.empty() && o.cgroup_namespace != "private")
-        throw invalid("--cgroupns: invalid CGROUP mode");
 }
 
 void put_process(const RunOptions& o, const Outside& outside, json& body) {
@@ -78,7 +82,22 @@ void put_rights(const RunOptions& o, const Outside& outside, json& host) {
     put(host, "Privileged", o.privileged);
     put(host, "PidMode", o.pid);
     put(host, "IpcMode", o.ipc);
+    put(host, "UTSMode", o.uts);
+    put(host, "UsernsMode", o.users);
+    put(host, "CgroupnsMode", o.cgroup_namespace);
+    put(host, "CgroupParent", o.cgroup_parent);
+    put(host, "Isolation", o.isolation);
+    put(host, "Runtime", o.runtime);
+    put(host, "DeviceCgroupRules", o.device_rules);
+    if (!o.gpus.empty()) host["DeviceRequests"] = json::array({read_gpus(o.gpus)});
     put(host, "GroupAdd", o.groups);
+}
+
+void put_pairs(const std::vector<std::string>& flags, const char* flag, const char* key, json& host) {
+    for (const std::string& text : flags) {
+        auto [name, value] = key_and_value(text, flag);
+        host[key][name] = value;
+    }
 }
 
 void put_log(const RunOptions& o, json& host) {
@@ -124,6 +143,11 @@ json container_body(const RunOptions& o, const Outside& outside) {
     if (!o.restart.empty()) host["RestartPolicy"] = read_restart(o.restart);
     if (o.remove && !o.restart.empty() && o.restart != "no")
         throw invalid("conflicting options: cannot specify both --restart and --rm");
+    put_device_limits(o, host);
+    put_pairs(o.annotations, "--annotation", "Annotations", host);
+    put_pairs(o.storage_options, "--storage-opt", "StorageOpt", host);
+    put(host, "VolumesFrom", o.volumes_from);
+    put(host, "VolumeDriver", o.volume_driver);
     for (const std::string& flag : o.mounts) host["Mounts"].push_back(read_mount(flag, outside.folder));
     for (const std::string& flag : o.tmpfs) {
         auto [target, options] = read_tmpfs(flag);
@@ -132,6 +156,7 @@ json container_body(const RunOptions& o, const Outside& outside) {
     for (const std::string& flag : o.extra_hosts) host["ExtraHosts"].push_back(read_extra_host(flag));
     for (const std::string& flag : o.dns) host["Dns"].push_back(read_dns(flag));
     put(host, "DnsSearch", o.dns_search);
+    put(host, "DnsOptions", o.dns_options);
     put_volumes(o.volumes, outside.folder, body);
     put_published_ports(o.publish, body);
     put_exposed_ports(o.expose, body);

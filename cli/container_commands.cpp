@@ -28,11 +28,13 @@ std::shared_ptr<Options> with_names(CLI::App& app) {
 
 void set_up_stopping(CLI::App& app, const std::shared_ptr<Session>& session, const std::string& action) {
     auto options = with_names(app);
-    refuse_options(app, {"-s,--signal"});
-    app.add_option("-t,--time", options->seconds, "Seconds before it is killed (the container's own, or 10)");
+    app.add_option("-s,--signal", options->signal, "In place of its stop signal");
+    app.add_option("-t,--time,--timeout", options->seconds, "Seconds before it is killed (the container's own, or 10)");
     app.callback([=] {
-        post_for_each(*session, options->names,
-                      "/" + action + query({{"t", options->seconds ? std::to_string(*options->seconds) : ""}}));
+        post_for_each(
+            *session, options->names,
+            "/" + action +
+                query({{"t", options->seconds ? std::to_string(*options->seconds) : ""}, {"signal", options->signal}}));
     });
 }
 

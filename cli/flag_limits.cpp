@@ -87,6 +87,8 @@ void put_limits(const RunOptions& o, json& host) {
     if (o.cpu_quota) host["CpuQuota"] = *o.cpu_quota;
     if (o.cpu_period) host["CpuPeriod"] = *o.cpu_period;
     if (o.pids_limit) host["PidsLimit"] = *o.pids_limit;
+    if (o.swappiness) host["MemorySwappiness"] = *o.swappiness;
+    if (o.oom_kill_disable) host["OomKillDisable"] = true;
     if (o.oom_score_adj) host["OomScoreAdj"] = *o.oom_score_adj;
     for (const std::string& flag : o.ulimits) host["Ulimits"].push_back(read_ulimit(flag));
 }

@@ -51,6 +51,8 @@ struct Mount {
 
     void set(const std::string& key, const std::string& text, const std::string& field, const std::string& folder);
     void set_tmpfs(const std::string& key, const std::string& text);
+    bool set_bind(const std::string& key, const std::string& text);
+    bool set_volume(const std::string& key, const std::string& text);
 };
 
 bool read_flag(const std::string& key, const std::string& text) {
@@ -73,10 +75,50 @@ void Mount::set_tmpfs(const std::string& key, const std::string& text) {
     value["TmpfsOptions"]["Mode"] = mode;
 }
 
+bool Mount::set_bind(const std::string& key, const std::string& text) {
+    json& options = value["BindOptions"];
+    if (key == "bind-propagation") {
+        options["Propagation"] = text;
+    } else if (key == "bind-nonrecursive") {
+        options["NonRecursive"] = read_flag(key, text);
+    } else if (key == "bind-recursive") {
+        if (text == "disabled")
+            options["NonRecursive"] = true;
+        else if (text == "writable")
+            options["ReadOnlyNonRecursive"] = true;
+        else if (text == "readonly")
+            options["ReadOnlyForceRecursive"] = true;
+        else if (text != "enabled")
+            throw Error(Code::invalid_argument,
+                        fmt::format("invalid value for {}: {} (must be \"enabled\", \"disabled\", \"writable\", or "
+                                    "\"readonly\")",
+                                    key, text));
+        if (options.is_null()) options = json::object();
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool Mount::set_volume(const std::string& key, const std::string& text) {
+    json& options = value["VolumeOptions"];
+    if (key == "volume-nocopy") {
+        options["NoCopy"] = read_flag(key, text);
+    } else if (key == "volume-subpath") {
+        options["Subpath"] = text;
+    } else if (key == "volume-label") {
+        const size_t equals = text.find('=');
+        options["Labels"][text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
+    } else if (key == "volume-driver") {
+        options["DriverConfig"]["Name"] = text;
+    } else {
+        return false;
+    }
+    return true;
+}
+
 void Mount::set(const std::string& key, const std::string& text, const std::string& field, const std::string& folder) {
-    static const std::set<std::string> kNotYet = {"bind-nonrecursive", "bind-recursive", "volume-subpath",
-                                                  "volume-label",      "volume-driver",  "volume-opt",
-                                                  "consistency"};
+    static const std::set<std::string> kNotYet = {"volume-opt"};
     if (key == "type") {
         value["Type"] = text;
     } else if (key == "source" || key == "src") {
@@ -85,12 +127,12 @@ void Mount::set(const std::string& key, const std::string& text, const std::stri
         value["Target"] = text;
     } else if (key == "readonly" || key == "ro") {
         value["ReadOnly"] = read_flag(key, text);
-    } else if (key == "bind-propagation") {
+    } else if (key == "consistency") {
+        value["Consistency"] = text;
+    } else if (key.starts_with("bind-") && set_bind(key, text)) {
         kinds.insert("bind");
-        value["BindOptions"]["Propagation"] = text;
-    } else if (key == "volume-nocopy") {
+    } else if (key.starts_with("volume-") && set_volume(key, text)) {
         kinds.insert("volume");
-        value["VolumeOptions"]["NoCopy"] = read_flag(key, text);
     } else if (key == "tmpfs-size" || key == "tmpfs-mode") {
         set_tmpfs(key, text);
     } else if (kNotYet.contains(key)) {
@@ -105,7 +147,7 @@ json mount_of(const std::string& flag, const std::string& folder) {
     for (const std::string& field : split_fields(flag)) {
         size_t equals = field.find('=');
         std::string key = field.substr(0, equals);
-        bool may_stand_alone = key == "readonly" || key == "ro" || key == "volume-nocopy";
+        bool may_stand_alone = key == "readonly" || key == "ro" || key == "volume-nocopy" || key == "bind-nonrecursive";
         if (equals == std::string::npos && !may_stand_alone) {
             throw Error(Code::invalid_argument, fmt::format("invalid field '{}' must be a key=value pair", field));
         }

@@ -19,10 +19,12 @@ Error invalid(const std::string& text) {
 
 /// One --network: a name, or `name=front,alias=www,ip=10.1.2.3`.
 struct Attachment {
-    std::string name, ip;
+    std::string name, ip, mac;
     std::vector<std::string> aliases;
+    std::vector<std::string> options;
     int64_t priority = 0;
 
+    bool is_default() const { return name == "default" || name == "bridge"; }
     bool user_defined() const {
         return name != "host" && name != "none" && name != "default" && name != "bridge" &&
                !name.starts_with("container:");
@@ -54,6 +56,10 @@ Attachment read_attachment(const std::string& flag) {
             attachment.aliases.push_back(value);
         else if (key == "ip")
             attachment.ip = value;
+        else if (key == "mac-address")
+            attachment.mac = value;
+        else if (key == "driver-opt")
+            attachment.options.push_back(value);
         else if (key == "gw-priority")
             attachment.priority = read_priority(flag, value);
         else
@@ -83,6 +89,8 @@ void check(const Attachment& attachment, size_t count) {
     if (!attachment.ip.empty() && !attachment.user_defined()) {
         throw invalid("user specified IP address is supported on user defined networks only");
     }
+    if (!attachment.mac.empty() && !attachment.user_defined() && !attachment.is_default())
+        throw invalid("conflicting options: mac-address and the network mode");
     if (!attachment.ip.empty() && !is_ipv4(attachment.ip)) throw invalid("invalid IPv4 address: " + attachment.ip);
 }
 
@@ -91,15 +99,23 @@ void check(const Attachment& attachment, size_t count) {
 void put_networks(const RunOptions& options, json& body) {
     std::vector<Attachment> attachments;
     for (const std::string& flag : options.networks) attachments.push_back(read_attachment(flag));
-    if (attachments.empty()) attachments.push_back({"default", {}, {}, 0});
+    if (attachments.empty()) attachments.emplace_back().name = "default";
     Attachment& first = attachments.front();
     first.aliases.insert(first.aliases.end(), options.network_aliases.begin(), options.network_aliases.end());
     if (!options.ip.empty()) first.ip = options.ip;
+    if (!options.mac_address.empty() && !first.mac.empty())
+        throw invalid("conflicting options: cannot specify both --mac-address and per-network MAC address");
+    if (!options.mac_address.empty()) first.mac = options.mac_address;
     body["HostConfig"]["NetworkMode"] = first.name;
     for (const Attachment& attachment : attachments) {
         check(attachment, attachments.size());
-        if (!attachment.user_defined()) continue;
         json endpoint = json::object();
+        if (!attachment.mac.empty()) endpoint["MacAddress"] = attachment.mac;
+        for (const std::string& option : attachment.options) {
+            auto [key, value] = key_and_value(option, "--network");
+            endpoint["DriverOpts"][key] = value;
+        }
+        if (!attachment.user_defined() && endpoint.empty()) continue;
         if (attachment.priority != 0) endpoint["GwPriority"] = attachment.priority;
         if (!attachment.aliases.empty()) endpoint["Aliases"] = attachment.aliases;
         if (!attachment.ip.empty()) endpoint["IPAMConfig"]["IPv4Address"] = attachment.ip;

@@ -49,6 +49,13 @@ std::string read_dns(const std::string& flag);
 
 // flag_limits.cpp
 void put_limits(const RunOptions& options, nlohmann::json& host);
+// flag_device_limits.cpp
+/// --blkio-weight-device, --device-read-bps and the like.
+void put_device_limits(const RunOptions& options, nlohmann::json& host);
+/// --gpus, as an item of HostConfig.DeviceRequests.
+nlohmann::json read_gpus(const std::string& flag);
+
+// flag_limits.cpp again
 nlohmann::json read_ulimit(const std::string& flag);
 nlohmann::json read_restart(const std::string& flag);
 /// `/dev/a[:/dev/b][:rwm]`

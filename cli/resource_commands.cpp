@@ -102,7 +102,7 @@ void set_up_volume_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
 
 struct NetworkOptions {
     std::string name, driver, subnet, gateway, ip_range, scope, ipam_driver;
-    std::vector<std::string> labels, options;
+    std::vector<std::string> labels, options, aux_addresses;
     bool internal = false, attachable = false;
 };
 
@@ -114,11 +114,15 @@ json network_body(const NetworkOptions& options) {
     if (options.subnet.empty() && !(options.gateway.empty() && options.ip_range.empty())) {
         throw Error(Code::invalid_argument, "every ip-range or gateway must have a corresponding subnet");
     }
+    if (options.subnet.empty() && !options.aux_addresses.empty())
+        throw Error(Code::invalid_argument, "every auxiliary address must have a corresponding subnet");
     if (!options.ipam_driver.empty()) body["IPAM"]["Driver"] = options.ipam_driver;
     if (!options.subnet.empty()) {
         json config = {{"Subnet", options.subnet}};
         if (!options.gateway.empty()) config["Gateway"] = options.gateway;
         if (!options.ip_range.empty()) config["IPRange"] = options.ip_range;
+        if (!options.aux_addresses.empty())
+            config["AuxiliaryAddresses"] = pairs(options.aux_addresses, "--aux-address");
         body["IPAM"]["Config"] = json::array({config});
     }
     return body;
@@ -132,14 +136,14 @@ void set_up_network_create(CLI::App& app, const std::shared_ptr<Session>& sessio
                    "Its addresses, 10.5.0.0/24; else the next free ones of the agent's pools");
     app.add_option("--gateway", options->gateway, "This machine's address in it; else the first one");
     app.add_option("--ip-range", options->ip_range, "The part of the subnet that containers get addresses from");
+    add_list(app, "--aux-address", options->aux_addresses, "NAME=ADDRESS of the subnet, which no container gets");
     app.add_option("--ipam-driver", options->ipam_driver, "default");
     app.add_option("--scope", options->scope, "local");
     app.add_flag("--internal", options->internal, "No way out");
     app.add_flag("--attachable", options->attachable, "Said of it, no more: containers can always join by hand");
     add_list(app, "--label", options->labels, "NAME=value");
     add_list(app, "-o,--opt", options->options, "NAME=value, for the driver");
-    refuse_options(app,
-                   {"--aux-address", "--config-from", "--config-only", "--ingress", "--ipam-opt", "--ipv4", "--ipv6"});
+    refuse_options(app, {"--config-from", "--config-only", "--ingress", "--ipam-opt", "--ipv4", "--ipv6"});
     app.callback(
         [=] { print(text_of(session->client().post("/networks/create", network_body(*options)), "Id") + "\n"); });
 }
@@ -147,7 +151,7 @@ void set_up_network_create(CLI::App& app, const std::shared_ptr<Session>& sessio
 void set_up_network_connect(CLI::App& app, const std::shared_ptr<Session>& session) {
     struct Options {
         std::string network, container, ip;
-        std::vector<std::string> aliases;
+        std::vector<std::string> aliases, options;
         int priority = 0;
     };
     auto options = std::make_shared<Options>();
@@ -156,10 +160,13 @@ void set_up_network_connect(CLI::App& app, const std::shared_ptr<Session>& sessi
     add_list(app, "--alias", options->aliases, "A further name of it on this network");
     app.add_option("--ip", options->ip, "Its address, 10.5.0.7; else the next free one");
     app.add_option("--gw-priority", options->priority, "The network with the highest has the default route");
+    add_list(app, "--driver-opt", options->options,
+             "NAME=value: com.docker.network.endpoint.ifname=wan0, com.docker.network.endpoint.sysctls=...");
     refuse_options(app, {"--link"}, "containers of a user-defined network find each other by name");
-    refuse_options(app, {"--driver-opt", "--ip6", "--link-local-ip"});
+    refuse_options(app, {"--ip6", "--link-local-ip"}, "networks have IPv4 addresses alone");
     app.callback([=] {
         json endpoint = {{"Aliases", options->aliases}, {"GwPriority", options->priority}};
+        if (!options->options.empty()) endpoint["DriverOpts"] = pairs(options->options, "--driver-opt");
         if (!options->ip.empty()) endpoint["IPAMConfig"]["IPv4Address"] = options->ip;
         (void)session->client().post("/networks/" + escape(options->network) + "/connect",
                                      {{"Container", options->container}, {"EndpointConfig", endpoint}});

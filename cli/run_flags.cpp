@@ -28,6 +28,11 @@ void add_file_flags(CLI::App& app, RunOptions& o) {
     add_list(app, "-v,--volume", o.volumes, "[VOLUME or /PATH:]TARGET[:ro,...]")->group("Files");
     add_list(app, "--mount", o.mounts, "type=bind|volume|tmpfs,source=...,target=...[,readonly,...]")->group("Files");
     add_list(app, "--tmpfs", o.tmpfs, "TARGET[:size=64m,mode=1777,...]")->group("Files");
+    add_list(app, "--volumes-from", o.volumes_from, "A container whose binds and volumes it gets too: NAME[:ro]")
+        ->group("Files");
+    app.add_option("--volume-driver", o.volume_driver, "local")->group("Files");
+    add_list(app, "--storage-opt", o.storage_options, "size=10g; only where the storage driver has a quota")
+        ->group("Files");
     app.add_flag("--read-only", o.read_only, "The root file system can't be written to")->group("Files");
 }
 
@@ -44,6 +49,8 @@ void add_network_flags(CLI::App& app, RunOptions& o) {
         ->group("Network");
     add_list(app, "--dns", o.dns, "A name server")->group("Network");
     add_list(app, "--dns-search", o.dns_search, "A search domain")->group("Network");
+    add_list(app, "--dns-option,--dns-opt", o.dns_options, "An option of resolv.conf: timeout:1")->group("Network");
+    app.add_option("--mac-address", o.mac_address, "Its hardware address in the network")->group("Network");
 }
 
 void add_right_flags(CLI::App& app, RunOptions& o) {
@@ -52,16 +59,36 @@ void add_right_flags(CLI::App& app, RunOptions& o) {
     add_list(app, "--security-opt", o.security_opt, "no-new-privileges, seccomp=unconfined, seccomp=FILE")
         ->group("Rights");
     add_list(app, "--device", o.devices, "/dev/X[:/dev/Y][:rwm]")->group("Rights");
+    add_list(app, "--device-cgroup-rule", o.device_rules, "Devices that it may open too: 'c 42:* rmw'")
+        ->group("Rights");
+    app.add_option("--gpus", o.gpus, "Graphics processors: all, or how many")->group("Rights");
     add_list(app, "--sysctl", o.sysctls, "NAME=value, of the container's namespaces")->group("Rights");
     app.add_flag("--privileged", o.privileged, "Every right there is on this machine")->group("Rights");
     app.add_option("--pid", o.pid, "host or container:NAME")->group("Rights");
-    app.add_option("--ipc", o.ipc, "private, host or container:NAME")->group("Rights");
-    app.add_option("--cgroupns", o.cgroup_namespace, "private")->group("Rights");
+    app.add_option("--ipc", o.ipc, "private, shareable, none, host or container:NAME")->group("Rights");
+    app.add_option("--uts", o.uts, "host: with this machine's name")->group("Rights");
+    app.add_option("--userns", o.users, "host, as it always is")->group("Rights");
+    app.add_option("--cgroupns", o.cgroup_namespace, "private or host")->group("Rights");
+    app.add_option("--isolation", o.isolation, "default")->group("Rights");
+    app.add_option("--runtime", o.runtime, "kedge")->group("Rights");
 }
 
 void add_limit_flags(CLI::App& app, RunOptions& o) {
     add_changeable_limit_flags(app, o);
     app.add_option("--shm-size", o.shm_size, "Of /dev/shm (64m)")->group("Limits");
+    app.add_option("--cgroup-parent", o.cgroup_parent, "The control group above its own")->group("Limits");
+    app.add_option("--memory-swappiness", o.swappiness, "How readily its memory is swapped out: 0 to 100")
+        ->group("Limits");
+    app.add_flag("--oom-kill-disable", o.oom_kill_disable,
+                 "When its memory is used up it waits in place of being killed")
+        ->group("Limits");
+    add_list(app, "--blkio-weight-device", o.device_weights, "Its weight at one device: /dev/sda:500")->group("Limits");
+    add_list(app, "--device-read-bps", o.device_read_bytes, "Bytes a second from one device: /dev/sda:10mb")
+        ->group("Limits");
+    add_list(app, "--device-write-bps", o.device_write_bytes, "The same, to it")->group("Limits");
+    add_list(app, "--device-read-iops", o.device_read_operations, "Operations a second: /dev/sda:1000")
+        ->group("Limits");
+    add_list(app, "--device-write-iops", o.device_write_operations, "The same")->group("Limits");
     app.add_option("--oom-score-adj", o.oom_score_adj, "-1000 to 1000")->group("Limits");
     add_list(app, "--ulimit", o.ulimits, "NAME=SOFT[:HARD]")->group("Limits");
 }
@@ -104,6 +131,7 @@ void add_create_flags(CLI::App& app, RunOptions& o) {
     add_list(app, "-a,--attach", o.attach, "Only these: stdin, stdout, stderr");
     add_list(app, "-l,--label", o.labels, "NAME=value");
     add_list(app, "--label-file", o.label_files, "A file of such lines");
+    add_list(app, "--annotation", o.annotations, "NAME=value, for other programs that look at its bundle");
     app.add_option("--platform", o.platform, "Of another platform than this machine's: linux/arm64");
     app.add_option("--pull", o.pull, "missing, always or never")->capture_default_str();
     app.add_flag("-q,--quiet", o.quiet, "No progress of the pull");
@@ -115,33 +143,11 @@ void add_create_flags(CLI::App& app, RunOptions& o) {
     add_right_flags(app, o);
     add_limit_flags(app, o);
     add_life_flags(app, o);
-    refuse_options(app, {"--annotation",
-                         "--blkio-weight-device",
-                         "--cgroup-parent",
-                         "--cpu-rt-period",
-                         "--cpu-rt-runtime",
-                         "--device-cgroup-rule",
-                         "--device-read-bps",
-                         "--device-read-iops",
-                         "--device-write-bps",
-                         "--device-write-iops",
-                         "--disable-content-trust",
-                         "--dns-option,--dns-opt",
-                         "--gpus",
-                         "--ip6",
-                         "--isolation",
-                         "--kernel-memory",
-                         "--link",
-                         "--link-local-ip",
-                         "--mac-address",
-                         "--memory-swappiness",
-                         "--oom-kill-disable",
-                         "--runtime",
-                         "--storage-opt",
-                         "--userns",
-                         "--uts",
-                         "--volume-driver",
-                         "--volumes-from"});
+    add_list(app, "--link", o.links, "")->group("");
+    refuse_options(app, {"--ip6", "--link-local-ip"}, "networks have IPv4 addresses alone");
+    refuse_options(app, {"--cpu-count", "--cpu-percent", "--io-maxbandwidth", "--io-maxiops"}, "it is for Windows");
+    refuse_options(
+        app, {"--cpu-rt-period", "--cpu-rt-runtime", "--disable-content-trust", "--kernel-memory", "--use-api-socket"});
 }
 
 void add_run_flags(CLI::App& app, RunOptions& o) {

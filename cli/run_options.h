@@ -32,26 +32,32 @@ struct RunOptions {
 
     // what it is called and labelled
     std::string hostname, domain_name;
-    std::vector<std::string> labels, label_files;
+    std::vector<std::string> labels, label_files, annotations;
 
     // its files
-    std::vector<std::string> volumes, mounts, tmpfs;
+    std::vector<std::string> volumes, mounts, tmpfs, volumes_from, storage_options;
+    std::string volume_driver;
     bool read_only = false;
 
     // its networks
-    std::vector<std::string> publish, expose, networks, network_aliases, dns, dns_search, extra_hosts;
-    std::string ip;
+    std::vector<std::string> publish, expose, networks, network_aliases, dns, dns_search, dns_options, extra_hosts,
+        links;
+    std::string ip, mac_address;
     bool publish_all = false;
 
     // its rights
-    std::vector<std::string> cap_add, cap_drop, security_opt, devices, sysctls;
+    std::vector<std::string> cap_add, cap_drop, security_opt, devices, device_rules, sysctls;
     bool privileged = false;
-    std::string pid, ipc, cgroup_namespace;
+    std::string pid, ipc, uts, users, cgroup_namespace, cgroup_parent, gpus, isolation, runtime;
 
     // its limits
     std::string memory, memory_swap, memory_reservation, shm_size, cpus, cpuset_cpus, cpuset_mems;
     std::optional<int64_t> cpu_shares, cpu_quota, cpu_period, pids_limit, blkio_weight;
+    std::optional<int64_t> swappiness;
     std::optional<int> oom_score_adj;
+    bool oom_kill_disable = false;
+    std::vector<std::string> device_weights, device_read_bytes, device_write_bytes, device_read_operations,
+        device_write_operations;
     std::vector<std::string> ulimits;
 
     // its life

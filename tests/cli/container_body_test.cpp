@@ -256,7 +256,10 @@ TEST(ContainerBody, BadMountsAreRefusedInDockersWords) {
              {"type=tmpfs,target=/b,tmpfs-mode=9", "invalid value for tmpfs-mode: 9"},
              {"type=tmpfs,target=/b,tmpfs-size=much", "invalid size: 'much'"},
              {"type=cluster,target=/b", "mount type cluster is not supported yet"},
-             {"target=/b,volume-driver=nfs", "volume-driver is not supported yet"}}) {
+             {"target=/b,volume-opt=a=b", "volume-opt is not supported yet"},
+             {"type=bind,source=/a,target=/b,bind-recursive=x",
+              "invalid value for bind-recursive: x (must be \"enabled\", \"disabled\", \"writable\", or "
+              "\"readonly\")"}}) {
         EXPECT_EQ(refusal({"--mount", flag}), wrapped(flag, reason));
     }
 }
@@ -303,8 +306,8 @@ TEST(ContainerBody, NetworksHaveAliasesAndAddressesIfTheyAreOnesOwn) {
     EXPECT_EQ(refusal({"--network", "front", "--ip", "10.5.0"}), "invalid IPv4 address: 10.5.0");
     EXPECT_EQ(refusal({"--network", "host", "--network", "front"}),
               "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
-    EXPECT_EQ(refusal({"--network", "name=front,mac-address=x"}),
-              "invalid argument \"name=front,mac-address=x\" for \"--network\" flag: mac-address is not supported yet");
+    EXPECT_EQ(refusal({"--network", "name=front,ip6=x"}),
+              "invalid argument \"name=front,ip6=x\" for \"--network\" flag: ip6 is not supported yet");
     EXPECT_EQ(refusal({"--dns", "dns.example.org"}),
               "invalid argument \"dns.example.org\" for \"--dns\" flag: IP address is not correctly formatted: "
               "dns.example.org");
@@ -383,11 +386,73 @@ TEST(ContainerBody, FlagsThatContradictEachOtherAreRefused) {
 }
 
 TEST(ContainerBody, WhatIsNotThereYetIsNamed) {
-    EXPECT_EQ(refusal({"--gpus", "all"}), "--gpus is not supported yet");
-    EXPECT_EQ(refusal({"--gpus=all"}), "--gpus is not supported yet");
-    EXPECT_EQ(refusal({"--link=db"}), "--link is not supported yet");
-    EXPECT_EQ(refusal({"--dns-opt", "ndots:2"}), "--dns-option is not supported yet");
-    EXPECT_EQ(refusal({"--cgroupns", "host"}), "--cgroupns host is not supported yet");
+    EXPECT_EQ(refusal({"--link=db"}), "--link: links are not supported by kedge");
+    EXPECT_EQ(refusal({"--ip6", "fd00::1"}), "--ip6 is not supported yet");
+    EXPECT_EQ(refusal({"--cpu-count=2"}), "--cpu-count is not supported yet");
+    EXPECT_EQ(refusal({"--use-api-socket"}), "--use-api-socket is not supported yet");
+    EXPECT_EQ(refusal({"--userns", "remap"}), "--userns: invalid USER mode");
+    EXPECT_EQ(refusal({"--uts", "mine"}), "--uts: invalid UTS mode");
+    EXPECT_EQ(refusal({"--cgroupns", "mine"}), "--cgroupns: invalid CGROUP mode");
+}
+
+TEST(ContainerBody, NamespacesDevicesAndTheLikeHaveTheirPlace) {
+    expect_all({{{"--uts", "host"}, "/HostConfig/UTSMode", "host"},
+                {{"--userns", "host"}, "/HostConfig/UsernsMode", "host"},
+                {{"--cgroupns", "host"}, "/HostConfig/CgroupnsMode", "host"},
+                {{"--ipc", "none"}, "/HostConfig/IpcMode", "none"},
+                {{"--ipc", "container:db"}, "/HostConfig/IpcMode", "container:db"},
+                {{"--cgroup-parent", "/x"}, "/HostConfig/CgroupParent", "/x"},
+                {{"--volumes-from", "db:ro"}, "/HostConfig/VolumesFrom", {"db:ro"}},
+                {{"--volume-driver", "local"}, "/HostConfig/VolumeDriver", "local"},
+                {{"--annotation", "a=b"}, "/HostConfig/Annotations", {{"a", "b"}}},
+                {{"--storage-opt", "size=1g"}, "/HostConfig/StorageOpt", {{"size", "1g"}}},
+                {{"--device-cgroup-rule", "c 42:* rmw"}, "/HostConfig/DeviceCgroupRules", {"c 42:* rmw"}},
+                {{"--gpus", "all"}, "/HostConfig/DeviceRequests/0/Count", -1},
+                {{"--gpus", "driver=nvidia"}, "/HostConfig/DeviceRequests/0/Driver", "nvidia"},
+                {{"--runtime", "kedge"}, "/HostConfig/Runtime", "kedge"},
+                {{"--isolation", "default"}, "/HostConfig/Isolation", "default"},
+                {{"--dns-opt", "ndots:2"}, "/HostConfig/DnsOptions", {"ndots:2"}},
+                {{"--memory-swappiness", "0"}, "/HostConfig/MemorySwappiness", 0},
+                {{"--oom-kill-disable"}, "/HostConfig/OomKillDisable", true},
+                {{"--mac-address", "02:00:00:00:00:01"},
+                 "/NetworkingConfig/EndpointsConfig/default/MacAddress",
+                 "02:00:00:00:00:01"},
+                {{"--network", "name=front,mac-address=02:00:00:00:00:01"},
+                 "/NetworkingConfig/EndpointsConfig/front/MacAddress",
+                 "02:00:00:00:00:01"},
+                {{"--network", "name=front,driver-opt=a=b"},
+                 "/NetworkingConfig/EndpointsConfig/front/DriverOpts",
+                 {{"a", "b"}}},
+                {{"--blkio-weight-device", "/dev/sda:50"},
+                 "/HostConfig/BlkioWeightDevice/0",
+                 {{"Path", "/dev/sda"}, {"Weight", 50}}},
+                {{"--device-read-bps", "/dev/sda:1mb"},
+                 "/HostConfig/BlkioDeviceReadBps/0",
+                 {{"Path", "/dev/sda"}, {"Rate", 1 << 20}}},
+                {{"--device-write-bps", "/dev/sda:10"}, "/HostConfig/BlkioDeviceWriteBps/0/Rate", 10},
+                {{"--device-read-iops", "/dev/sda:7"}, "/HostConfig/BlkioDeviceReadIOps/0/Rate", 7},
+                {{"--device-write-iops", "/dev/sda:7"}, "/HostConfig/BlkioDeviceWriteIOps/0/Rate", 7},
+                {{"--mount", "type=bind,src=/a,dst=/b,bind-recursive=disabled"},
+                 "/HostConfig/Mounts/0/BindOptions",
+                 {{"NonRecursive", true}}},
+                {{"--mount", "type=bind,src=/a,dst=/b,ro,bind-recursive=writable"},
+                 "/HostConfig/Mounts/0/BindOptions",
+                 {{"ReadOnlyNonRecursive", true}}},
+                {{"--mount", "src=a,dst=/b,volume-subpath=x/y,volume-label=k=v"},
+                 "/HostConfig/Mounts/0/VolumeOptions",
+                 {{"Subpath", "x/y"}, {"Labels", {{"k", "v"}}}}}});
+    EXPECT_EQ(refusal({"--network", "host", "--mac-address", "02:00:00:00:00:01"}),
+              "conflicting options: mac-address and the network mode");
+    EXPECT_EQ(refusal({"--device-read-bps", "/dev/sda"}),
+              "invalid argument \"/dev/sda\" for \"--device-read-bps\" flag: bad format: /dev/sda");
+    EXPECT_EQ(refusal({"--device-read-iops", "/dev/sda:1mb"}),
+              "invalid argument \"/dev/sda:1mb\" for \"--device-read-iops\" flag: invalid rate for device: "
+              "/dev/sda:1mb. The correct format is <device-path>:<number>. Number must be a positive integer");
+    EXPECT_EQ(refusal({"--blkio-weight-device", "/dev/sda:5"}),
+              "invalid argument \"/dev/sda:5\" for \"--blkio-weight-device\" flag: invalid weight for device: "
+              "/dev/sda:5");
+    EXPECT_EQ(refusal({"--blkio-weight-device", "sda:50"}),
+              "invalid argument \"sda:50\" for \"--blkio-weight-device\" flag: bad format for device path: sda:50");
 }
 
 TEST(ContainerBody, WhatIsAttachedIsSaidWithTheContainer) {
