@@ -1,5 +1,8 @@
 #include "base/error.h"
 
+#include "base/errno_text.h"
+
+#include <cctype>
 #include <cerrno>
 #include <system_error>
 
@@ -69,7 +72,15 @@ Error Error::with_context(std::string_view context) const {
 }
 
 Error errno_error(std::string_view what, int error_number) {
-    return Error(code_of_errno(error_number), std::string(what) + ": " + std::generic_category().message(error_number));
+    return Error(code_of_errno(error_number), std::string(what) + ": " + errno_text(error_number));
+}
+
+std::string errno_text(int error_number) {
+    std::string text = std::generic_category().message(error_number);
+    // Behind a colon, as all other reasons are written; a name such as RFS stays.
+    if (text.size() > 1 && std::islower(static_cast<unsigned char>(text[1])))
+        text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
+    return text;
 }
 
 void throw_errno(std::string_view what) {

@@ -30,6 +30,16 @@ CapabilityMask default_capabilities() {
            bit(CAP_NET_BIND_SERVICE) | bit(CAP_SYS_CHROOT) | bit(CAP_KILL) | bit(CAP_AUDIT_WRITE);
 }
 
+namespace {
+
+std::string in_capitals(std::string text) {
+    std::transform(text.begin(), text.end(), text.begin(),
+                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+    return text;
+}
+
+}  // namespace
+
 int capability_number(const std::string& name) {
     std::string lower = name;
     std::transform(lower.begin(), lower.end(), lower.begin(),
@@ -38,7 +48,7 @@ int capability_number(const std::string& name) {
     cap_value_t value = 0;
     if (lower.find('=') != std::string::npos || ::cap_from_name(lower.c_str(), &value) != 0 || value < 0 ||
         value > 63) {
-        throw Error(Code::invalid_argument, "invalid capability: \"" + name + "\"");
+        throw Error(Code::invalid_argument, "unknown capability: \"" + in_capitals(lower) + "\"");
     }
     return value;
 }
@@ -47,9 +57,7 @@ std::string capability_name(int number) {
     char* text = ::cap_to_name(number);
     std::string name = text ? text : std::to_string(number);
     ::cap_free(text);
-    std::transform(name.begin(), name.end(), name.begin(),
-                   [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
-    return name;
+    return in_capitals(std::move(name));
 }
 
 CapabilityMask all_capabilities() {
@@ -76,10 +84,17 @@ CapabilityMask adjust_capabilities(const std::vector<std::string>& add, const st
         result = all_capabilities();
     else if (drop_all)
         result = 0;
+    auto number = [](const std::string& name, const char* list) {
+        try {
+            return capability_number(name);
+        } catch (const Error& error) {
+            throw error.with_context(list);
+        }
+    };
     for (const std::string& name : drop)
-        if (!is_all(name)) result &= ~bit(capability_number(name));
+        if (!is_all(name)) result &= ~bit(number(name, "invalid CapDrop"));
     for (const std::string& name : add)
-        if (!is_all(name) && !add_all) result |= bit(capability_number(name));
+        if (!is_all(name) && !add_all) result |= bit(number(name, "invalid CapAdd"));
     return result;
 }
 

@@ -93,7 +93,7 @@ void ContainerEngine::check_may_connect(const ContainerRecord& record, const Net
 }
 
 Fd ContainerEngine::open_network_namespace(const std::string& id) const {
-    const Error gone(Code::conflict, fmt::format("Container {} is not running", id));
+    const Error gone(Code::conflict, fmt::format("container {} is not running", id));
     auto run = run_of(id);
     if (!run) throw gone;
     Fd space;

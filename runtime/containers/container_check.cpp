@@ -180,7 +180,7 @@ bool is_size(const std::string& text) {
 
 void check_log(const LogConfig& log) {
     if (log.driver != "json-file" && log.driver != "none")
-        refuse("logger: no log driver named '{}' is registered", log.driver);
+        refuse("error looking up logging plugin {0}: plugin \"{0}\" not found", log.driver);
     for (const auto& [key, value] : log.options) {
         if (log.driver == "none" || (key != "max-size" && key != "max-file")) {
             refuse("unknown log opt '{}' for {} log driver", key, log.driver);

@@ -63,7 +63,7 @@ ContainerEngine::Snapshot ContainerEngine::running(const std::string& id) const 
                     fmt::format("Container {} is restarting, wait until the container is running", record->info.id));
     }
     if (record->info.status != Status::running) {
-        throw Error(Code::conflict, fmt::format("Container {} is not running", record->info.id));
+        throw Error(Code::conflict, fmt::format("container {} is not running", record->info.id));
     }
     return record;
 }
@@ -126,17 +126,27 @@ void ContainerEngine::rename(const std::string& id, const std::string& new_name)
     Snapshot record = store_.find(id);
     std::string name = new_name.starts_with('/') ? new_name.substr(1) : new_name;
     if (name.empty()) throw Error(Code::invalid_argument, "Neither old nor new names may be empty");
-    check_container_name(name);
+    auto refused = [](const Error& error) { return error.with_context("Error when allocating new name"); };
+    try {
+        check_container_name(name);
+    } catch (const Error& error) {
+        throw refused(error);
+    }
     if (name == record->info.name) {
         throw Error(Code::invalid_argument, "Renaming a container with the same name as its current name");
     }
     auto entry = live(record->info.id);
     std::lock_guard lock(entry->operation);
     std::string old_name = record->info.name;
-    record = store_.change(record->info.id, Keep::power, [&](ContainerRecord& r) {
-        old_name = r.info.name;
-        r.info.name = name;
-    });
+    try {
+        record = store_.change(record->info.id, Keep::power, [&](ContainerRecord& r) {
+            old_name = r.info.name;
+            r.info.name = name;
+        });
+    } catch (const Error& error) {
+        if (error.code() != Code::conflict) throw;
+        throw refused(error);
+    }
     networks_.rename(record->info.id, name);
     publish(*record, "rename", {{"oldName", "/" + old_name}});
 }

@@ -56,7 +56,7 @@ ContainerStore::Snapshot ContainerStore::find(const std::string& name_or_id) con
     Snapshot found;
     for (auto it = entries_.lower_bound(wanted); it != entries_.end() && it->first.starts_with(wanted); ++it) {
         if (!it->second->record->complete) continue;
-        if (found) throw Error(Code::invalid_argument, "Multiple IDs found with provided prefix: " + wanted);
+        if (found) throw Error(Code::invalid_argument, "multiple IDs found with provided prefix: " + wanted);
         found = it->second->record;
     }
     if (!found) throw none();

@@ -36,7 +36,7 @@ SecurityOptions parse_security(const ContainerSpec& container, std::vector<std::
                     value = split == std::string::npos ? std::string() : option.substr(split + 1);
         if (key == "no-new-privileges") {
             if (!value.empty() && value != "true" && value != "false") {
-                throw Error(Code::invalid_argument, "invalid --security-opt: \"" + option + "\"");
+                throw Error(Code::invalid_argument, "Invalid --security-opt: \"" + option + "\"");
             }
             result.no_new_privileges = value != "false";
         } else if (key == "seccomp") {
@@ -50,7 +50,7 @@ SecurityOptions parse_security(const ContainerSpec& container, std::vector<std::
         } else if (key == "systempaths") {
             throw Error(Code::invalid_argument, "security option " + option + " is not supported");
         } else {
-            throw Error(Code::invalid_argument, "invalid --security-opt 2: \"" + option + "\"");
+            throw Error(Code::invalid_argument, "Invalid --security-opt: \"" + option + "\"");
         }
     }
     return result;

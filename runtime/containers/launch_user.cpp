@@ -146,6 +146,10 @@ LaunchUser UserDatabase::find(const std::string& user, const std::vector<std::st
         });
     }
     for (const std::string& extra : more) result.groups.push_back(find_group(extra));
+    // The group itself too, as Docker does it: else a file with rights for all but this group would open to who changes
+    // to another group, which a process may do with a set-group-id program.
+    if (std::find(result.groups.begin(), result.groups.end(), result.gid) == result.groups.end())
+        result.groups.insert(result.groups.begin(), result.gid);
     if (result.groups.size() > 65536) throw Error(Code::invalid_argument, "user " + name + " has too many groups");
     return result;
 }

@@ -1,18 +1,12 @@
 #include "runtime/containers/launch_words.h"
 
-#include <cctype>
+#include "base/errno_text.h"
+
 #include <cerrno>
-#include <cstring>
 
 namespace kedge::runtime {
 
 namespace {
-
-std::string words(int error) {
-    std::string text = ::strerror(error);  // glibc's is thread-safe for known numbers
-    if (!text.empty()) text[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(text[0])));
-    return text;
-}
 
 std::string stage_words(shim::Stage stage, const std::string& subject) {
     using shim::Stage;
@@ -53,9 +47,12 @@ Error launch_error(const shim::Message& message, const std::string& subject, con
     if (message.stage == shim::Stage::exec_path) {
         return Error(Code::invalid_argument, "exec: \"" + program + "\": executable file not found in $PATH");
     }
-    if (message.stage == shim::Stage::exec)
-        return Error(Code::invalid_argument, "exec: \"" + program + "\": " + words(message.error));
-    std::string text = stage_words(message.stage, subject) + ": " + words(message.error);
+    if (message.stage == shim::Stage::exec) {
+        std::string reason = errno_text(message.error);
+        if (message.error == EISDIR) reason += ": " + errno_text(EACCES);  // scripts look for one or the other
+        return Error(Code::invalid_argument, "exec: \"" + program + "\": " + reason);
+    }
+    std::string text = stage_words(message.stage, subject) + ": " + errno_text(message.error);
     if (message.stage == shim::Stage::target && message.error == EPERM)
         text = "mount target " + subject + " lies in /proc: not allowed";
     if (message.stage == shim::Stage::target && message.error == ELOOP)
@@ -67,7 +64,7 @@ Error launch_error(const shim::Message& message, const std::string& subject, con
 }
 
 std::string launch_warning(const shim::Message& message, const std::string& subject) {
-    return stage_words(message.stage, subject) + ": " + words(message.error);
+    return stage_words(message.stage, subject) + ": " + errno_text(message.error);
 }
 
 int launch_exit_code(const shim::Message& message) {

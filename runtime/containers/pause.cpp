@@ -32,7 +32,7 @@ void ContainerEngine::pause(const std::string& id) {
     try {
         launcher_.cgroups().freeze(group);
     } catch (const Error& e) {
-        if (is_ending(whole_id)) throw Error(Code::conflict, fmt::format("Container {} is not running", whole_id));
+        if (is_ending(whole_id)) throw Error(Code::conflict, fmt::format("container {} is not running", whole_id));
         throw e.with_context(fmt::format("cannot pause container {}", record->info.name));
     }
     bool paused = false;
@@ -47,7 +47,7 @@ void ContainerEngine::pause(const std::string& id) {
         });
     if (paused) return;
     launcher_.cgroups().thaw(group);
-    throw Error(Code::conflict, fmt::format("Container {} is not running", whole_id));
+    throw Error(Code::conflict, fmt::format("container {} is not running", whole_id));
 }
 
 void ContainerEngine::unpause(const std::string& id) {

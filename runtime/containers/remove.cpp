@@ -19,11 +19,10 @@ void ContainerEngine::remove(const std::string& id, const RemoveOptions& options
     Status status = record->info.status;
     if (status == Status::running || status == Status::paused || status == Status::restarting) {
         if (!options.force) {
-            const char* first = status == Status::paused ? "Unpause and then stop" : "Stop";
+            const char* first = status == Status::paused ? " and must be unpaused first"
+                                                         : ": stop the container before removing or force remove";
             throw Error(Code::conflict,
-                        fmt::format("You cannot remove a {} container {}. {} the container before attempting removal "
-                                    "or force remove",
-                                    to_string(status), record->info.id, first));
+                        fmt::format("cannot remove container \"{}\": container is {}{}", id, to_string(status), first));
         }
         supervisor_->cancel(record->info.id);
         // From here on its policy doesn't start it again.

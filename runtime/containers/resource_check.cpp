@@ -80,10 +80,10 @@ void check_cpu(const Resources& r) {
     if (r.nano_cpus > 0 && r.cpu_quota > 0) refuse("Conflicting options: Nano CPUs and CPU Quota cannot both be set");
     const long processors = ::sysconf(_SC_NPROCESSORS_ONLN);
     if (r.nano_cpus < 0 || r.nano_cpus > processors * 1'000'000'000) {
-        refuse("Range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", processors, processors);
+        refuse("range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", processors, processors);
     }
     if (r.nano_cpus > 0 && r.nano_cpus < 10'000'000)
-        refuse("Range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", processors, processors);
+        refuse("range of CPUs is from 0.01 to {}.00, as there are only {} CPUs available", processors, processors);
     if (r.cpu_period != 0 && (r.cpu_period < 1000 || r.cpu_period > 1'000'000)) {
         refuse("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)");
     }
@@ -127,9 +127,9 @@ void check_fixed_limits(const FixedLimits& limits) {
 }
 
 void check_restart(const RestartPolicy& policy) {
-    if (policy.maximum_retries < 0) refuse("maximum retry count cannot be negative");
+    if (policy.maximum_retries < 0) refuse("invalid restart policy: maximum retry count cannot be negative");
     if (policy.maximum_retries > 0 && policy.name != RestartPolicy::Name::on_failure) {
-        refuse("maximum retry count cannot be used with this restart policy");
+        refuse("invalid restart policy: maximum retry count can only be used with 'on-failure'");
     }
 }
 

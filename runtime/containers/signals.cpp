@@ -33,7 +33,7 @@ int real_time(const std::string& name) {
 }  // namespace
 
 int signal_number(const std::string& text) {
-    Error invalid(Code::invalid_argument, "Invalid signal: " + text);
+    Error invalid(Code::invalid_argument, "invalid signal: " + text);
     if (text.empty()) throw invalid;
     if (std::isdigit(static_cast<unsigned char>(text[0]))) {
         int number = whole_number(text);

@@ -176,7 +176,7 @@ void ContainerEngine::start_failed(const Snapshot& record, bool by_policy, int e
     Snapshot failed = change_at_any_rate(id, Keep::process, edit);
     if (by_policy) return;  // the caller tries again
     if (!failed->info.spec.auto_remove) return;
-    publish(*failed, "die", {{"exitCode", std::to_string(exit_code)}});
+    publish(*failed, "die", {{"exitCode", std::to_string(exit_code)}, {"execDuration", "0"}});
     remove_locked(failed, true);
 }
 

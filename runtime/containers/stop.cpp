@@ -116,8 +116,15 @@ void ContainerEngine::kill_and_wait(const Snapshot& record) {
 }
 
 void ContainerEngine::kill(const std::string& id, const std::string& signal) {
-    int number = signal_number(signal.empty() ? "KILL" : signal);
-    Snapshot record = store_.find(id);
+    auto refused = [&](const std::string& why) { return fmt::format("cannot kill container: {}: {}", id, why); };
+    Snapshot record;
+    int number = 0;
+    try {
+        record = store_.find(id);
+        number = signal_number(signal.empty() ? "KILL" : signal);
+    } catch (const Error& error) {
+        throw Error(error.code(), refused(error.what()));
+    }
     bool ends = number == SIGKILL || number == signal_number(record->info.stop_signal);
     if (ends && cancel_restart(record)) return;
     auto entry = live(record->info.id);
@@ -125,16 +132,14 @@ void ContainerEngine::kill(const std::string& id, const std::string& signal) {
     record = store_.find(record->info.id);
     auto run = run_of(record->info.id);
     if (!is_up(*record) || !run) {
-        throw Error(Code::conflict,
-                    fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
+        throw Error(Code::conflict, refused("container " + record->info.id + " is not running"));
     }
     if (ends) {
         record =
             change_at_any_rate(record->info.id, Keep::power, [](ContainerRecord& r) { r.info.stopped_by_hand = true; });
     }
     if (!send(*run, number)) {
-        throw Error(Code::conflict,
-                    fmt::format("Cannot kill container: {}: Container {} is not running", id, record->info.id));
+        throw Error(Code::conflict, refused("container " + record->info.id + " is not running"));
     }
     publish(*record, "kill", {{"signal", std::to_string(number)}});
     if (ends) (void)let_go(record->info.id, number != SIGKILL);

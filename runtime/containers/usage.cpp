@@ -49,7 +49,7 @@ ContainerUsage ContainerEngine::usage(const std::string& id) const {
     // What was read was another container's, or nothing, only if this one has ended.
     pollfd ended{run ? run->init_pidfd.get() : -1, POLLIN, 0};
     if (!run || ::poll(&ended, 1, 0) != 0)
-        throw Error(Code::conflict, fmt::format("Container {} is not running", record->info.id));
+        throw Error(Code::conflict, fmt::format("container {} is not running", record->info.id));
     return usage;
 }
 

@@ -18,12 +18,16 @@ namespace kedge::runtime {
 
 namespace {
 
-Error no_such_image(const std::string& reference) {
-    return Error(Code::not_found, "No such image: " + reference);
-}
-
 bool is_hex(std::string_view text) {
     return !text.empty() && text.size() <= 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+}
+
+/// Names are told with the tag that was looked for.
+Error no_such_image(const std::string& reference) {
+    bool is_id = reference.starts_with("sha256:") || (reference.size() == 64 && is_hex(reference));
+    bool tagged = is_id || reference.find_first_of("@ ") != std::string::npos ||
+                  reference.find(':', reference.rfind('/') + 1) != std::string::npos;
+    return Error(Code::not_found, "No such image: " + reference + (tagged || reference.empty() ? "" : ":latest"));
 }
 
 std::string repository_of(const Reference& reference) {
@@ -255,7 +259,7 @@ Digest ImageStore::store_tar(int tar_fd, std::stop_token stop) {
     return writer.commit();
 }
 
-ImageInfo ImageStore::import(int tar_fd, const ImportOptions& options, const ProgressSink& progress,
+ImageInfo ImageStore::import(int tar_fd, const ImportOptions& options, const ProgressSink& /*progress*/,
                              std::stop_token stop) {
     std::optional<Reference> name;
     if (!options.reference.empty()) name = Reference::parse(options.reference);
@@ -266,7 +270,6 @@ ImageInfo ImageStore::import(int tar_fd, const ImportOptions& options, const Pro
     try {
         BlobStore::Lease blobs_lease(blobs_);
         LayerStore::Lease layers_lease(layers_);
-        if (progress) progress({"", "Importing", 0, 0});
         const Digest blob = store_tar(tar_fd, stop);
         const Digest diff_id = layers_.unpack(blobs_.open(blob).get(), {}, stop).diff_id;
         const Digest id = blobs_.put(make_image_config(config, options.platform.value_or(Platform::host()), diff_id,

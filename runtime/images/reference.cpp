@@ -136,7 +136,11 @@ Reference Reference::parse(const std::string& text) {
     } else if (reference.digest.empty()) {
         reference.tag = "latest";
     }
-    if (std::any_of(rest.begin(), rest.end(), is_upper)) throw invalid(": repository name must be lowercase");
+    if (std::any_of(rest.begin(), rest.end(), is_upper)) {
+        bool short_name = reference.registry == kDefaultRegistry && rest.find('/') == std::string_view::npos;
+        throw invalid(": repository name (" + std::string(short_name ? "library/" : "") + std::string(rest) +
+                      ") must be lowercase");
+    }
     if (!is_registry(reference.registry) || !is_path(rest)) throw invalid();
     reference.path = rest;
     if (reference.registry == kDefaultRegistry && rest.find('/') == std::string_view::npos) {

@@ -24,8 +24,10 @@ Subnet parse_subnet(const std::string& text) {
     try {
         return Subnet::parse(text);
     } catch (const Error& e) {
-        if (std::string_view(e.what()).find("CIDR") == std::string_view::npos) throw;
-        throw Error(Code::invalid_argument, "Invalid subnet " + text + " : " + e.what());
+        if (std::string_view(e.what()).find("CIDR") == std::string_view::npos)
+            throw Error(Code::invalid_argument, std::string("invalid network config:\n") + e.what());
+        throw Error(Code::invalid_argument,
+                    "invalid network config:\ninvalid subnet " + text + ": invalid CIDR block notation");
     }
 }
 
@@ -115,13 +117,12 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
     info.created = wall_now();
     const Subnet subnet = spec.subnet.empty() ? free_subnet(state_->pools, taken) : check_subnet(spec.subnet);
     if (std::any_of(taken.begin(), taken.end(), [&](const Subnet& other) { return other.overlaps(subnet); })) {
-        throw Error(Code::conflict, "Pool overlaps with other one on this address space");
+        throw Error(Code::conflict, "invalid pool request: Pool overlaps with other one on this address space");
     }
     info.spec.subnet = subnet.str();
     if (spec.gateway.empty()) info.spec.gateway = subnet.first().str();
     if (!subnet.usable(Ipv4::parse(info.spec.gateway))) {
-        throw Error(Code::invalid_argument,
-                    "invalid gateway " + spec.gateway + ": it is not in the subnet " + subnet.str());
+        throw Error(Code::invalid_argument, "no matching subnet for gateway " + spec.gateway);
     }
     check_range(spec.ip_range, subnet);
 

@@ -57,12 +57,14 @@ std::string labels_text(const VolumeSpec& spec) {
 
 void VolumeStore::check_name(const std::string& name) {
     if (is_name(name)) return;
-    throw Error(
-        Code::invalid_argument,
-        fmt::format("\"{}\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" "
-                    "are allowed",
-                    name),
-        "If you intended to pass a host directory, use absolute path");
+    const std::string begin = "create " + name + ": ";
+    if (name.size() < 2)
+        throw Error(Code::invalid_argument,
+                    begin + "volume name is too short, names should be at least two alphanumeric characters");
+    throw Error(Code::invalid_argument,
+                begin + "\"" + name +
+                    "\" includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are "
+                    "allowed. If you intended to pass a host directory, use absolute path");
 }
 
 VolumeStore::VolumeStore(const std::string& folder, Database& database, Events& events, UsedBy used_by)
@@ -180,7 +182,8 @@ VolumeInfo VolumeStore::create(const VolumeSpec& spec) {
     if (spec.driver.empty()) info.spec.driver = "local";
     if (info.spec.driver != "local") {
         throw Error(Code::not_found,
-                    fmt::format("volume driver \"{}\" is not supported, only \"local\" is", spec.driver));
+                    fmt::format("create {}: error looking up volume plugin {}: plugin \"{}\" not found", info.spec.name,
+                                spec.driver, spec.driver));
     }
     if (!spec.options.empty()) {
         throw Error(Code::invalid_argument, fmt::format("volume {}: driver option \"{}\" is not supported",

@@ -150,7 +150,7 @@ TEST_F(MonitorTest, AnImageWithoutAShellIsProbedByConnecting) {
     std::string bad = run(server(tcp(8081)));
     ASSERT_TRUE(becomes(well, Status::healthy)) << last_output(well);
     ASSERT_TRUE(becomes(bad, Status::unhealthy)) << last_output(bad);
-    EXPECT_EQ(last_output(bad), "connect to 127.0.0.1:8081: Connection refused");
+    EXPECT_EQ(last_output(bad), "connect to 127.0.0.1:8081: connection refused");
     EXPECT_EQ(health_of(bad).log.back().exit_code, 1);
 }
 

@@ -228,7 +228,7 @@ TEST_F(ControllerTest, WhatCanNotBeDoneIsRefusedWithoutTouchingWhatRuns) {
              {"    privileged: true\n", "services.web.privileged: privileged containers are not allowed"},
              {"    volumes: [\"/etc:/host\"]\n", "mounting /etc of the host is not allowed"},
              {"    network_mode: host\n", "the host's network is not allowed"},
-             {"    cpus: 90000\n", "services.web: Range of CPUs is from 0.01"},
+             {"    cpus: 90000\n", "services.web: range of CPUs is from 0.01"},
              {"    volumes: [{type: bind, source: " + folder +
                   "/nosuch, target: /x, bind: {create_host_path: false}}]\n",
               "bind source path does not exist"},

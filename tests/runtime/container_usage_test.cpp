@@ -96,7 +96,7 @@ TEST_F(Usage, OfWhatDoesNotRunIsAConflict) {
     std::string id = containers().create(shell("true"));
     EXPECT_EQ(code_of([&] { (void)containers().usage(id); }), Code::conflict);
     Code code = Code::internal;
-    EXPECT_EQ(refusal([&] { (void)containers().processes(id); }, &code), "Container " + id + " is not running");
+    EXPECT_EQ(refusal([&] { (void)containers().processes(id); }, &code), "container " + id + " is not running");
     EXPECT_EQ(code, Code::conflict);
     EXPECT_EQ(code_of([&] { (void)containers().usage("nosuch"); }), Code::not_found);
     EXPECT_EQ(code_of([&] { (void)containers().processes("nosuch"); }), Code::not_found);

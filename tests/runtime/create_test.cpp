@@ -93,7 +93,7 @@ TEST_F(Create, AnErrorInTheSpecIsToldBeforeAnythingIsMade) {
     };
     EXPECT_EQ(wrong([](auto& s) { s.working_dir = "relative"; }),
               "the working directory 'relative' is invalid, it needs to be an absolute path");
-    EXPECT_EQ(wrong([](auto& s) { s.stop_signal = "SIGNOTHING"; }), "Invalid signal: SIGNOTHING");
+    EXPECT_EQ(wrong([](auto& s) { s.stop_signal = "SIGNOTHING"; }), "invalid signal: SIGNOTHING");
     EXPECT_EQ(wrong([](auto& s) { s.environment = {"=x"}; }), "invalid environment variable: =x");
     EXPECT_EQ(wrong([](auto& s) { s.command->push_back(std::string("a\0b", 3)); }), "argument contains a zero byte");
     EXPECT_EQ(wrong([](auto& s) { s.hostname = "a b"; }), "invalid hostname format: a b");
@@ -124,20 +124,21 @@ TEST_F(Create, AnErrorInTheSpecIsToldBeforeAnythingIsMade) {
     EXPECT_EQ(wrong([](auto& s) { s.resources.blkio_weight = 5; }), "Range of blkio weight is from 10 to 1000");
     EXPECT_NE(wrong([](auto& s) { s.resources.cpuset_mems = "4000"; }).find("memory nodes are not available"),
               std::string::npos);
-    EXPECT_NE(wrong([](auto& s) { s.resources.nano_cpus = 1000000000000; }).find("Range of CPUs is from 0.01 to"),
+    EXPECT_NE(wrong([](auto& s) { s.resources.nano_cpus = 1000000000000; }).find("range of CPUs is from 0.01 to"),
               std::string::npos);
     EXPECT_EQ(wrong([](auto& s) { s.oom_score_adj = 1001; }),
               "Invalid value 1001, range for oom score adj is [-1000, 1000]");
     EXPECT_EQ(wrong([](auto& s) {
                   s.restart = {RestartPolicy::Name::always, 3};
               }),
-              "maximum retry count cannot be used with this restart policy");
+              "invalid restart policy: maximum retry count can only be used with 'on-failure'");
     EXPECT_EQ(wrong([](auto& s) {
                   s.restart = {RestartPolicy::Name::on_failure, -1};
               }),
-              "maximum retry count cannot be negative");
+              "invalid restart policy: maximum retry count cannot be negative");
     EXPECT_EQ(wrong([](auto& s) { s.network_mode = "wireless"; }), "invalid network mode: wireless");
-    EXPECT_EQ(wrong([](auto& s) { s.log.driver = "syslog"; }), "logger: no log driver named 'syslog' is registered");
+    EXPECT_EQ(wrong([](auto& s) { s.log.driver = "syslog"; }),
+              "error looking up logging plugin syslog: plugin \"syslog\" not found");
     EXPECT_EQ(wrong([](auto& s) { s.log.options = {{"max-file", "0"}}; }), "max-file cannot be less than 1");
     EXPECT_EQ(wrong([](auto& s) { s.log.options = {{"max-size", "big"}}; }), "invalid value for max-size: \"big\"");
     EXPECT_EQ(wrong([](auto& s) { s.extra_hosts = {"here"}; }), "bad format for add-host: \"here\"");
@@ -159,9 +160,9 @@ TEST_F(Create, WhatOnlyAStartWouldFindIsToldByCreateToo) {
         edit(spec);
         return refused(spec);
     };
-    EXPECT_EQ(wrong([](auto& s) { s.cap_add = {"FLYING"}; }), "invalid capability: \"FLYING\"");
+    EXPECT_EQ(wrong([](auto& s) { s.cap_add = {"FLYING"}; }), "invalid CapAdd: unknown capability: \"CAP_FLYING\"");
     EXPECT_EQ(wrong([](auto& s) { s.ulimits = {{"wishes", 1, 1}}; }), "invalid ulimit type: wishes");
-    EXPECT_EQ(wrong([](auto& s) { s.security_opt = {"nonsense=1"}; }), "invalid --security-opt 2: \"nonsense=1\"");
+    EXPECT_EQ(wrong([](auto& s) { s.security_opt = {"nonsense=1"}; }), "Invalid --security-opt: \"nonsense=1\"");
     EXPECT_EQ(wrong([](auto& s) {
                   s.sysctls = {{"kernel.panic", "1"}};
               }),

@@ -157,7 +157,7 @@ TEST_F(Exec, StandardInputReachesIt) {
 TEST_F(Exec, OnlyARunningContainerCanDoIt) {
     std::string created = containers().create(shell("true"));
     Code code = Code::internal;
-    EXPECT_EQ(refusal([&] { exec(created, "true"); }, &code), "Container " + created + " is not running");
+    EXPECT_EQ(refusal([&] { exec(created, "true"); }, &code), "container " + created + " is not running");
     EXPECT_EQ(code, Code::conflict);
     EXPECT_EQ(code_of([&] { exec("nosuch", "true"); }), Code::not_found);
 }

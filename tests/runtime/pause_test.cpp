@@ -67,13 +67,12 @@ TEST_F(Pause, IsRefusedWhereItMakesNoSenseInDockersWords) {
               "cannot start a paused container, try unpause instead");
     EXPECT_EQ(code, Code::conflict);
     EXPECT_EQ(refusal([&] { containers().remove("web"); }),
-              "You cannot remove a paused container " + id +
-                  ". Unpause and then stop the container before attempting removal or force remove");
+              "cannot remove container \"web\": container is paused and must be unpaused first");
     EXPECT_EQ(refusal([&] { (void)exec("web", "true"); }, &code),
               "Container web is paused, unpause the container before exec");
     EXPECT_EQ(code, Code::conflict);
     containers().stop(id);
-    EXPECT_EQ(refusal([&] { containers().pause("web"); }), "Container " + id + " is not running");
+    EXPECT_EQ(refusal([&] { containers().pause("web"); }), "container " + id + " is not running");
     EXPECT_EQ(refusal([&] { containers().unpause("web"); }), "Container " + id + " is not paused");
     EXPECT_EQ(code_of([&] { containers().pause("nosuch"); }), Code::not_found);
 }

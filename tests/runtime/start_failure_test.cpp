@@ -58,7 +58,7 @@ TEST_F(StartFailure, ACommandThatIsNotThereHasDockersWordsAndCode) {
     EXPECT_EQ(failure(command({"nosuch"}), 127), "exec: \"nosuch\": executable file not found in $PATH");
     EXPECT_EQ(failure(command({"/no/such"}), 127), "exec: \"/no/such\": no such file or directory");
     EXPECT_EQ(failure(command({"/etc/passwd"}), 126), "exec: \"/etc/passwd\": permission denied");
-    EXPECT_EQ(failure(command({"/etc"}), 126), "exec: \"/etc\": is a directory");
+    EXPECT_EQ(failure(command({"/etc"}), 126), "exec: \"/etc\": is a directory: permission denied");
 }
 
 TEST_F(StartFailure, AnInterpreterThatIsNotThereIsToldWithTheScriptsName) {

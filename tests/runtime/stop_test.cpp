@@ -198,9 +198,9 @@ TEST_F(Stop, AWaiterOfWhatIsRemovedGetsItsExitCode) {
 TEST_F(Stop, ARunningContainerIsRemovedByForceOnly) {
     std::string id = ready(shell(kObedient, "busy"));
     Code code = Code::internal;
-    EXPECT_EQ(refusal([&] { containers().remove("busy"); }, &code),
-              "You cannot remove a running container " + id +
-                  ". Stop the container before attempting removal or force remove");
+    EXPECT_EQ(
+        refusal([&] { containers().remove("busy"); }, &code),
+        "cannot remove container \"busy\": container is running: stop the container before removing or force remove");
     EXPECT_EQ(code, Code::conflict);
     EXPECT_EQ(status(id), Status::running);
     containers().remove("busy", {.force = true});
@@ -252,7 +252,7 @@ TEST_F(Stop, AnAmbiguousPrefixIsRefusedAndANameWinsOverAPrefix) {
     }
     Code code = Code::internal;
     EXPECT_EQ(refusal([&] { containers().inspect(shared); }, &code),
-              "Multiple IDs found with provided prefix: " + shared);
+              "multiple IDs found with provided prefix: " + shared);
     EXPECT_EQ(code, Code::invalid_argument);
     std::string target = first.begin()->second;
     std::string named = containers().create(shell("true", target.substr(0, 12)));

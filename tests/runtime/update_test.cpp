@@ -144,7 +144,7 @@ TEST_F(Update, IsRefusedInDockersWordsAndChangesNothing) {
               "CPU cfs quota can not be less than 1ms (i.e. 1000)");
     EXPECT_NE(wrong(
                   id, [](auto& u) { u.resources.nano_cpus = 9'000'000'000'000; }, Code::invalid_argument)
-                  .find("Range of CPUs is from 0.01 to "),
+                  .find("range of CPUs is from 0.01 to "),
               std::string::npos);
     EXPECT_NE(wrong(
                   id, [](auto& u) { u.resources.cpuset_cpus = "4000"; }, Code::invalid_argument)
@@ -170,7 +170,7 @@ TEST_F(Update, IsRefusedInDockersWordsAndChangesNothing) {
                       u.restart = RestartPolicy{RestartPolicy::Name::always, 3};
                   },
                   Code::invalid_argument),
-              "maximum retry count cannot be used with this restart policy");
+              "invalid restart policy: maximum retry count can only be used with 'on-failure'");
     EXPECT_EQ(wrong(
                   "nosuch", [](auto& u) { u.pids_limit = 3; }, Code::not_found),
               "No such container: nosuch");

@@ -23,7 +23,7 @@ TEST_F(LaunchTest, CapabilitiesAreExactlyDockers) {
     EXPECT_EQ(output("c3"), "CapEff:0000000000001020\n");
     r = request("c4", {"true"});
     r.spec.cap_add = {"FLYING"};
-    EXPECT_EQ(refusal(r), "invalid capability: \"FLYING\"");
+    EXPECT_EQ(refusal(r), "invalid CapAdd: unknown capability: \"CAP_FLYING\"");
 }
 
 TEST_F(LaunchTest, APrivilegedContainerHasWhatTheMachineHasAndIsToldWhatItLacks) {
@@ -63,7 +63,7 @@ TEST_F(LaunchTest, TheFilterRefusesWhatContainersHaveNoUseFor) {
         EXPECT_TRUE(refusal(r).starts_with("seccomp profile: ")) << bad;
     }
     r.spec.security_opt = {"nonsense=1"};
-    EXPECT_EQ(refusal(r), "invalid --security-opt 2: \"nonsense=1\"");
+    EXPECT_EQ(refusal(r), "Invalid --security-opt: \"nonsense=1\"");
 }
 
 TEST_F(LaunchTest, LimitsStandInTheCgroup) {

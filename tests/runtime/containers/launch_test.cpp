@@ -78,7 +78,7 @@ TEST_F(LaunchTest, WhatCantBeExecutedIsToldInDockersWords) {
     EXPECT_EQ(code, 127);
     EXPECT_EQ(refusal(request("x3", {"/etc/passwd"}), &code), "exec: \"/etc/passwd\": permission denied");
     EXPECT_EQ(code, 126);
-    EXPECT_EQ(refusal(request("x4", {"/etc"}), &code), "exec: \"/etc\": is a directory");
+    EXPECT_EQ(refusal(request("x4", {"/etc"}), &code), "exec: \"/etc\": is a directory: permission denied");
     EXPECT_EQ(code, 126);
     LaunchRequest r = request("x5", {"true"});
     r.working_dir = "/etc/passwd";

@@ -173,7 +173,7 @@ TEST_F(Archives, WhatIsMissingOrDamagedIsNotSaved) {
         }
         return std::string("saved");
     };
-    EXPECT_EQ(refused("nosuch"), "No such image: nosuch");
+    EXPECT_EQ(refused("nosuch"), "No such image: nosuch:latest");
     EXPECT_EQ(refused("registry.test/busybox:1"), "saved");
     Digest layer;
     for (const Digest& digest : store->blobs().list()) {

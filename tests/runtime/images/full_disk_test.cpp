@@ -32,7 +32,7 @@ std::string fill(const std::string& root) {
             return "nothing was refused";
         } catch (const Error& e) {
             if (e.code() != Code::resource_exhausted || !e.transient()) return std::string("wrong error: ") + e.what();
-            if (std::string(e.what()).find("No space left on device") == std::string::npos) return e.what();
+            if (std::string(e.what()).find("no space left on device") == std::string::npos) return e.what();
         }
         if (!store.blobs().list().empty()) return "a blob is left";
         if (!names_in(root + "/layers").empty()) return "a layer is left";

@@ -105,9 +105,14 @@ TEST_F(ImageStoreTest, ImagesAreFoundByNameIdAndUniquePrefix) {
         EXPECT_EQ(store->get(reference).id, one.id) << reference;
     }
     EXPECT_EQ(store->get(two.id.hex()).tags, std::vector<std::string>{});
-    for (const std::string& reference : {std::string("registry.test/one"), std::string("registry.test/one:2"),
-                                         std::string("x"), std::string("A B"), std::string(64, 'f')}) {
-        EXPECT_EQ(refusal(Code::not_found, [&] { (void)store->get(reference); }), "No such image: " + reference);
+    const std::pair<std::string, std::string> missing[] = {{"registry.test/one", "registry.test/one:latest"},
+                                                           {"registry.test:80/one", "registry.test:80/one:latest"},
+                                                           {"registry.test/one:2", "registry.test/one:2"},
+                                                           {"x", "x:latest"},
+                                                           {"A B", "A B"},
+                                                           {std::string(64, 'f'), std::string(64, 'f')}};
+    for (const auto& [reference, told] : missing) {
+        EXPECT_EQ(refusal(Code::not_found, [&] { (void)store->get(reference); }), "No such image: " + told);
     }
     EXPECT_EQ(store->list().size(), 2u);
     EXPECT_EQ(store->list()[0].id, two.id) << "newest first";

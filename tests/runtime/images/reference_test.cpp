@@ -105,8 +105,8 @@ TEST(ReferenceTest, RefusalsSayMoreWhereDockerDoes) {
         }
         return "accepted";
     };
-    EXPECT_EQ(why("Busybox"), "invalid reference format: repository name must be lowercase");
-    EXPECT_EQ(why("me/App:v1"), "invalid reference format: repository name must be lowercase");
+    EXPECT_EQ(why("Busybox"), "invalid reference format: repository name (library/Busybox) must be lowercase");
+    EXPECT_EQ(why("me/App:v1"), "invalid reference format: repository name (me/App) must be lowercase");
     EXPECT_EQ(why(kHex), "invalid repository name (" + kHex + "), cannot specify 64-byte hexadecimal strings");
     EXPECT_EQ(why("host.test/" + std::string(300, 'a')), "repository name must not be more than 255 characters");
 }

@@ -69,7 +69,7 @@ TEST_F(Networking, SubnetsComeFromThePoolAndAvoidWhatTheHostUses) {
     networks->remove("a");
     network("c");
     EXPECT_EQ(networks->inspect("c").spec.subnet, "10.199.0.0/24");
-    const std::string overlap = "Pool overlaps with other one on this address space";
+    const std::string overlap = "invalid pool request: Pool overlaps with other one on this address space";
     for (const char* taken : {"10.199.2.0/24", "10.199.0.0/16", "10.199.1.128/25", "192.0.2.0/24"}) {
         EXPECT_EQ(error_of([&] { network("d", false, taken); }, Code::conflict), overlap) << taken;
     }
@@ -95,7 +95,7 @@ TEST_F(Networking, WhatIsAskedForIsCheckedInDockersWords) {
     EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::invalid_argument), "plugin \"overlay\" not found");
     spec = {"c", "bridge", "10.5.0.0/24", "10.6.0.1", false, {}, {}};
     EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::invalid_argument),
-              "invalid gateway 10.6.0.1: it is not in the subnet 10.5.0.0/24");
+              "no matching subnet for gateway 10.6.0.1");
     spec = {"c", "bridge", {}, {}, false, {}, {{"x", "y"}}};
     EXPECT_EQ(error_of([&] { networks->create(spec); }, Code::invalid_argument), "network option x is not supported");
     spec = {"c", "bridge", {}, {}, false, {}, {{"com.docker.network.bridge.name", "wire"}}};
