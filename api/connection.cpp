@@ -1,6 +1,8 @@
 #include "api/connection.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -122,6 +124,17 @@ bool Connection::send(std::string_view data) {
         }
     }
     return true;
+}
+
+void Connection::wait_until_read(milliseconds patience) const {
+    // The kernel tells how much is unread, but not when that changes.
+    const Time deadline = steady_clock::now() + patience;
+    milliseconds pause{0};
+    for (int unread = 0; ::ioctl(socket_, SIOCOUTQ, &unread) == 0 && unread > 0 && steady_clock::now() < deadline;) {
+        pollfd entry = {socket_, 0, 0};  // only that it is gone
+        if (::poll(&entry, 1, static_cast<int>(pause.count())) > 0) return;
+        pause = std::min(pause + milliseconds(1), milliseconds(10));
+    }
 }
 
 void Connection::linger() {

@@ -32,6 +32,8 @@ public:
     size_t read(char* data, size_t size);
     /// False once the client is gone or takes nothing.
     bool send(std::string_view data);
+    /// Waits until the client has read all that was sent, or for so long. Over TCP it is until its kernel has it.
+    void wait_until_read(std::chrono::milliseconds patience) const;
     /// Before closing with input unread: says that no more is written, and reads on for a moment; else the kernel
     /// resets the connection and the client may lose the answer.
     void linger();

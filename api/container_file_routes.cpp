@@ -48,10 +48,12 @@ std::string base64(const std::string& text) {
 }
 
 std::pair<std::string, std::string> stat_header(const runtime::FileStat& stat) {
+    // The zero time means none elsewhere, but files of 1970 are plenty.
+    const std::string changed = stat.mtime == WallTime{} ? "1970-01-01T00:00:00Z" : format_time(stat.mtime);
     json value = {{"name", stat.name},
                   {"size", stat.size},
                   {"mode", go_mode(stat.mode)},
-                  {"mtime", format_time(stat.mtime)},
+                  {"mtime", changed},
                   {"linkTarget", stat.link_target}};
     return {"X-Docker-Container-Path-Stat", base64(to_text(value))};
 }

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "runtime/engine.h"
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -19,8 +20,34 @@ using runtime::ContainerInfo;
 
 namespace {
 
-const std::set<std::string> kFilters = {"id",      "name",   "status", "label",  "ancestor", "health",
-                                        "network", "volume", "exited", "before", "since",    "publish"};
+const std::set<std::string> kFilters = {"id",     "name",   "status", "label", "ancestor", "health", "network",
+                                        "volume", "exited", "before", "since", "publish",  "expose", "is-task"};
+
+/// A filter whose values are words of a list.
+void expect_words(const Filters& filters, const char* name, const char* what, const std::vector<std::string>& known) {
+    for (const std::string& value : filters.values(name)) {
+        if (std::find(known.begin(), known.end(), value) != known.end()) continue;
+        std::string all;
+        for (const std::string& word : known) all += (all.empty() ? "" : ", ") + word;
+        throw Error(Code::invalid_argument,
+                    fmt::format("invalid filter '{}={}': invalid value for {} ({}): must be one of {}", name, value,
+                                what, value, all));
+    }
+}
+
+void check_values(const Filters& filters) {
+    expect_words(filters, "status", "state",
+                 {"created", "running", "paused", "restarting", "removing", "exited", "dead"});
+    expect_words(filters, "health", "health", {"none", "starting", "healthy", "unhealthy"});
+    for (const std::string& value : filters.values("exited")) {
+        int code = 0;
+        auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), code);
+        if (failure != std::errc() || end != value.data() + value.size())
+            throw Error(Code::invalid_argument,
+                        fmt::format("invalid filter 'exited={0}': \"{0}\" is not a number", value));
+    }
+    (void)filters.flag("is-task", false);
+}
 
 bool name_matches(const Filters& filters, const ContainerInfo& info) {
     const auto& wanted = filters.values("name");
@@ -73,12 +100,48 @@ bool exited_matches(const Filters& filters, const ContainerInfo& info) {
            (info.status == runtime::Status::exited && filters.exact("exited", std::to_string(info.exit_code)));
 }
 
-bool publish_matches(const Filters& filters, const ContainerInfo& info) {
-    return !filters.has("publish") ||
-           std::any_of(info.ports.begin(), info.ports.end(), [&](const runtime::PortBinding& port) {
-               std::string protocol = port.protocol == runtime::Protocol::tcp ? "/tcp" : "/udp";
-               std::string number = std::to_string(port.host_port);
-               return filters.exact("publish", number) || filters.exact("publish", number + protocol);
+/// `80`, `80-90/udp`: what `publish` and `expose` ask for.
+struct PortFilter {
+    int first = 0, last = 0;
+    runtime::Protocol protocol = runtime::Protocol::tcp;
+
+    bool has(int port, runtime::Protocol its_protocol) const {
+        return port >= first && port <= last && protocol == its_protocol;
+    }
+};
+
+std::vector<PortFilter> port_filters(const Filters& filters, const char* name) {
+    std::vector<PortFilter> result;
+    for (const std::string& text : filters.values(name)) {
+        auto number = [&](const std::string& digits) {
+            uint16_t value = 0;
+            auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
+            if (failure != std::errc() || end != digits.data() + digits.size())
+                throw Error(
+                    Code::invalid_argument,
+                    fmt::format("error while looking up for {} {}: \"{}\" is not a number", name, text, digits));
+            return static_cast<int>(value);
+        };
+        size_t slash = text.find('/'), dash = text.find('-');
+        std::string protocol = slash == std::string::npos ? "tcp" : text.substr(slash + 1);
+        if (protocol != "tcp" && protocol != "udp")
+            throw Error(Code::invalid_argument,
+                        fmt::format("error while looking up for {} {}: invalid proto", name, text));
+        std::string ports = text.substr(0, slash);
+        PortFilter filter;
+        filter.first = number(ports.substr(0, dash));
+        filter.last = dash < ports.size() ? number(ports.substr(dash + 1)) : filter.first;
+        if (protocol == "udp") filter.protocol = runtime::Protocol::udp;
+        result.push_back(filter);
+    }
+    return result;
+}
+
+bool has_port(const std::vector<PortFilter>& asked, const ContainerInfo& info, uint16_t runtime::PortBinding::*which) {
+    return asked.empty() || std::any_of(info.ports.begin(), info.ports.end(), [&](const runtime::PortBinding& port) {
+               return port.*which != 0 && std::any_of(asked.begin(), asked.end(), [&](const PortFilter& filter) {
+                          return filter.has(port.*which, port.protocol);
+                      });
            });
 }
 
@@ -106,6 +169,10 @@ int read_limit(const Request& request) {
 
 Response list_containers(const Request& request, const Services& services) {
     Filters filters(request, kFilters);
+    check_values(filters);
+    const std::vector<PortFilter> published = port_filters(filters, "publish"),
+                                  exposed = port_filters(filters, "expose");
+    if (filters.flag("is-task", false)) return json_reply(json::array());  // tasks are a swarm's
     int limit = read_limit(request);
     bool all = request.flag("all") || limit > 0 || filters.has("status") || filters.has("exited");
     std::set<Digest> images = ancestors(filters, services.engine.images());
@@ -123,8 +190,11 @@ Response list_containers(const Request& request, const Services& services) {
         if (!filters.exact("health", std::string(runtime::to_string(info.health.status)))) continue;
         if (!filters.prefix("id", info.id) || !filters.labels(info.labels) || !name_matches(filters, info)) continue;
         if (!network_matches(filters, info) || !volume_matches(filters, info)) continue;
-        if (!exited_matches(filters, info) || !publish_matches(filters, info)) continue;
+        if (!exited_matches(filters, info)) continue;
+        if (!has_port(published, info, &runtime::PortBinding::host_port)) continue;
+        if (!has_port(exposed, info, &runtime::PortBinding::container_port)) continue;
         json item = container_summary(info, now);
+        put_volume_folders(item["Mounts"], services.engine.volumes());
         write_older_container_summary(item, request.api);
         if (request.flag("size")) {
             try {

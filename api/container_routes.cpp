@@ -101,8 +101,9 @@ void add_container_routes(Router& router, const Services& services) {
     runtime::Containers& containers = services.engine.containers();
     router.add("POST", "/containers/create", [&](const Request& request) { return create(request, services); });
     router.add("POST", "/containers/prune", [&](const Request& request) { return prune(request, services); });
-    router.add("GET", "/containers/{id}/json", [&containers](const Request& request) {
+    router.add("GET", "/containers/{id}/json", [&containers, &services](const Request& request) {
         json inspection = container_inspection(containers.inspect(request.captures.at("id")));
+        put_volume_folders(inspection["Mounts"], services.engine.volumes());
         if (request.flag("size")) put_size(inspection, containers.size(inspection.at("Id").get<std::string>()));
         write_older_container(inspection, request.api);
         return json_reply(inspection);

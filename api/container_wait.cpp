@@ -59,7 +59,7 @@ Response wait_reply(const Request& request, runtime::Engine& engine) {
     std::stop_token stop = request.watch_client();
     Response response;
     response.stream = [=, &engine](Writer& writer) {
-        json result = {{"StatusCode", 0}, {"Error", nullptr}};
+        json result = {{"StatusCode", 0}};
         try {
             result["StatusCode"] =
                 condition == "not-running"

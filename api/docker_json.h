@@ -20,6 +20,7 @@ struct VolumeInfo;
 struct Healthcheck;
 struct Progress;
 struct PortBinding;
+class Volumes;
 }  // namespace kedge::runtime
 
 namespace kedge::api {
@@ -38,6 +39,8 @@ std::string status_text(const runtime::ContainerInfo& info, WallTime now);
 nlohmann::json endpoints_json(const runtime::ContainerInfo& info);
 /// The `Mounts` of a container.
 nlohmann::json mounts_json(const runtime::ContainerInfo& info);
+/// Fills in where volumes lie on this machine, which a container's mounts don't know.
+void put_volume_folders(nlohmann::json& mounts, const runtime::Volumes& volumes);
 /// The `HostConfig` of a container.
 nlohmann::json host_config_json(const runtime::ContainerSpec& spec);
 nlohmann::json healthcheck_json(const runtime::Healthcheck& check);

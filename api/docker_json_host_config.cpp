@@ -54,13 +54,14 @@ void read_restart(const Fields& from, runtime::RestartPolicy& restart) {
     else if (name == "unless-stopped")
         restart.name = Name::unless_stopped;
     else
-        throw invalid("invalid restart policy '" + name + "'");
+        throw invalid("invalid restart policy: unknown policy '" + name +
+                      "'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'");
     from.refuse_others({"Name", "MaximumRetryCount"});
     int64_t retries = from.number("MaximumRetryCount");
-    if (retries < 0 || retries > INT32_MAX) throw invalid("maximum retry count cannot be negative");
-    if (retries > 0 && restart.name != Name::on_failure) {
-        throw invalid("maximum retry count cannot be used with restart policy '" + name + "'");
-    }
+    if (retries < 0 || retries > INT32_MAX)
+        throw invalid("invalid restart policy: maximum retry count cannot be negative");
+    if (retries > 0 && restart.name != Name::on_failure)
+        throw invalid("invalid restart policy: maximum retry count can only be used with 'on-failure'");
     restart.maximum_retries = static_cast<int>(retries);
 }
 
@@ -206,7 +207,7 @@ void read_host_config(const Fields& host, ContainerSpec& spec) {
     refuse_what_is_nowhere(host);
     spec.shm_size = host.number("ShmSize");
     spec.oom_score_adj = static_cast<int>(
-        std::clamp<int64_t>(host.number("OomScoreAdj"), -1001, 1001));  // the engine refuses the outermost
+        std::clamp<int64_t>(host.number("OomScoreAdj"), INT32_MIN, INT32_MAX));  // the engine refuses most
     read_devices(host, spec);
     for (const Fields& limit : host.objects("Ulimits")) {
         spec.ulimits.push_back({limit.text("Name"), limit.number("Soft"), limit.number("Hard")});

@@ -5,6 +5,9 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cctype>
+
 namespace kedge::api {
 
 using nlohmann::json;
@@ -71,7 +74,7 @@ void put_mounts(const ContainerSpec& spec, json& host) {
         if (mount.type == runtime::Mount::Type::tmpfs) {
             tmpfs[mount.target] = tmpfs_text(mount);
         } else if (!mount.source.empty() && mount.source.find(':') == std::string::npos && !has_options(mount)) {
-            binds.push_back(mount.source + ":" + mount.target + (mount.read_only ? ":ro" : ":rw"));
+            binds.push_back(mount.source + ":" + mount.target + (mount.read_only ? ":ro" : ""));
         } else {
             mounts.push_back(mount_json(mount));
         }
@@ -83,6 +86,18 @@ void put_mounts(const ContainerSpec& spec, json& host) {
 
 json list_or_null(const std::vector<std::string>& list) {
     return list.empty() ? json(nullptr) : json(list);
+}
+
+/// Capabilities by the names that Docker gives them back with: `CAP_NET_ADMIN`, `ALL`.
+json capability_list(const std::vector<std::string>& names) {
+    json list = json::array();
+    for (std::string name : names) {
+        std::transform(name.begin(), name.end(), name.begin(),
+                       [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
+        bool whole = name == "ALL" || name.starts_with("CAP_");
+        list.push_back(whole ? name : "CAP_" + name);
+    }
+    return list.empty() ? json(nullptr) : list;
 }
 
 json health_json(const runtime::Health& health) {
@@ -150,30 +165,34 @@ json network_settings(const ContainerInfo& info) {
                      {"SandboxID", info.pid > 0 ? info.id : ""},
                      {"SandboxKey", info.pid > 0 ? fmt::format("/proc/{}/ns/net", info.pid) : ""},
                      {"Ports", bindings_json(info.ports, true)},
-                     {"IPAddress", ""},
-                     {"IPPrefixLen", 0},
-                     {"Gateway", ""},
-                     {"MacAddress", ""},
+                     {"HairpinMode", false},
+                     {"LinkLocalIPv6Address", ""},
+                     {"LinkLocalIPv6PrefixLen", 0},
+                     {"SecondaryIPAddresses", nullptr},
+                     {"SecondaryIPv6Addresses", nullptr},
                      {"Networks", endpoints_json(info)}};
-    if (!info.endpoints.empty()) {
-        const runtime::NetworkEndpoint& first = info.endpoints.front();
-        settings.update({{"IPAddress", first.ip},
-                         {"IPPrefixLen", first.prefix_length},
-                         {"Gateway", first.gateway},
-                         {"MacAddress", first.mac}});
-    }
+    // From times when there was one network: what the default one is.
+    const json none = {{"EndpointID", ""}, {"Gateway", ""},    {"GlobalIPv6Address", ""}, {"GlobalIPv6PrefixLen", 0},
+                       {"IPAddress", ""},  {"IPPrefixLen", 0}, {"IPv6Gateway", ""},       {"MacAddress", ""}};
+    const json bridge = settings["Networks"].value("bridge", none);
+    for (const auto& [key, empty] : none.items()) settings[key] = bridge.value(key, empty);
     return settings;
 }
 
 }  // namespace
 
 json healthcheck_json(const runtime::Healthcheck& check) {
-    return {{"Test", check.test},
-            {"Interval", check.interval.count()},
-            {"Timeout", check.timeout.count()},
-            {"StartPeriod", check.start_period.count()},
-            {"StartInterval", check.start_interval.count()},
-            {"Retries", check.retries}};
+    json result = json::object();
+    if (!check.test.empty()) result["Test"] = check.test;
+    const std::pair<const char*, int64_t> numbers[] = {{"Interval", check.interval.count()},
+                                                       {"Timeout", check.timeout.count()},
+                                                       {"StartPeriod", check.start_period.count()},
+                                                       {"StartInterval", check.start_interval.count()},
+                                                       {"Retries", check.retries}};
+    for (const auto& [name, value] : numbers) {
+        if (value != 0) result[name] = value;
+    }
+    return result;
 }
 
 namespace {
@@ -192,6 +211,26 @@ void put_fixed_limits(const runtime::FixedLimits& limits, json& host) {
                  {"BlkioDeviceWriteIOps", device_limits(limits.write_operations, "Rate")},
                  {"MemorySwappiness", limits.swappiness < 0 ? json(nullptr) : json(limits.swappiness)},
                  {"OomKillDisable", limits.oom_kill_disable}});
+}
+
+}  // namespace
+
+namespace {
+
+/// Members that readers of Docker's answers expect to be there, of what kedge hasn't.
+void put_absent(json& host) {
+    host.update({{"Cgroup", ""},
+                 {"ConsoleSize", {0, 0}},
+                 {"CpuCount", 0},
+                 {"CpuPercent", 0},
+                 {"CpuRealtimePeriod", 0},
+                 {"CpuRealtimeRuntime", 0},
+                 {"DeviceRequests", nullptr},
+                 {"IOMaximumBandwidth", 0},
+                 {"IOMaximumIOps", 0},
+                 {"Isolation", ""},
+                 {"Links", nullptr},
+                 {"VolumeDriver", ""}});
 }
 
 }  // namespace
@@ -217,8 +256,8 @@ json host_config_json(const ContainerSpec& spec) {
                  {"RestartPolicy",
                   {{"Name", restart_name(spec.restart.name)}, {"MaximumRetryCount", spec.restart.maximum_retries}}},
                  {"AutoRemove", spec.auto_remove},
-                 {"CapAdd", list_or_null(spec.cap_add)},
-                 {"CapDrop", list_or_null(spec.cap_drop)},
+                 {"CapAdd", capability_list(spec.cap_add)},
+                 {"CapDrop", capability_list(spec.cap_drop)},
                  {"CgroupnsMode", spec.cgroup_namespace.empty() ? "private" : spec.cgroup_namespace},
                  {"CgroupParent", spec.cgroup_parent},
                  {"Dns", spec.dns},
@@ -239,8 +278,6 @@ json host_config_json(const ContainerSpec& spec) {
                  {"SecurityOpt", list_or_null(spec.security_opt)},
                  {"ShmSize", spec.shm_size == 0 ? int64_t{64} << 20 : spec.shm_size},
                  {"Runtime", "kedge"},
-                 {"Init", spec.init},
-                 {"Sysctls", spec.sysctls},
                  {"Devices", devices},
                  {"Ulimits", ulimits},
                  {"Memory", r.memory},
@@ -256,6 +293,9 @@ json host_config_json(const ContainerSpec& spec) {
                  {"PidsLimit", r.pids_limit == 0 ? json(nullptr) : json(r.pids_limit)}};
     put_mounts(spec, host);
     put_fixed_limits(spec.fixed_limits, host);
+    if (spec.init) host["Init"] = true;
+    if (!spec.sysctls.empty()) host["Sysctls"] = spec.sysctls;
+    put_absent(host);
     if (!spec.annotations.empty()) host["Annotations"] = spec.annotations;
     return host;
 }

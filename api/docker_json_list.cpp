@@ -1,6 +1,8 @@
 #include "api/docker_json.h"
+#include "base/error.h"
 #include "runtime/containers.h"
 #include "runtime/networks.h"
+#include "runtime/volumes.h"
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -85,14 +87,25 @@ json mounts_json(const ContainerInfo& info) {
                 if (mount.propagation.empty()) item["Propagation"] = "rprivate";
                 break;
             case Mount::Type::volume:
-                item.update(
-                    {{"Type", "volume"}, {"Name", mount.source}, {"Driver", "local"}, {"Source", mount.source}});
+                item.update({{"Type", "volume"}, {"Name", mount.source}, {"Driver", "local"}, {"Source", ""}});
                 break;
             case Mount::Type::tmpfs: item.update({{"Type", "tmpfs"}, {"Source", ""}}); break;
         }
         mounts.push_back(std::move(item));
     }
     return mounts;
+}
+
+void put_volume_folders(json& mounts, const runtime::Volumes& volumes) {
+    for (json& mount : mounts) {
+        if (mount.at("Type") != "volume") continue;
+        try {
+            mount["Source"] = volumes.inspect(mount.at("Name").get<std::string>()).mountpoint;
+        } catch (const Error& error) {
+            if (error.code() != Code::not_found) throw;
+            mount["Source"] = "";  // removed meanwhile
+        }
+    }
 }
 
 namespace {

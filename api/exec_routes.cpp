@@ -27,7 +27,9 @@ runtime::ExecSpec read_spec(const Fields& body) {
     spec.tty = body.flag("Tty");
     std::tie(spec.rows, spec.columns) = read_console_size(body);
     body.refuse_others({"Cmd", "Env", "User", "WorkingDir", "Privileged", "AttachStdin", "AttachStdout", "AttachStderr",
-                        "Tty", "DetachKeys", "ConsoleSize", "Container"});  // what the path says already
+                        "Tty", "DetachKeys", "ConsoleSize",
+                        // what the path says already, and what the start will say
+                        "Container", "Detach"});
     return spec;
 }
 
@@ -40,7 +42,7 @@ std::string running_container(runtime::Containers& containers, const std::string
     runtime::ContainerInfo info = containers.inspect(id);
     refuse_paused(info, id);
     if (info.status != runtime::Status::running)
-        throw Error(Code::conflict, "Container " + info.id + " is not running");
+        throw Error(Code::conflict, "container " + info.id + " is not running");
     return info.id;
 }
 

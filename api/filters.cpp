@@ -80,7 +80,7 @@ bool Filters::made_before(WallTime created, WallTime now) const {
     try {
         return created < limit();
     } catch (const Error&) {
-        throw Error(Code::invalid_argument, "invalid filter 'until=" + text + "'");
+        throw Error(Code::invalid_argument, "failed to parse value as time or duration: \"" + text + "\"");
     }
 }
 
@@ -89,7 +89,7 @@ bool Filters::flag(const std::string& name, bool absent) const {
     const std::string& value = *values(name).begin();
     if (value == "true" || value == "1") return true;
     if (value == "false" || value == "0") return false;
-    throw Error(Code::invalid_argument, "invalid filter '" + name + "=" + value + "'");
+    throw Error(Code::invalid_argument, "invalid filter '" + name + "=[" + value + "]'");
 }
 
 }  // namespace kedge::api

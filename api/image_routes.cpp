@@ -21,15 +21,22 @@ using runtime::ImageInfo;
 
 namespace {
 
-bool reference_matches(const Filters& filters, const ImageInfo& info) {
+/// Leaves the names that the `reference` filters ask for; false if it has none of them.
+bool keep_asked_names(const Filters& filters, ImageInfo& info) {
     const auto& wanted = filters.values("reference");
-    return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](const std::string& pattern) {
-               return std::any_of(info.tags.begin(), info.tags.end(), [&](const std::string& tag) {
-                   std::string without_tag = tag.substr(0, tag.rfind(':'));
-                   return ::fnmatch(pattern.c_str(), tag.c_str(), FNM_PATHNAME) == 0 ||
-                          ::fnmatch(pattern.c_str(), without_tag.c_str(), FNM_PATHNAME) == 0;
-               });
-           });
+    if (wanted.empty()) return true;
+    auto is_other = [&](const std::string& name) {
+        // `web:1`, or `web@sha256:...`
+        const std::string repository =
+            name.substr(0, name.find('@') != std::string::npos ? name.find('@') : name.rfind(':'));
+        return std::none_of(wanted.begin(), wanted.end(), [&](const std::string& pattern) {
+            return ::fnmatch(pattern.c_str(), name.c_str(), FNM_PATHNAME) == 0 ||
+                   ::fnmatch(pattern.c_str(), repository.c_str(), FNM_PATHNAME) == 0;
+        });
+    };
+    std::erase_if(info.tags, is_other);
+    std::erase_if(info.repo_digests, is_other);
+    return !info.tags.empty() || !info.repo_digests.empty();
 }
 
 /// The other platforms of an image are not on this machine.
@@ -56,10 +63,10 @@ Response list_images(const Request& request, const Services& services) {
     if (request.flag("shared-size")) shared = shared_sizes(services.engine.images().list());
     const WallTime now = wall_now();
     json result = json::array();
-    for (const ImageInfo& info : images) {
+    for (ImageInfo& info : images) {
         if (!filters.made_before(info.created, now)) continue;
         if (filters.has("dangling") && filters.flag("dangling", false) != info.tags.empty()) continue;
-        if (!filters.labels(info.config.labels) || !reference_matches(filters, info)) continue;
+        if (!filters.labels(info.config.labels) || !keep_asked_names(filters, info)) continue;
         result.push_back(image_summary(info, uses[info.id], shared.contains(info.id) ? shared.at(info.id) : -1));
         write_older_image_summary(result.back(), request.api);
     }

@@ -21,6 +21,10 @@ std::vector<runtime::NetworkInfo> all_networks(const Services& services) {
 
 Response list_networks(const Request& request, const Services& services) {
     Filters filters(request, {"name", "id", "driver", "label", "scope", "type", "dangling"});
+    for (const std::string& type : filters.values("type")) {
+        if (type != "builtin" && type != "custom")
+            throw Error(Code::invalid_argument, "invalid filter: 'type'='" + type + "'");
+    }
     json result = json::array();
     for (const runtime::NetworkInfo& info : all_networks(services)) {
         const bool predefined = is_predefined(info.spec.name);
@@ -46,6 +50,11 @@ void expect_local_scope(const Fields& body, int api) {
         throw Error(Code::invalid_argument, "EnableIPv4: networks without IPv4 are not supported by kedge");
     if (body.flag("EnableIPv6"))
         throw Error(Code::invalid_argument, "EnableIPv6: IPv6 in networks is not supported by kedge");
+}
+
+/// What is in the way of networks is status 403 at Docker.
+Error as_forbidden(const Error& error) {
+    return error.code() == Code::conflict ? Error(Code::permission_denied, error.what(), error.hint()) : error;
 }
 
 Response create(const Request& request, runtime::Networks& networks) {
@@ -83,7 +92,13 @@ Response create(const Request& request, runtime::Networks& networks) {
     // `CheckDuplicate` is always so.
     body.refuse_others({"Name", "Driver", "Internal", "Labels", "Options", "IPAM", "Attachable", "CheckDuplicate",
                         "EnableIPv4", "EnableIPv6", "Scope"});
-    return json_reply({{"Id", networks.create(spec)}, {"Warning", ""}}, 201);
+    try {
+        return json_reply({{"Id", networks.create(spec)}, {"Warning", ""}}, 201);
+    } catch (const Error& error) {
+        bool named_so = std::string_view(error.what()).find("already exists") != std::string_view::npos;
+        if (named_so) throw;
+        throw as_forbidden(error);
+    }
 }
 
 Response prune(const Request& request, const Services& services) {
@@ -140,7 +155,11 @@ Response remove(const Request& request, const Services& services) {
     const std::string found = mode ? mode->spec.name : services.engine.networks().inspect(name).spec.name;
     if (is_predefined(found))
         throw Error(Code::permission_denied, found + " is a pre-defined network and cannot be removed");
-    services.engine.networks().remove(name);
+    try {
+        services.engine.networks().remove(name);
+    } catch (const Error& error) {
+        throw as_forbidden(error);
+    }
     return empty_reply();
 }
 

@@ -126,7 +126,7 @@ TEST_F(DockerLife, TopShowsItsProcessesAsPsWould) {
     post("/containers/web/wait");
     Reply ended = get("/containers/web/top");
     EXPECT_EQ(ended.status, 409);
-    EXPECT_EQ(ended.message(), "Container " + id + " is not running");
+    EXPECT_EQ(ended.message(), "container " + id + " is not running");
 }
 
 TEST_F(DockerLife, StatsOnceAreOfTwoSamplesOrOfOne) {

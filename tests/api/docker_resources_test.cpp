@@ -93,10 +93,16 @@ TEST_F(DockerResources, ImagesAreListedTaggedAndRemoved) {
     EXPECT_EQ(post("/images/busybox/tag?repo=host:5000/a/b&tag=2").status, 201);
     EXPECT_EQ(get("/images/host:5000/a/b:2/json").body["Id"], id);
     EXPECT_EQ(get("/images/host%3A5000%2Fa%2Fb:2/json").body["Id"], id);
-    EXPECT_EQ(get("/images/json?filters=" + std::string(R"({"reference":["host:5000/a/*"]})")).body.size(), 1u);
+    auto names = [&](const std::string& pattern) {
+        json list = get("/images/json?filters={\"reference\":[\"" + pattern + "\"]}").body;
+        return list.empty() ? json(nullptr) : list.at(0)["RepoTags"];
+    };
+    EXPECT_EQ(names("host:5000/a/*"), json({"host:5000/a/b:2"})) << "not the image's other names";
+    EXPECT_EQ(names("busybox"), json({"busybox:latest"}));
+    EXPECT_EQ(names("busybox:1"), nullptr);
     EXPECT_EQ(ask("DELETE", "/images/host:5000/a/b:2").body, json::array({{{"Untagged", "host:5000/a/b:2"}}}));
     EXPECT_EQ(get("/images/nosuch/json").status, 404);
-    EXPECT_EQ(get("/images/nosuch/json").message(), "No such image: nosuch");
+    EXPECT_EQ(get("/images/nosuch/json").message(), "No such image: nosuch:latest");
     EXPECT_EQ(post("/images/busybox/tag?repo=Not%20A%20Name").status, 400);
     EXPECT_EQ(post("/images/create").status, 400);
     EXPECT_EQ(get("/images/busybox/history").body.size(), 1u);
