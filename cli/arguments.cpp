@@ -1,8 +1,10 @@
 #include "cli/arguments.h"
 
-#include "base/error.h"
-
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
+
+#include <charconv>
+#include <set>
 
 namespace kedge::cli {
 
@@ -18,8 +20,9 @@ private:
     bool more() const { return next_ < from_.size(); }
     void read_long(const std::string& argument);
     void read_short(const std::string& argument);
-    void take_value(const std::string& flag);
-    Error wrong(const std::string& what) const;
+    void take_value(const CLI::Option& option, const std::string& flag);
+    void put_value(const CLI::Option& option, const std::string& value);
+    FlagError wrong(const std::string& what) const;
     bool enter_command(const std::string& word);
     static bool has_value(const CLI::Option& option) { return option.get_items_expected_min() > 0; }
 
@@ -29,15 +32,36 @@ private:
     std::vector<std::string> to_;
 };
 
-Error Reader::wrong(const std::string& what) const {
-    std::string path;
-    for (const CLI::App* at = app_; at; at = at->get_parent()) path = at->get_name() + " " + path;
-    return Error(Code::invalid_argument, what, path + "--help");
+/// `kedge volume ls`.
+std::string path_of(const CLI::App& app) {
+    return app.get_parent() ? path_of(*app.get_parent()) + " " + app.get_name() : app.get_name();
 }
 
-void Reader::take_value(const std::string& flag) {
+/// `-m, --memory`.
+std::string names_of(const CLI::Option& option) {
+    std::string names;
+    for (const std::string& name : option.get_snames()) names += (names.empty() ? "-" : ", -") + name;
+    if (!option.get_lnames().empty()) names += (names.empty() ? "--" : ", --") + option.get_lnames().front();
+    return names;
+}
+
+FlagError Reader::wrong(const std::string& what) const {
+    return FlagError(Code::invalid_argument, what, path_of(*app_) + " --help");
+}
+
+void Reader::take_value(const CLI::Option& option, const std::string& flag) {
     if (!more()) throw wrong("flag needs an argument: " + flag);
-    to_.push_back(from_[next_++]);
+    put_value(option, from_[next_++]);
+}
+
+void Reader::put_value(const CLI::Option& option, const std::string& value) {
+    if (option.get_type_name() == "INT") {
+        int64_t number = 0;
+        auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), number);
+        if (failure != std::errc() || end != value.data() + value.size())
+            throw invalid_flag(value, names_of(option), "\"" + value + "\" is not a number");
+    }
+    to_.push_back(value);
 }
 
 void Reader::read_long(const std::string& argument) {
@@ -46,14 +70,20 @@ void Reader::read_long(const std::string& argument) {
     const CLI::Option* option = app_->get_option_no_throw(flag);
     if (!option) throw wrong("unknown flag: " + flag);
     if (!has_value(*option)) {
+        static const std::set<std::string> kAnswers = {"true",  "True",  "TRUE",  "t", "T", "1",
+                                                       "false", "False", "FALSE", "f", "F", "0"};
+        std::string value = equals == std::string::npos ? "true" : argument.substr(equals + 1);
+        // Those that may have a value or not are refused by themselves.
+        if (option->get_items_expected_max() == 0 && !kAnswers.contains(value))
+            throw invalid_flag(value, names_of(*option), "\"" + value + "\" is neither true nor false");
         to_.push_back(argument);
         return;
     }
     to_.push_back(flag);
     if (equals == std::string::npos)
-        take_value(flag);
+        take_value(*option, flag);
     else
-        to_.push_back(argument.substr(equals + 1));
+        put_value(*option, argument.substr(equals + 1));
 }
 
 /// `-d`, `-it`, `-p80:80`, `-p=80:80`.
@@ -66,9 +96,9 @@ void Reader::read_short(const std::string& argument) {
         if (!has_value(*option)) continue;
         std::string rest = argument.substr(i + 1);
         if (rest.empty())
-            take_value(flag);
+            take_value(*option, std::string("'") + argument[i] + "' in " + argument);
         else
-            to_.push_back(rest.substr(rest.front() == '=' ? 1 : 0));
+            put_value(*option, rest.substr(rest.front() == '=' ? 1 : 0));
         return;
     }
 }
@@ -82,7 +112,8 @@ bool Reader::enter_command(const std::string& word) {
         return true;
     }
     bool is_group = !app_->get_subcommands([](const CLI::App*) { return true; }).empty();
-    if (is_group) throw wrong("unknown command: " + word);
+    if (is_group)
+        throw Error(Code::not_found, "unknown command: " + path_of(*app_) + " " + word, path_of(*app_) + " --help");
     return false;
 }
 
@@ -109,6 +140,30 @@ std::vector<std::string> Reader::read() {
 }
 
 }  // namespace
+
+FlagError invalid_flag(const std::string& value, const std::string& flag, const std::string& reason) {
+    return FlagError(Code::invalid_argument,
+                     fmt::format("invalid argument \"{}\" for \"{}\" flag: {}", value, flag, reason));
+}
+
+Error wrong_count(const CLI::App& app, size_t least, size_t most) {
+    auto counted = [](size_t n) { return fmt::format("{} argument{}", n, n == 1 ? "" : "s"); };
+    std::string takes = most == 0           ? "accepts no arguments"
+                        : least == most     ? "requires " + counted(least)
+                        : most == kAnyCount ? "requires at least " + counted(least)
+                        : least == 0        ? "requires at most " + counted(most)
+                                            : fmt::format("requires at least {} and at most {}", least, counted(most));
+    return Error(Code::invalid_argument, fmt::format("'{}' {}", path_of(app), takes), path_of(app) + " --help");
+}
+
+Error wrong_count(const CLI::App& app) {
+    size_t least = 0, most = 0;
+    for (const CLI::Option* option : app.get_options([](const CLI::Option* o) { return o->get_positional(); })) {
+        if (option->get_required()) ++least;
+        most = option->get_items_expected_max() > 1 ? kAnyCount : most + 1;
+    }
+    return wrong_count(app, least, std::min(most, kAnyCount));
+}
 
 std::vector<std::string> called_words(const std::vector<std::string>& arguments) {
     std::vector<std::string> words;

@@ -37,7 +37,7 @@ void check_modes(const RunOptions& o) {
     auto is_container = [](const std::string& mode) { return mode.starts_with("container:") && mode.size() > 10; };
     if (!o.pid.empty() && o.pid != "host" && !is_container(o.pid)) throw invalid("--pid: invalid PID mode");
     static const std::set<std::string> kIpc = {"", "none", "host", "private", "shareable"};
-    if (!kIpc.contains(o.ipc) && !is_container(o.ipc)) throw invalid("--ipc: invalid IPC mode");
+    if (!kIpc.contains(o.ipc) && !is_container(o.ipc)) throw invalid("invalid IPC mode: " + o.ipc);
     if (!o.uts.empty() && o.uts != "host") throw invalid("--uts: invalid UTS mode");
     if (!o.users.empty() && o.users != "host") throw invalid("--userns: invalid USER mode");
     static const std::set<std::string> kCgroup = {"", "host", "private"};
@@ -125,7 +125,7 @@ Outside outside() {
 }
 
 json container_body(const RunOptions& o, const Outside& outside) {
-    if (o.image.empty()) throw invalid("no image is named");
+    if (o.image.empty()) throw invalid("invalid reference format");
     if (o.pull != "always" && o.pull != "missing" && o.pull != "never") {
         throw invalid("invalid pull option: '" + o.pull + "': must be one of \"always\", \"missing\" or \"never\"");
     }

@@ -29,7 +29,7 @@ std::shared_ptr<Options> with_names(CLI::App& app) {
 void set_up_stopping(CLI::App& app, const std::shared_ptr<Session>& session, const std::string& action) {
     auto options = with_names(app);
     app.add_option("-s,--signal", options->signal, "In place of its stop signal");
-    app.add_option("-t,--time,--timeout", options->seconds, "Seconds before it is killed (the container's own, or 10)");
+    app.add_option("-t,--timeout,--time", options->seconds, "Seconds before it is killed (the container's own, or 10)");
     app.callback([=] {
         post_for_each(
             *session, options->names,

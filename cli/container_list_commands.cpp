@@ -2,6 +2,7 @@
 #include "base/error.h"
 #include "cli/format.h"
 #include "cli/session.h"
+#include "cli/template_functions.h"
 
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
@@ -42,6 +43,9 @@ json row_of(const json& container, bool no_trunc) {
                 {"Ports", ports_text(container.value("Ports", json::array()))},
                 {"Names", container_names(container)},
                 {"Labels", labels_text(container.value("Labels", json::object()))},
+                {kLabels, container.value("Labels", json::object())},
+                {"Platform", nullptr},
+                {"Size", "0B"},
                 {"Networks", networks},
                 {"Mounts", joined(mounts, "Source")},
                 {"LocalVolumes", std::to_string(volumes)}};
@@ -61,7 +65,8 @@ struct PsOptions {
 
 void list_containers(const Session& session, const PsOptions& options) {
     // A template that shows sizes asks for them.
-    const bool size = options.size || options.style.format.find(".Size") != std::string::npos;
+    auto shows = [&](const char* what) { return options.style.format.find(what) != std::string::npos; };
+    const bool size = options.size || shows(".Size") || shows("{{json .}}");
     int limit = options.latest ? 1 : options.last;
     json containers =
         session.client().get("/containers/json" + query({{"all", options.all ? "1" : ""},
@@ -100,7 +105,7 @@ void set_up_port(CLI::App& app, const std::shared_ptr<Session>& session) {
         std::string wanted = port->empty() || port->find('/') != std::string::npos ? *port : *port + "/tcp";
         std::string lines = published_lines(info["NetworkSettings"].value("Ports", json::object()), wanted);
         if (lines.empty() && !wanted.empty())
-            throw Error(Code::not_found, "no public port '" + wanted + "' published for " + *container);
+            throw Error(Code::not_found, "No public port '" + *port + "' published for " + *container);
         print(lines);
     });
 }

@@ -96,13 +96,10 @@ void set_up_exec(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.add_option("--detach-keys", options->detach_keys, "Keys that leave it running (ctrl-p,ctrl-q)");
     app.callback([=, &app] {
         std::vector<std::string> words = app.remaining();
-        if (words.size() < 2) {
-            throw Error(Code::invalid_argument, "exec needs a container and a command",
-                        "kedge exec [OPTIONS] CONTAINER COMMAND [ARG...]");
-        }
+        session->exit_code = 1;
+        if (words.size() < 2) throw wrong_count(app, 2, kAnyCount);
         options->container = words.front();
         options->command.assign(words.begin() + 1, words.end());
-        session->exit_code = 1;
         exec(*session, *options);
     });
 }

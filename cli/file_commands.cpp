@@ -61,6 +61,7 @@ void save_to(const std::string& path, const std::function<void(const Client::Rec
     bool special = ::stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
     if (special && S_ISDIR(info.st_mode))
         throw Error(Code::invalid_argument, "invalid output path: " + path + " is a directory");
+    if (!special) expect_folder(path);
     std::string written = special ? path : path + ".part-" + std::to_string(::getpid());
     Fd file = open_at(AT_FDCWD, written, O_WRONLY | (special ? 0 : O_CREAT | O_EXCL), 0600);
     try {

@@ -47,11 +47,6 @@ int64_t read_period(const std::string& value, const char* flag) {
 
 }  // namespace
 
-Error invalid_flag(const std::string& value, const std::string& flag, const std::string& reason) {
-    return Error(Code::invalid_argument,
-                 fmt::format("invalid argument \"{}\" for \"{}\" flag: {}", value, flag, reason));
-}
-
 std::pair<std::string, std::string> key_and_value(const std::string& text, const std::string& flag) {
     size_t equals = text.find('=');
     if (equals == std::string::npos || equals == 0) throw invalid_flag(text, flag, "must be a key=value pair");
@@ -75,8 +70,9 @@ void put_limits(const RunOptions& o, json& host) {
     put_size(o.shm_size, "--shm-size", "ShmSize", host);
     if (!o.cpus.empty()) {
         if (o.cpu_quota || o.cpu_period) {
-            throw Error(Code::invalid_argument, "conflicting options: Nano CPUs and CPU Period cannot both be set",
-                        "give --cpus alone");
+            const std::string other = o.cpu_period ? "Period" : "Quota";
+            throw Error(Code::invalid_argument,
+                        "Conflicting options: Nano CPUs and CPU " + other + " cannot both be set", "give --cpus alone");
         }
         host["NanoCpus"] = read_cpus(o.cpus);
     }
@@ -147,7 +143,7 @@ json read_device(const std::string& flag) {
     }
     if (second != std::string::npos) {
         rights = flag.substr(second + 1);
-        if (!are_rights(rights)) throw fail("bad mode specified: " + rights);
+        if (!are_rights(rights)) throw Error(Code::invalid_argument, "bad mode specified: " + rights);
     }
     for (const std::string& path : {host, inside}) {
         if (!path.starts_with('/')) throw fail(path + " is not an absolute path");

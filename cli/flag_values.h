@@ -1,6 +1,6 @@
 #pragma once
 
-#include "base/error.h"
+#include "cli/arguments.h"
 #include "cli/run_options.h"
 
 #include <nlohmann/json_fwd.hpp>
@@ -14,8 +14,6 @@ namespace kedge::cli {
 
 /// Values of flags in Docker's notation, read into Docker's JSON. All throw Error (invalid_argument) in Docker's words.
 
-/// `invalid argument "x" for "-m, --memory" flag: ...`
-Error invalid_flag(const std::string& value, const std::string& flag, const std::string& reason);
 /// `a=b` and nothing else.
 std::pair<std::string, std::string> key_and_value(const std::string& text, const std::string& flag);
 

@@ -12,6 +12,8 @@
 #include <ctime>
 #include <optional>
 #include <set>
+#include <tuple>
+#include <vector>
 
 namespace kedge::cli {
 
@@ -44,12 +46,15 @@ std::string age(const std::string& time, WallTime now) {
 }
 
 std::string ports_text(const json& ports) {
-    std::set<std::string> texts;
+    std::set<std::tuple<int64_t, std::string, std::string>> sorted;  // by the container's port
     for (const json& port : ports) {
         std::string inside = fmt::format("{}/{}", number_of(port, "PrivatePort"), text_of(port, "Type"));
         int64_t outside = number_of(port, "PublicPort");
-        texts.insert(outside == 0 ? inside : fmt::format("{}:{}->{}", text_of(port, "IP"), outside, inside));
+        sorted.emplace(number_of(port, "PrivatePort"), text_of(port, "Type"),
+                       outside == 0 ? inside : fmt::format("{}:{}->{}", text_of(port, "IP"), outside, inside));
     }
+    std::vector<std::string> texts;
+    for (const auto& port : sorted) texts.push_back(std::get<2>(port));
     return fmt::format("{}", fmt::join(texts, ", "));
 }
 
@@ -129,7 +134,7 @@ int64_t size_of(const std::string& text) {
 namespace {
 
 Error not_a_time(const std::string& text) {
-    return Error(Code::invalid_argument, "\"" + text + "\" is neither a time nor a duration",
+    return Error(Code::invalid_argument, "failed to parse value as time or duration: \"" + text + "\"",
                  "write it as 10m, 2026-01-02T15:04:05Z or seconds since 1970");
 }
 

@@ -44,10 +44,6 @@ void list_images(const Session& session, const ImagesOptions& options) {
                                    {"SIZE", "Size"}};
     if (options.digests) columns.insert(columns.begin() + 2, {"DIGEST", "Digest"});
     json rows = image_rows(images, options.style.no_trunc, options.digests);
-    // A name was asked for: the image's other names were not.
-    ImageName asked = ImageName::parse(options.name);
-    if (!asked.tag.empty())
-        std::erase_if(rows.get_ref<json::array_t&>(), [&](const json& row) { return row["Tag"] != asked.tag; });
     print_rows(options.style, columns, rows, "ID");
 }
 
@@ -115,6 +111,23 @@ json history_row(const json& line, bool no_trunc, bool human) {
             {"Comment", text_of(line, "Comment")}};
 }
 
+}  // namespace
+
+void show_image_history(const Client& client, const std::string& image, const ListStyle& style, bool human) {
+    json rows = json::array();
+    for (const json& line : client.get("/images/" + escape(image) + "/history"))
+        rows.push_back(history_row(line, style.no_trunc, human));
+    print_rows(style,
+               {{"IMAGE", "ID"},
+                {"CREATED", "CreatedSince"},
+                {"CREATED BY", "CreatedBy"},
+                {"SIZE", "Size"},
+                {"COMMENT", "Comment"}},
+               rows, "ID");
+}
+
+namespace {
+
 void set_up_history(CLI::App& app, const std::shared_ptr<Session>& session) {
     struct Options {
         ListStyle style;
@@ -127,19 +140,7 @@ void set_up_history(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.add_option("image", options->image, "The image")->required();
     app.add_flag("-H,--human", options->human, "Sizes and times for people (true)");
     refuse_options(app, {"--platform"});
-    app.callback([=] {
-        json rows = json::array();
-        for (const json& line : session->client().get("/images/" + escape(options->image) + "/history")) {
-            rows.push_back(history_row(line, options->style.no_trunc, options->human));
-        }
-        print_rows(options->style,
-                   {{"IMAGE", "ID"},
-                    {"CREATED", "CreatedSince"},
-                    {"CREATED BY", "CreatedBy"},
-                    {"SIZE", "Size"},
-                    {"COMMENT", "Comment"}},
-                   rows, "ID");
-    });
+    app.callback([=] { show_image_history(session->client(), options->image, options->style, options->human); });
 }
 
 }  // namespace
@@ -157,7 +158,7 @@ json image_rows(const json& images, bool no_trunc, bool digests) {
                     {"CreatedAt", format_time(created)},
                     {"CreatedSince", human_duration(wall_now() - created) + " ago"},
                     {"Size", size},
-                    {"VirtualSize", size},
+                    {"VirtualSize", human_size(number_of(image, "Size"), kDigitsOfSums)},
                     {"SharedSize", "N/A"},
                     {"UniqueSize", "N/A"},
                     {"Containers", containers < 0 ? "N/A" : std::to_string(containers)}};

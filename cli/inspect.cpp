@@ -32,7 +32,7 @@ json find_object(const Client& client, const std::string& name, const std::strin
             if (error.code() != Code::not_found || kind == its_kind) throw;
         }
     }
-    throw Error(Code::not_found, "no such object: " + name);
+    throw Error(Code::not_found, "No such object: " + name);
 }
 
 void inspect(Session& session, const InspectOptions& options) {
@@ -41,7 +41,8 @@ void inspect(Session& session, const InspectOptions& options) {
     for_each_name(options.names, session, [&](const std::string& name) {
         found.push_back(find_object(client, name, options.kind, options.size));
     });
-    if (options.format.empty() || options.format == "json") return print_json(found);
+    if (options.format.empty()) return print_json(found);
+    if (options.format == "json") return print(found.dump(-1, ' ', false, json::error_handler_t::replace) + "\n");
     for (const json& object : found) print(render_template(options.format, object) + "\n");
 }
 

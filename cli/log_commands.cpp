@@ -26,13 +26,20 @@ void logs(const Session& session, const LogOptions& options) {
     const std::string path = "/containers/" + escape(options.container);
     WallTime now = wall_now();
     auto flag = [](bool on) { return std::string(on ? "1" : ""); };
+    auto limit = [&](const std::string& name, const std::string& text) {
+        try {
+            return time_parameter(text, now);
+        } catch (const Error& error) {
+            throw error.with_context("invalid value for \"" + name + "\"");
+        }
+    };
     std::string parameters = query({{"stdout", "1"},
                                     {"stderr", "1"},
                                     {"follow", flag(options.follow)},
                                     {"timestamps", flag(options.timestamps)},
                                     {"tail", options.tail},
-                                    {"since", time_parameter(options.since, now)},
-                                    {"until", time_parameter(options.until, now)}});
+                                    {"since", limit("since", options.since)},
+                                    {"until", limit("until", options.until)}});
     bool raw =
         client.get(path + "/json")["Config"].value("Tty", false);  // a terminal's output is one stream, without frames
     FrameReader frames([](bool err, std::string_view data) { print(data, err ? STDERR_FILENO : STDOUT_FILENO); });

@@ -81,16 +81,17 @@ bool only_names_a_group(const CLI::App& app) {
     return !app.get_subcommands([](const CLI::App*) { return true; }).empty();
 }
 
-int usage_failed(const CLI::App& app, const Session& session, const std::string& message) {
-    std::string path;
-    for (const CLI::App* at = &app; at;) {
-        path += path.empty() ? "kedge" : " " + at->get_name();
-        std::vector<const CLI::App*> subs = at->get_subcommands([](const CLI::App* sub) { return sub->parsed(); });
-        at = subs.empty() ? nullptr : subs.front();
-    }
-    print("kedge: " + message + "\nhint: " + path + " --help\n", 2);
-    return session.exit_code != 0 ? session.exit_code : 1;
+const CLI::App& called_command(const CLI::App& app) {
+    std::vector<const CLI::App*> subs = app.get_subcommands([](const CLI::App* sub) { return sub->parsed(); });
+    return subs.empty() ? app : called_command(*subs.front());
 }
+
+int failed(const std::exception& error, int exit_code) {
+    print_error(error);
+    return exit_code;
+}
+
+constexpr int kWrongFlag = 125;  ///< as Docker's
 
 int run(const std::vector<std::string>& arguments) {
     auto session = std::make_shared<Session>();
@@ -109,14 +110,17 @@ int run(const std::vector<std::string>& arguments) {
         app.parse(std::move(read));
     } catch (const CLI::Success& done) {
         return app.exit(done);  // --help and --version
-    } catch (const CLI::RequiredError& error) {
-        if (!only_names_a_group(app)) return usage_failed(app, *session, error.what());
+    } catch (const CLI::RequiredError&) {
+        if (!only_names_a_group(app)) return failed(wrong_count(called_command(app)), 1);
         print(app.help());
+    } catch (const CLI::ExtrasError&) {
+        return failed(wrong_count(called_command(app)), 1);
     } catch (const CLI::ParseError& error) {
-        return usage_failed(app, *session, error.what());
+        return failed(FlagError(Code::invalid_argument, error.what()), kWrongFlag);
+    } catch (const FlagError& error) {
+        return failed(error, kWrongFlag);
     } catch (const std::exception& error) {
-        print_error(error);
-        return session->exit_code != 0 ? session->exit_code : 1;
+        return failed(error, session->exit_code != 0 ? session->exit_code : 1);
     }
     return session->exit_code;
 }

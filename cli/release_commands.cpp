@@ -104,11 +104,16 @@ void history(const Session& session, const std::string& project, const ListStyle
 void set_up_history(CLI::App& app, const std::shared_ptr<Session>& session) {
     auto style = std::make_shared<ListStyle>();
     auto options = std::make_shared<ReleaseOptions>();
-    app.add_option("project", options->project, "The project")->required();
+    app.add_option("project", options->project, "The project, or an image")->required();
     app.add_option("release", options->release, "Everything about this release, as JSON")->check(CLI::PositiveNumber);
     add_list_options(app, *style);
     app.callback([=] {
-        if (options->release == 0) return history(*session, options->project, *style);
+        try {
+            if (options->release == 0) return history(*session, options->project, *style);
+        } catch (const Error& error) {
+            if (error.code() != Code::not_found) throw;
+            return show_image_history(session->client(), options->project, *style);
+        }
         print_json(
             session->client().get(project_path(options->project, "/releases/" + std::to_string(options->release))));
     });
@@ -135,8 +140,8 @@ void set_up_simple(CLI::App& app, const std::shared_ptr<Session>& session, const
 std::vector<Command> release_commands() {
     return {
         {"sync", "Fetch and apply now, and wait until it is good or rolled back", "  kedge sync shop", set_up_sync},
-        {"history", "Releases of a project, newest first", "  kedge history shop\n  kedge history shop 4",
-         set_up_history},
+        {"history", "Releases of a project, newest first, or how an image was made",
+         "  kedge history shop\n  kedge history shop 4\n  kedge history nginx:1.27", set_up_history},
         {"rollback", "Go back to a good release", "  kedge rollback shop\n  kedge rollback shop 4", set_up_rollback},
         {"hold", "Leave a project as it is until it is resumed", "  kedge hold shop -m 'stocktaking'", set_up_hold},
         {"resume", "Let a held project go on", "  kedge resume shop",

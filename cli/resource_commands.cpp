@@ -43,6 +43,7 @@ void set_up_rm(CLI::App& app, const std::shared_ptr<Session>& session, const std
                 (void)client.remove("/" + kind + "s/" + escape(name) + query({{"force", options->force ? "1" : ""}}));
             } catch (const Error& error) {
                 if (!options->force || error.code() != Code::not_found) throw;
+                if (kind == "network") return;  // as Docker's commands, of which only one names what wasn't there
             }
             print(name + "\n");
         });
@@ -53,17 +54,23 @@ void set_up_rm(CLI::App& app, const std::shared_ptr<Session>& session, const std
 
 void set_up_volume_create(CLI::App& app, const std::shared_ptr<Session>& session) {
     struct Options {
-        std::string name, driver;
+        std::string name, old_name, driver;
         std::vector<std::string> labels, options;
     };
     auto options = std::make_shared<Options>();
     app.add_option("name", options->name, "Its name; else one is made up");
+    app.add_option("--name", options->old_name, "The same, as it was written in the past")->group("");
     app.add_option("-d,--driver", options->driver, "local");
     add_list(app, "--label", options->labels, "NAME=value");
     add_list(app, "-o,--opt", options->options, "NAME=value, for the driver");
     refuse_options(app, {"--availability", "--group", "--limit-bytes", "--required-bytes", "--scope", "--secret",
                          "--sharing", "--topology-preferred", "--topology-required", "--type"});
     app.callback([=] {
+        if (!options->name.empty() && !options->old_name.empty())
+            throw Error(
+                Code::invalid_argument,
+                "conflicting options: cannot specify a volume-name through both --name and as a positional arg");
+        if (options->name.empty()) options->name = options->old_name;
         json made = session->client().post("/volumes/create", {{"Name", options->name},
                                                                {"Driver", options->driver},
                                                                {"Labels", labels(options->labels)},
@@ -91,7 +98,10 @@ void set_up_volume_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
                             {"Scope", text_of(volume, "Scope")},
                             {"Mountpoint", text_of(volume, "Mountpoint")},
                             {"Labels", labels_text(volume.value("Labels", json()))},
+                            {"Availability", "N/A"},
+                            {"Group", "N/A"},
                             {"Links", "N/A"},
+                            {"Status", "N/A"},
                             {"Size", "N/A"}});
         }
         print_rows(options->style, {{"DRIVER", "Driver"}, {"VOLUME NAME", "Name"}}, rows, "Name");
@@ -203,6 +213,7 @@ void set_up_network_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
                             {"Name", text_of(network, "Name")},
                             {"Driver", text_of(network, "Driver")},
                             {"Scope", text_of(network, "Scope")},
+                            {"IPv4", network.value("EnableIPv4", true) ? "true" : "false"},
                             {"IPv6", network.value("EnableIPv6", false) ? "true" : "false"},
                             {"Internal", network.value("Internal", false) ? "true" : "false"},
                             {"Labels", labels_text(network.value("Labels", json()))},

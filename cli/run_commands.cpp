@@ -95,9 +95,11 @@ std::string create_with_id_file(const Client& client, const RunOptions& options)
 }
 
 void run(Session& session, const RunOptions& options) {
+    session.exit_code = 1;
     check_run(options);
     if (!options.detach) check_terminal(options.interactive, options.tty);
     (void)DetachKeys(options.detach_keys);
+    session.exit_code = kCannotRun;
     Client client = session.client();
     std::string id = create_with_id_file(client, options);
     if (options.detach) {
@@ -128,7 +130,9 @@ void set_up_run(CLI::App& app, const std::shared_ptr<Session>& session) {
     session->exit_code = kCannotRun;  // until there is something better
     add_run_flags(app, *options);
     app.callback([=, &app] {
+        session->exit_code = 1;
         take_words(app, *options);
+        session->exit_code = kCannotRun;
         run(*session, *options);
     });
 }
@@ -138,8 +142,8 @@ void set_up_create(CLI::App& app, const std::shared_ptr<Session>& session) {
     session->exit_code = kCannotRun;
     add_create_flags(app, *options);
     app.callback([=, &app] {
-        take_words(app, *options);
         session->exit_code = 1;
+        take_words(app, *options);
         print(create_with_id_file(session->client(), *options) + "\n");
         session->exit_code = 0;
     });

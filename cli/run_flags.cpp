@@ -1,4 +1,5 @@
 #include "base/error.h"
+#include "cli/arguments.h"
 #include "cli/run_options.h"
 #include "cli/session.h"
 
@@ -159,10 +160,7 @@ void add_run_flags(CLI::App& app, RunOptions& o) {
 
 void take_words(const CLI::App& app, RunOptions& options) {
     std::vector<std::string> words = app.remaining();
-    if (words.empty()) {
-        throw Error(Code::invalid_argument, "no image is named",
-                    "kedge " + app.get_name() + " [OPTIONS] IMAGE [COMMAND] [ARG...]");
-    }
+    if (words.empty()) throw wrong_count(app, 1, kAnyCount);
     options.image = words.front();
     options.command.assign(words.begin() + 1, words.end());
 }

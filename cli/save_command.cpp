@@ -28,12 +28,9 @@ public:
             file_ = open_at(AT_FDCWD, path, O_WRONLY);
             return;
         }
+        expect_folder(path);
         temporary_ = path + ".tmp-" + std::to_string(::getpid());
-        try {
-            file_ = open_at(AT_FDCWD, temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-        } catch (const Error& error) {
-            throw error.with_context("invalid output path");
-        }
+        file_ = open_at(AT_FDCWD, temporary_, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     }
     ~Output() {
         if (!temporary_.empty()) (void)::unlink(temporary_.c_str());

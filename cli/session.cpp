@@ -1,12 +1,14 @@
 #include "cli/session.h"
 
 #include "base/error.h"
+#include "cli/arguments.h"
 #include "cli/table.h"
 #include "cli/template.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -25,11 +27,7 @@ void add_format_option(CLI::App& app, std::string& format) {
 void add_row_format_option(CLI::App& app, ListStyle& style) {
     app.add_option("--format", style.format,
                    "table, json, or a template such as '{{.Names}}' or 'table {{.ID}}\\t{{.Names}}'")
-        ->capture_default_str()
-        ->check([](const std::string& text) {
-            bool known = text == "table" || text == "json" || text.find("{{") != std::string::npos;
-            return known ? std::string() : "\"" + text + "\" is not table, json or a template";
-        });
+        ->capture_default_str();
 }
 
 void add_list_options(CLI::App& app, ListStyle& style) {
@@ -42,10 +40,10 @@ std::string filters_parameter(const std::vector<std::string>& filters) {
     if (filters.empty()) return {};
     json result = json::object();
     for (const std::string& filter : filters) {
+        if (filter.empty()) continue;  // as Docker: what a script's variable may come to
         size_t equals = filter.find('=');
-        if (equals == std::string::npos) {
-            throw Error(Code::invalid_argument, "bad format of filter '" + filter + "' (expected name=value)");
-        }
+        if (equals == std::string::npos)
+            throw invalid_flag(filter, "-f, --filter", "bad format of filter (expected name=value)");
         result[filter.substr(0, equals)].push_back(filter.substr(equals + 1));
     }
     return result.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -140,7 +138,7 @@ std::string render_own_table(const std::string& format, const std::vector<Column
 std::string render_rows(const ListStyle& style, const std::vector<Column>& columns, const json& rows,
                         const char* quiet_member, bool colours) {
     std::string text;
-    bool is_template = style.format.find("{{") != std::string::npos;
+    bool is_template = !style.json() && !style.format.empty() && style.format != "table";
     if (style.quiet) {
         for (const json& row : rows) text += row.at(quiet_member).get<std::string>() + "\n";
     } else if (is_template && style.format.starts_with("table ")) {
@@ -148,7 +146,7 @@ std::string render_rows(const ListStyle& style, const std::vector<Column>& colum
     } else if (is_template) {
         for (const json& row : rows) text += render_template(style.format, row) + "\n";
     } else if (style.json()) {
-        for (const json& row : rows) text += row.dump(-1, ' ', false, json::error_handler_t::replace) + "\n";
+        for (const json& row : rows) text += render_template("{{json .}}", row) + "\n";
     } else {
         std::vector<std::string> headings;
         for (const Column& column : columns) headings.push_back(column.heading);
@@ -170,6 +168,14 @@ void print_rows(const ListStyle& style, const std::vector<Column>& columns, cons
 
 void print(const Table& table) {
     print(table.render(colours_wanted()));
+}
+
+void expect_folder(const std::string& file) {
+    const size_t slash = file.rfind('/');
+    if (slash == std::string::npos || slash == 0) return;
+    const std::string folder = file.substr(0, slash);
+    struct stat info {};
+    if (::stat(folder.c_str(), &info) != 0) throw_errno("invalid output path: stat " + folder);
 }
 
 void print_error(const std::exception& error) {

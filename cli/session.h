@@ -69,6 +69,9 @@ Command save_command();        ///< of image_transfer_commands()
 Command disk_usage_command();  ///< `kedge system df`
 /// `kedge image history`: `kedge history` is that of projects.
 Command image_history_command();
+/// The lines of GET /images/{name}/history.
+struct ListStyle;
+void show_image_history(const Client& client, const std::string& image, const ListStyle& style, bool human = true);
 /// `inspect` of this kind of object (container, image, network, volume), or of any (nullptr).
 void set_up_inspect(CLI::App& app, const std::shared_ptr<Session>& session, const char* kind);
 
@@ -123,6 +126,8 @@ void post_for_each(Session& session, const std::vector<std::string>& names, cons
 bool for_each_name(const std::vector<std::string>& names, Session& session,
                    const std::function<void(const std::string&)>& work);
 
+/// Throws Error if the folder of a file that is to be written isn't there.
+void expect_folder(const std::string& file);
 /// `kedge: message`, with a hint on the next line.
 void print_error(const std::exception& error);
 /// Asks on the terminal; true if the answer begins with y.

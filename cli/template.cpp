@@ -4,13 +4,29 @@
 #include "cli/template_functions.h"
 #include "cli/template_parser.h"
 
+#include <cctype>
 #include <map>
+#include <set>
 
 namespace kedge::cli {
 
 using nlohmann::json;
 
 namespace {
+
+/// What Go prints of a member without a value depends on its type, which JSON doesn't tell: lists are the most.
+std::string printed_nothing(const TemplatePipeline& pipeline) {
+    static const std::set<std::string> kMaps = {"ExposedPorts", "Labels", "Options", "Ports", "Sysctls", "Volumes"};
+    static const std::set<std::string> kPointers = {"Health",           "Healthcheck",    "IPAMConfig", "Init",
+                                                    "MemorySwappiness", "OomKillDisable", "PidsLimit",  "Platform",
+                                                    "StopTimeout",      "UsageData"};
+    const TemplateTerm& term = pipeline.commands.back().front();
+    bool is_member = term.kind == TemplateTerm::Kind::member || term.kind == TemplateTerm::Kind::variable;
+    if (!is_member || term.path.empty()) return printed(nullptr);
+    const std::string& name = term.path.back();
+    bool of_event = term.path.size() > 1 && term.path[term.path.size() - 2] == "Attributes";
+    return of_event ? printed(nullptr) : kMaps.contains(name) ? "map[]" : kPointers.contains(name) ? "<nil>" : "[]";
+}
 
 class Renderer {
 public:
@@ -35,7 +51,10 @@ private:
 std::string Renderer::render(const TemplateNode& node, const json& dot) {
     switch (node.kind) {
         case TemplateNode::Kind::text: return node.text;
-        case TemplateNode::Kind::print: return printed(value_of(node.pipeline, dot));
+        case TemplateNode::Kind::print: {
+            json value = value_of(node.pipeline, dot);
+            return value.is_null() ? printed_nothing(node.pipeline) : printed(value);
+        }
         case TemplateNode::Kind::range: return render_range(node, dot);
         case TemplateNode::Kind::condition:
         case TemplateNode::Kind::with: break;
@@ -75,6 +94,7 @@ json Renderer::value_of(const TemplatePipeline& pipeline, const json& dot) {
                         "template: {{" + pipeline.text + "}}: only functions can stand after a |");
         if (!calls) {
             result = value_of(terms.front(), dot, pipeline.text);
+            if (terms.size() > 1) result = call_function("index", {result, value_of(terms[1], dot, pipeline.text)});
             continue;
         }
         std::vector<json> arguments;
@@ -101,13 +121,28 @@ json Renderer::value_of(const TemplateTerm& term, const json& dot, const std::st
         }
         case TemplateTerm::Kind::function: return call_function(term.name, {});
     }
-    for (const std::string& member : term.path) {
+    for (size_t i = 0; i < term.path.size(); ++i) {
+        const std::string& member = term.path[i];
         bool there = value.is_object() && value.contains(member);
-        if (!there && lenient_) return nullptr;
+        // What an event tells depends on the event.
+        bool may_be_absent = lenient_ || (i > 0 && term.path[i - 1] == "Attributes");
+        if (!there && may_be_absent) return nullptr;
         if (!there) throw Error(Code::invalid_argument, "template: {{" + expression + "}}: there is no " + member);
         value = json(value[member]);
     }
     return value;
+}
+
+/// `SHARED SIZE` of SharedSize.
+std::string heading_from(const std::string& member) {
+    std::string words;
+    for (size_t i = 0; i < member.size(); ++i) {
+        bool begins_word = i > 0 && std::isupper(static_cast<unsigned char>(member[i])) &&
+                           std::islower(static_cast<unsigned char>(member[i - 1]));
+        if (begins_word) words += ' ';
+        words += member[i];
+    }
+    return printed(call_function("upper", {words}));
 }
 
 }  // namespace
@@ -136,8 +171,9 @@ std::string template_heading(const std::string& text,
         for (const auto& command : node.pipeline.commands) {
             for (const TemplateTerm& term : command) {
                 if (term.path.empty()) continue;
+                if (term.path.front() == kLabels && command.size() > 1) return printed(command[1].literal);
                 std::string known = heading_of(term.path.front());
-                return known.empty() ? printed(call_function("upper", {term.path.back()})) : known;
+                return known.empty() ? heading_from(term.path.back()) : known;
             }
         }
     }

@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <map>
 
 namespace kedge::cli {
@@ -90,6 +91,68 @@ json all_printed(const Arguments& a, const std::string& end) {
     return result + end;
 }
 
+json pad(const Arguments& a) {
+    auto blanks = [](const json& count) {
+        if (!count.is_number_integer()) throw wrong("pad: " + printed(count) + " is not a number");
+        return std::string(static_cast<size_t>(std::clamp<int64_t>(count.get<int64_t>(), 0, 1000)), ' ');
+    };
+    const std::string& whole = text("pad", a[0]);
+    return whole.empty() ? whole : blanks(a[1]) + whole + blanks(a[2]);
+}
+
+/// One verb of printf with its flags and width, such as `%-10s`.
+std::string formatted(const std::string& verb, const json& value) {
+    const char kind = verb.back();
+    const std::string flags = verb.substr(0, verb.size() - 1);
+    auto filled = [&](const char* conversion, auto given) {
+        char buffer[512];
+        int length = std::snprintf(buffer, sizeof buffer, (flags + conversion).c_str(), given);
+        return std::string(buffer, static_cast<size_t>(std::clamp<int>(length, 0, sizeof buffer - 1)));
+    };
+    if (kind == 'd' || kind == 'x' || kind == 'X' || kind == 'o') {
+        if (!value.is_number_integer()) throw wrong(verb + ": " + printed(value) + " is not a number");
+        return filled((std::string("ll") + kind).c_str(), static_cast<long long>(value.get<int64_t>()));
+    }
+    if (kind == 'f' || kind == 'e' || kind == 'g') {
+        if (!value.is_number()) throw wrong(verb + ": " + printed(value) + " is not a number");
+        return filled(std::string(1, kind).c_str(), value.get<double>());
+    }
+    if (kind != 's' && kind != 'v' && kind != 'q' && kind != 't') throw wrong("printf: " + verb + " is not supported");
+    std::string shown =
+        kind == 'q' ? json(printed(value)).dump(-1, ' ', false, json::error_handler_t::replace) : printed(value);
+    return flags == "%" || shown.size() > 500 ? shown : filled("s", shown.c_str());
+}
+
+json print_formatted(const Arguments& a) {
+    const std::string& format = text("printf", a[0]);
+    std::string result;
+    size_t next = 1;
+    for (size_t at = 0; at < format.size(); ++at) {
+        if (format[at] != '%') {
+            result += format[at];
+            continue;
+        }
+        size_t end = format.find_first_not_of("-+ #0123456789.", at + 1);
+        if (end == std::string::npos || end - at > 10) throw wrong("printf: a verb has no end in " + format);
+        if (format[end] == '%') {
+            result += '%';
+        } else {
+            if (next == a.size()) throw wrong("printf: too few values for " + format);
+            result += formatted(format.substr(at, end - at + 1), a[next++]);
+        }
+        at = end;
+    }
+    if (next < a.size()) throw wrong("printf: too many values for " + format);
+    return result;
+}
+
+/// -1, 0 or 1 of two numbers or two texts.
+int order(const std::string& function, const Arguments& a) {
+    bool numbers = a[0].is_number() && a[1].is_number(), texts = a[0].is_string() && a[1].is_string();
+    if (!numbers && !texts) throw wrong(function + ": incompatible types for comparison");
+    return a[0] < a[1] ? -1 : a[1] < a[0] ? 1 : 0;
+}
+
 json first_false(const Arguments& a) {
     auto found = std::find_if(a.begin(), a.end(), [](const json& value) { return !is_true(value); });
     return found == a.end() ? a.back() : *found;
@@ -110,7 +173,12 @@ constexpr size_t kAny = 100;
 const std::map<std::string, Function>& functions() {
     static const std::map<std::string, Function> all = {
         {"json",
-         {1, 1, [](const Arguments& a) { return json(a[0].dump(-1, ' ', false, json::error_handler_t::replace)); }}},
+         {1, 1,
+          [](const Arguments& a) {
+              json shown = a[0];
+              if (shown.is_object()) shown.erase(kLabels);
+              return json(shown.dump(-1, ' ', false, json::error_handler_t::replace));
+          }}},
         {"index", {1, kAny, index}},
         {"len", {1, 1, length}},
         {"join", {2, 2, join}},
@@ -123,6 +191,12 @@ const std::map<std::string, Function>& functions() {
         {"println", {0, kAny, [](const Arguments& a) { return all_printed(a, "\n"); }}},
         {"eq", {2, kAny, [](const Arguments& a) { return json(std::find(a.begin() + 1, a.end(), a[0]) != a.end()); }}},
         {"ne", {2, 2, [](const Arguments& a) { return json(a[0] != a[1]); }}},
+        {"lt", {2, 2, [](const Arguments& a) { return json(order("lt", a) < 0); }}},
+        {"le", {2, 2, [](const Arguments& a) { return json(order("le", a) <= 0); }}},
+        {"gt", {2, 2, [](const Arguments& a) { return json(order("gt", a) > 0); }}},
+        {"ge", {2, 2, [](const Arguments& a) { return json(order("ge", a) >= 0); }}},
+        {"pad", {3, 3, pad}},
+        {"printf", {1, kAny, print_formatted}},
         {"not", {1, 1, [](const Arguments& a) { return json(!is_true(a[0])); }}},
         {"and", {1, kAny, first_false}},
         {"or", {1, kAny, first_true}}};
@@ -154,6 +228,15 @@ bool is_true(const json& value) {
 std::string printed(const json& value) {
     if (value.is_string()) return value.get<std::string>();
     if (value.is_null()) return "<no value>";
+    if (value.is_structured()) {
+        std::string text;
+        for (const auto& item : value.items()) {
+            if (value.is_object() && item.key() == kLabels) continue;
+            text += (text.empty() ? "" : " ") + (value.is_object() ? item.key() + ":" : "") +
+                    (item.value().is_null() ? "<nil>" : printed(item.value()));
+        }
+        return (value.is_object() ? "map[" : "[") + text + "]";
+    }
     return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 

@@ -82,7 +82,9 @@ private:
         }
         if (terms.empty()) fail("a value is missing");
         bool calls = terms.front().kind == TemplateTerm::Kind::function;
-        if (!calls && terms.size() > 1) fail("not supported");
+        // `.Label "x"`: what a member has by this name.
+        bool asks = terms.front().kind == TemplateTerm::Kind::member && !terms.front().path.empty();
+        if (!calls && terms.size() > (asks ? 2 : 1)) fail("not supported");
         for (size_t i = 1; i < terms.size(); ++i) {
             if (terms[i].kind == TemplateTerm::Kind::function) fail("\"" + terms[i].name + "\" is not a value");
         }

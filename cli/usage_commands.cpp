@@ -1,4 +1,4 @@
-#include "base/error.h"
+#include "cli/arguments.h"
 #include "cli/session.h"
 #include "cli/table.h"
 
@@ -37,8 +37,7 @@ void set_up_top(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.prefix_command();  // what follows the container are options of ps
     app.callback([=, &app] {
         std::vector<std::string> words = app.remaining();
-        if (words.empty())
-            throw Error(Code::invalid_argument, "no container is named", "kedge top CONTAINER [ps OPTIONS]");
+        if (words.empty()) throw wrong_count(app, 1, kAnyCount);
         std::string options;
         for (size_t i = 1; i < words.size(); ++i) options += (i > 1 ? " " : "") + words[i];
         json answer =

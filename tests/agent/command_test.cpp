@@ -219,7 +219,7 @@ TEST_F(CommandLine, VolumesAndNetworksAreMadeListedAndRemoved) {
 TEST_F(CommandLine, WhatIsSavedIsWholeOrNotThere) {
     const std::string archive = folder + "/box.tar", id = said({"images", "-q", "--no-trunc"});
     EXPECT_EQ(said({"save", "-o", archive, "box:1"}), "");
-    EXPECT_EQ(kedge({"save", "-o", folder + "/none.tar", "nosuch"}).err, "kedge: No such image: nosuch\n");
+    EXPECT_EQ(kedge({"save", "-o", folder + "/none.tar", "nosuch"}).err, "kedge: No such image: nosuch:latest\n");
     for (const std::string& name : names_in(open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY).get()))
         EXPECT_EQ(name.find(".tar.tmp"), std::string::npos) << name;
     EXPECT_NE(::access((folder + "/none.tar").c_str(), F_OK), 0);
@@ -270,7 +270,7 @@ TEST_F(CommandLine, InspectFindsAnythingAndSaysWhatIsMissing) {
     Result result = kedge({"inspect", "nobody"});
     EXPECT_EQ(result.code, 1);
     EXPECT_EQ(result.out, "[]\n");
-    EXPECT_EQ(result.err, "kedge: no such object: nobody\n");
+    EXPECT_EQ(result.err, "kedge: No such object: nobody\n");
     EXPECT_EQ(kedge({"inspect", "-v", "same"}).err, "kedge: --verbose is not supported yet\n");
     said({"rm", "same"});
     for (const char* name : {"same", "data"}) said({"volume", "rm", name});

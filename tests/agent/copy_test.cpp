@@ -68,7 +68,7 @@ TEST_F(CopyCommand, SaysWhatItCanNotCopy) {
         {{"box:/data", at("file")}, "cannot copy directory"},
         {{"box:/bin/busybox", at("nosuch/")}, "no such directory"},
         {{"box:/bin/busybox", at("nosuch/x")}, "invalid output path: directory \"" + here + "/nosuch\" does not exist"},
-        {{at("nosuch"), "box:/"}, "No such file or directory"},
+        {{at("nosuch"), "box:/"}, "no such file or directory"},
         {{at("dir"), "box:/bin/busybox"}, "cannot copy directory"},
         {{at("file"), "box:/nosuch/x"}, "Could not find the file /nosuch in container box"},
         {{"/proc/version", "box:/"}, "it can't be copied"},

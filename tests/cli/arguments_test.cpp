@@ -18,6 +18,7 @@ struct Arguments : testing::Test {
         CLI::App* list = volume->add_subcommand("ls")->alias("list");
         list->add_flag("-q,--quiet", quiet);
         list->add_option("-f,--filter", filter);
+        list->add_option("--last", last);
         list->add_option("name", name);
         CLI::App* push = app.add_subcommand("push");
         push->allow_extras();
@@ -35,6 +36,7 @@ struct Arguments : testing::Test {
     CLI::App app{"", "kedge"};
     std::string host, filter, name;
     bool quiet = false;
+    int last = 0;
 };
 
 }  // namespace
@@ -59,9 +61,29 @@ TEST_F(Arguments, WhatIsUnknownIsToldWithTheCommandsHelp) {
     EXPECT_EQ(refusal({"volume", "ls", "--bogus"}), "unknown flag: --bogus | kedge volume ls --help");
     EXPECT_EQ(refusal({"--quiet", "volume", "ls"}), "unknown flag: --quiet | kedge --help");
     EXPECT_EQ(refusal({"volume", "ls", "-qx"}), "unknown shorthand flag: 'x' in -qx | kedge volume ls --help");
-    EXPECT_EQ(refusal({"volume", "ls", "-f"}), "flag needs an argument: -f | kedge volume ls --help");
-    EXPECT_EQ(refusal({"volume", "burn"}), "unknown command: burn | kedge volume --help");
-    EXPECT_EQ(refusal({"burn", "--all"}), "unknown command: burn | kedge --help");
+    EXPECT_EQ(refusal({"volume", "ls", "-f"}), "flag needs an argument: 'f' in -f | kedge volume ls --help");
+    EXPECT_EQ(refusal({"volume", "burn"}), "unknown command: kedge volume burn | kedge volume --help");
+    EXPECT_EQ(refusal({"burn", "--all"}), "unknown command: kedge burn | kedge --help");
+}
+
+TEST_F(Arguments, NumbersAndAnswersAreCheckedWhereTheFlagIsKnown) {
+    EXPECT_EQ(refusal({"volume", "ls", "--last", "x"}),
+              "invalid argument \"x\" for \"--last\" flag: \"x\" is not a number | ");
+    EXPECT_EQ(refusal({"volume", "ls", "--last=1x"}).find("invalid argument \"1x\""), 0u);
+    EXPECT_EQ(refusal({"volume", "ls", "--quiet=maybe"}),
+              "invalid argument \"maybe\" for \"-q, --quiet\" flag: \"maybe\" is neither true nor false | ");
+    EXPECT_EQ(read({"volume", "ls", "--last=-3", "--quiet=F"}), (Words{"volume", "ls", "--last", "-3", "--quiet=F"}));
+    EXPECT_THROW((void)read({"volume", "ls", "--bogus"}), FlagError);
+}
+
+TEST_F(Arguments, WrongCountsOfWordsAreToldAsDockerDoes) {
+    auto told = [](const Error& error) { return std::string(error.what()) + " | " + error.hint(); };
+    const CLI::App& list = *app.get_subcommand("volume")->get_subcommand("ls");
+    EXPECT_EQ(told(wrong_count(list)), "'kedge volume ls' requires at most 1 argument | kedge volume ls --help");
+    EXPECT_EQ(told(wrong_count(list, 0, 0)), "'kedge volume ls' accepts no arguments | kedge volume ls --help");
+    EXPECT_STREQ(wrong_count(list, 1, 1).what(), "'kedge volume ls' requires 1 argument");
+    EXPECT_STREQ(wrong_count(list, 2, kAnyCount).what(), "'kedge volume ls' requires at least 2 arguments");
+    EXPECT_STREQ(wrong_count(list, 1, 2).what(), "'kedge volume ls' requires at least 1 and at most 2 arguments");
 }
 
 TEST_F(Arguments, ACommandThatTakesAnythingGetsItAsItIs) {

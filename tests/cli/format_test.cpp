@@ -75,7 +75,7 @@ TEST(Texts, OfLabelsAndPorts) {
                                  {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
                                  {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
                                  {"IP": "127.0.0.1", "PrivatePort": 53, "PublicPort": 53, "Type": "udp"}])");
-    EXPECT_EQ(ports_text(ports), "0.0.0.0:8080->80/tcp, 127.0.0.1:53->53/udp, 443/tcp");
+    EXPECT_EQ(ports_text(ports), "127.0.0.1:53->53/udp, 0.0.0.0:8080->80/tcp, 443/tcp");
     EXPECT_EQ(ports_text(json::array()), "");
 }
 

@@ -29,15 +29,24 @@ TEST(Template, PutsMembersIntoText) {
     EXPECT_EQ(render("plain"), "plain");
     EXPECT_EQ(render(""), "");
     EXPECT_EQ(render("{{.Name}} is {{ .State.Status }}"), "/web is running");
-    EXPECT_EQ(render("{{.Restarts}}/{{.Dead}}/{{.Health}}"), "3/false/<no value>");
+    EXPECT_EQ(render("{{.Restarts}}/{{.Dead}}/{{.Health}}"), "3/false/<nil>");
     EXPECT_EQ(render("{{.Name}}\\t{{.Id}}\\n"), "/web\t0123456789abcdef\n");
-    EXPECT_EQ(render("{{.Args}}"), R"(["-c","true"])");
+    EXPECT_EQ(render("{{.Args}} {{.Labels}} {{.State}}"),
+              "[-c true] map[a.b:dotted z:last] map[ExitCode:0 Status:running]");
 }
 
 TEST(Template, WritesJson) {
     EXPECT_EQ(render("{{json .State}}"), R"({"ExitCode":0,"Status":"running"})");
     EXPECT_EQ(render("{{.Name | json}}"), R"("/web")");
     EXPECT_EQ(json::parse(render("{{json .}}")), kContainer);
+}
+
+TEST(Template, PrintsWhatHasNoValueByItsKind) {
+    const json empty =
+        json::parse(R"({"Binds": null, "Volumes": null, "PidsLimit": null, "Actor": {"Attributes": {"a": null}}})");
+    EXPECT_EQ(render_template("{{.Binds}} {{.Volumes}} {{.PidsLimit}}", empty), "[] map[] <nil>");
+    EXPECT_EQ(render_template("{{.Actor.Attributes.exitCode}} {{.Actor}}", empty),
+              "<no value> map[Attributes:map[a:<nil>]]");
 }
 
 TEST(Template, LooksIntoMapsAndLists) {
@@ -75,6 +84,25 @@ TEST(Template, HasDockersFunctions) {
     EXPECT_EQ(render("{{truncate .Id 12}}"), "0123456789ab");
     EXPECT_EQ(render("{{println .Name .Restarts}}"), "/web 3\n");
     EXPECT_EQ(render("{{/* nothing */}}."), ".");
+}
+
+TEST(Template, FormatsAndCompares) {
+    EXPECT_EQ(render(R"({{printf "%s|%-6s|%q|%05d|%%|%x|%v" .Name .State.Status .Id .Restarts 255 .Args}})"),
+              "/web|running|\"0123456789abcdef\"|00003|%|ff|[-c true]");
+    EXPECT_EQ(render(R"({{printf "%8s|%.2f" .Name 2}})"), "    /web|2.00");
+    EXPECT_EQ(render(R"({{lt 1 2}} {{gt .Restarts 3}} {{ge .Restarts 3}} {{le "a" "b"}})"), "true false true true");
+    EXPECT_EQ(render(R"({{pad .Name 1 2}}|{{pad "" 1 2}}|)"), " /web  ||");
+    for (const char* bad :
+         {R"({{printf "%d" .Name}})", R"({{printf "%s"}})", R"({{printf "x" .Name}})", R"({{printf "%n" 1}})",
+          R"({{printf "%*d" 1 2}})", R"({{printf "%"}})", R"({{lt 1 "a"}})", R"({{pad .Name "x" 1}})"}) {
+        EXPECT_THROW((void)render(bad), Error) << bad;
+    }
+}
+
+TEST(Template, RowsAnswerForTheirLabels) {
+    const json row = {{"Names", "web"}, {"Label", {{"tier", "front"}}}};
+    EXPECT_EQ(render_template(R"({{.Label "tier"}}{{.Label "none"}})", row), "front");
+    EXPECT_EQ(render_template("{{json .}} {{.}}", row), R"({"Names":"web"} map[Names:web])");
 }
 
 TEST(Template, TrimsBesideItsBraces) {
@@ -124,5 +152,7 @@ TEST(Template, KnowsTheHeadingsOfItsColumns) {
     auto known = [](const std::string& member) { return member == "ID" ? std::string("CONTAINER ID") : std::string(); };
     EXPECT_EQ(template_heading("{{.ID}}", known), "CONTAINER ID");
     EXPECT_EQ(template_heading("{{json .Labels}}", known), "LABELS");
+    EXPECT_EQ(template_heading("{{.SharedSize}}", known), "SHARED SIZE");
+    EXPECT_EQ(template_heading(R"({{.Label "tier"}})", known), "tier");
     EXPECT_EQ(template_heading("x", known), "x");
 }
