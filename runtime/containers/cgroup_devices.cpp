@@ -37,33 +37,29 @@ void answer(std::vector<bpf_insn>& code, int32_t value) {
     code.push_back(instruction(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
 }
 
-/// For a rule of one type of device.
-void add_rule(std::vector<bpf_insn>& code, const DeviceRule& rule) {
+/// For a rule of one type of device. One that allows has to allow all that is asked for; one that forbids is met by any
+/// part of it.
+void add_rule(std::vector<bpf_insn>& code, const DeviceRule& rule, bool allows) {
     size_t begin = code.size();
     jump_out(code, BPF_JNE, kType, rule.type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
-    int32_t allowed = 0;
+    int32_t named = 0;
     for (char c : rule.permissions)
-        allowed |= c == 'r' ? BPF_DEVCG_ACC_READ : c == 'w' ? BPF_DEVCG_ACC_WRITE : BPF_DEVCG_ACC_MKNOD;
-    if (allowed != 7) {
-        // Asked for something that the rule does not allow: not this rule.
+        named |= c == 'r' ? BPF_DEVCG_ACC_READ : c == 'w' ? BPF_DEVCG_ACC_WRITE : BPF_DEVCG_ACC_MKNOD;
+    if (named != 7) {
         code.push_back(instruction(BPF_ALU | BPF_MOV | BPF_X, BPF_REG_1, kAccess, 0, 0));
-        code.push_back(instruction(BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, ~allowed & 7));
-        jump_out(code, BPF_JNE, BPF_REG_1, 0);
+        code.push_back(instruction(BPF_ALU | BPF_AND | BPF_K, BPF_REG_1, 0, 0, allows ? ~named & 7 : named));
+        jump_out(code, allows ? BPF_JNE : BPF_JEQ, BPF_REG_1, 0);
     }
     if (rule.major >= 0) jump_out(code, BPF_JNE, kMajor, static_cast<int32_t>(rule.major));
     if (rule.minor >= 0) jump_out(code, BPF_JNE, kMinor, static_cast<int32_t>(rule.minor));
-    answer(code, 1);
+    answer(code, allows ? 1 : 0);
     for (size_t i = begin; i < code.size(); i++)
-        if (code[i].code == (BPF_JMP | BPF_JNE | BPF_K)) code[i].off = static_cast<int16_t>(code.size() - i - 1);
+        if (code[i].code == (BPF_JMP | BPF_JNE | BPF_K) || code[i].code == (BPF_JMP | BPF_JEQ | BPF_K))
+            code[i].off = static_cast<int16_t>(code.size() - i - 1);
 }
 
-std::vector<bpf_insn> device_program(const std::vector<DeviceRule>& rules) {
+std::vector<bpf_insn> device_program(const DevicePolicy& policy) {
     std::vector<bpf_insn> code;
-    // Kernels refuse programs with instructions that can't be reached, as they are after a rule for all devices.
-    if (std::any_of(rules.begin(), rules.end(), [](const DeviceRule& rule) { return rule.type == 'a'; })) {
-        answer(code, 1);
-        return code;
-    }
     auto load = [&](uint8_t reg, size_t offset) {
         code.push_back(instruction(BPF_LDX | BPF_MEM | BPF_W, reg, BPF_REG_1, static_cast<int16_t>(offset), 0));
     };
@@ -74,8 +70,8 @@ std::vector<bpf_insn> device_program(const std::vector<DeviceRule>& rules) {
     code.push_back(instruction(BPF_ALU | BPF_RSH | BPF_K, kAccess, 0, 0, 16));
     load(kMajor, offsetof(bpf_cgroup_dev_ctx, major));
     load(kMinor, offsetof(bpf_cgroup_dev_ctx, minor));
-    for (const DeviceRule& rule : rules) add_rule(code, rule);
-    answer(code, 0);
+    for (const DeviceRule& rule : policy.exceptions) add_rule(code, rule, !policy.otherwise);
+    answer(code, policy.otherwise ? 1 : 0);
     return code;
 }
 
@@ -83,10 +79,49 @@ int bpf(int command, bpf_attr& attr) {
     return static_cast<int>(::syscall(SYS_bpf, command, &attr, sizeof attr));
 }
 
+/// One exception more, or less of one.
+void change_exceptions(DevicePolicy& policy, const DeviceRule& rule) {
+    auto same = [&](const DeviceRule& other) {
+        return other.type == rule.type && other.major == rule.major && other.minor == rule.minor;
+    };
+    auto found = std::find_if(policy.exceptions.begin(), policy.exceptions.end(), same);
+    const bool add = rule.allow != policy.otherwise;
+    if (found == policy.exceptions.end()) {
+        if (add) policy.exceptions.push_back(rule);
+        return;
+    }
+    std::string permissions;
+    for (char c : std::string("rwm")) {
+        const bool had = found->permissions.find(c) != std::string::npos;
+        const bool named = rule.permissions.find(c) != std::string::npos;
+        if (add ? had || named : had && !named) permissions += c;
+    }
+    found->permissions = permissions;
+    if (permissions.empty()) policy.exceptions.erase(found);
+}
+
 }  // namespace
 
+DevicePolicy device_policy(const std::vector<DeviceRule>& rules) {
+    DevicePolicy policy;
+    for (const DeviceRule& rule : rules) {
+        if (rule.type != 'a') {
+            change_exceptions(policy, rule);
+        } else if (rule.major < 0 && rule.minor < 0 && rule.permissions == "rwm") {
+            policy = {rule.allow, {}};
+        } else {
+            for (char type : {'b', 'c'}) {
+                DeviceRule part = rule;
+                part.type = type;
+                change_exceptions(policy, part);
+            }
+        }
+    }
+    return policy;
+}
+
 void attach_device_rules(const std::string& folder, const std::vector<DeviceRule>& rules) {
-    std::vector<bpf_insn> code = device_program(rules);
+    std::vector<bpf_insn> code = device_program(device_policy(rules));
     static const char license[] = "none";  // the program calls no function of the kernel that asks for one
     bpf_attr load;
     std::memset(&load, 0, sizeof load);

@@ -67,7 +67,7 @@ std::vector<std::string> parents(const std::string& path) {
     return result;
 }
 
-void make_group(const CgroupHierarchy& hierarchy, const std::string& path) {
+void make_group(const CgroupHierarchy& hierarchy, const std::string& path, bool may_exist) {
     std::string above = hierarchy.mount_point;
     for (const std::string& parent : parents(path)) {
         std::string folder = hierarchy.mount_point + "/" + parent;
@@ -84,23 +84,24 @@ void make_group(const CgroupHierarchy& hierarchy, const std::string& path) {
         above = folder;
     }
     std::string folder = hierarchy.mount_point + "/" + path;
-    if (::mkdir(folder.c_str(), 0755) != 0) {
+    if (::mkdir(folder.c_str(), 0755) != 0 && !(may_exist && errno == EEXIST)) {
         if (errno != ENOENT) throw_errno("make cgroup " + folder);
         // A parent went away in between: another agent with this name has just removed its last group.
         make_folder(above);
         if (hierarchy.has("cpuset") && !hierarchy.v2) inherit_cpuset(hierarchy.mount_point, above);
         if (::mkdir(folder.c_str(), 0755) != 0) throw_errno("make cgroup " + folder);
     }
+    if (hierarchy.has("cpuset") && !hierarchy.v2) inherit_cpuset(above, folder);
 }
 
-void limit_devices(const std::string& folder, const std::vector<DeviceRule>& rules) {
-    must_write(folder, "devices.deny", "a");
-    for (const DeviceRule& rule : rules) {
+void write_device_rules(const std::string& folder, const std::vector<DeviceRule>& rules) {
+    const DevicePolicy policy = device_policy(rules);
+    must_write(folder, policy.otherwise ? "devices.allow" : "devices.deny", "a");
+    for (const DeviceRule& rule : policy.exceptions) {
         auto number = [](int64_t n) { return n < 0 ? std::string("*") : std::to_string(n); };
-        std::string text = rule.type == 'a' ? "a"
-                                            : std::string(1, rule.type) + " " + number(rule.major) + ":" +
-                                                  number(rule.minor) + " " + rule.permissions;
-        must_write(folder, "devices.allow", text);
+        must_write(
+            folder, policy.otherwise ? "devices.deny" : "devices.allow",
+            std::string(1, rule.type) + " " + number(rule.major) + ":" + number(rule.minor) + " " + rule.permissions);
     }
 }
 
@@ -204,17 +205,9 @@ const CgroupHierarchy* Cgroups::v2() const {
 void Cgroups::make(const std::string& path, const Resources& resources, const std::vector<DeviceRule>& devices,
                    std::vector<std::string>& warnings) const {
     try {
-        {
-            std::lock_guard lock(making_);
-            for (const CgroupHierarchy& hierarchy : hierarchies_) make_group(hierarchy, path);
-        }
+        make_groups(path);
         write_limits(hierarchies_, path, resources, {}, warnings);
-        if (const CgroupHierarchy* h = with("devices"))
-            limit_devices(h->mount_point + "/" + path, devices);
-        else if (v2())
-            attach_device_rules(v2()->mount_point + "/" + path, devices);
-        else
-            warnings.push_back("this machine has no device cgroup: access to devices is not limited");
+        limit_devices(path, devices, warnings);
     } catch (const Error&) {
         try {
             remove(path);
@@ -227,6 +220,26 @@ void Cgroups::make(const std::string& path, const Resources& resources, const st
 
 void Cgroups::fix_limits(const std::string& path, const FixedLimits& limits, std::vector<std::string>& warnings) const {
     write_fixed_limits(hierarchies_, path, limits, warnings);
+}
+
+void Cgroups::make_groups(const std::string& path, bool may_exist) const {
+    std::lock_guard lock(making_);
+    for (const CgroupHierarchy& hierarchy : hierarchies_) make_group(hierarchy, path, may_exist);
+}
+
+void Cgroups::limit_devices(const std::string& path, const std::vector<DeviceRule>& devices,
+                            std::vector<std::string>& warnings) const {
+    if (const CgroupHierarchy* h = with("devices"))
+        write_device_rules(h->mount_point + "/" + path, devices);
+    else if (v2())
+        attach_device_rules(v2()->mount_point + "/" + path, devices);
+    else
+        warnings.push_back("this machine has no device cgroup: access to devices is not limited");
+}
+
+bool Cgroups::exists(const std::string& path) const {
+    return std::any_of(hierarchies_.begin(), hierarchies_.end(),
+                       [&](const CgroupHierarchy& h) { return group_file_exists(h.mount_point + "/" + path); });
 }
 
 void Cgroups::change_limits(const std::string& path, const Resources& now, const Resources& before,

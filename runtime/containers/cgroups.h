@@ -36,6 +36,14 @@ public:
     /// The limits of a new group that never change. Throws Error.
     void fix_limits(const std::string& path, const FixedLimits& limits, std::vector<std::string>& warnings) const;
 
+    /// The parts of that: the group alone, which may be there already if `may_exist`; and its devices.
+    void make_groups(const std::string& path, bool may_exist = false) const;
+    void limit_devices(const std::string& path, const std::vector<DeviceRule>& devices,
+                       std::vector<std::string>& warnings) const;
+
+    /// Whether any hierarchy has this group.
+    bool exists(const std::string& path) const;
+
     /// Changes the limits of a group with processes in it. Throws Error, having put back what was changed.
     void change_limits(const std::string& path, const Resources& now, const Resources& before,
                        std::vector<std::string>& warnings) const;
@@ -83,6 +91,14 @@ private:
 
 /// What mountinfo and cgroup.controllers say: for tests, the texts instead of the machine's.
 std::vector<CgroupHierarchy> parse_hierarchies(const std::string& mountinfo);
+
+/// What a list of rules comes to: everything is allowed or not, but for some devices.
+struct DevicePolicy {
+    bool otherwise = false;
+    std::vector<DeviceRule> exceptions;
+};
+/// As the kernel's devices.allow and devices.deny (v1) read them one after the other.
+DevicePolicy device_policy(const std::vector<DeviceRule>& rules);
 
 /// A BPF program that lets through what the rules allow, for cgroup v2. Attached to the folder; throws Error.
 void attach_device_rules(const std::string& folder, const std::vector<DeviceRule>& rules);

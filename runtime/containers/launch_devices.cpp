@@ -92,6 +92,11 @@ void add_device(const Device& device, LaunchSpec& spec) {
 
 }  // namespace
 
+std::vector<LaunchMount> standard_nodes() {
+    return {standard("/dev/null", 1, 3),   standard("/dev/zero", 1, 5),    standard("/dev/full", 1, 7),
+            standard("/dev/random", 1, 8), standard("/dev/urandom", 1, 9), standard("/dev/tty", 5, 0)};
+}
+
 void plan_devices(const LaunchRequest& request, LaunchSpec& spec) {
     auto& rules = spec.device_rules;
     if (request.spec.privileged) {
@@ -99,14 +104,9 @@ void plan_devices(const LaunchRequest& request, LaunchSpec& spec) {
         rules = {rule('a', -1, -1)};
         return;
     }
-    const struct {
-        const char* path;
-        unsigned major, minor;
-    } nodes[] = {{"/dev/null", 1, 3},   {"/dev/zero", 1, 5},    {"/dev/full", 1, 7},
-                 {"/dev/random", 1, 8}, {"/dev/urandom", 1, 9}, {"/dev/tty", 5, 0}};
-    for (const auto& entry : nodes) {
-        spec.mounts.push_back(standard(entry.path, entry.major, entry.minor));
-        rules.push_back(rule('c', entry.major, entry.minor));
+    for (LaunchMount& entry : standard_nodes()) {
+        rules.push_back(rule('c', major(entry.device), minor(entry.device)));
+        spec.mounts.push_back(std::move(entry));
     }
     // Any node may be made, as Docker lets it: opening it is what is refused. Terminals: the pts, ptmx and the console.
     for (const DeviceRule& more :

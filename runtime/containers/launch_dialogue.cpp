@@ -10,7 +10,7 @@
 
 namespace kedge::runtime {
 
-ShimDialogue::ShimDialogue(const PlanWriter& plan, LaunchSpec& spec) : plan_(plan), spec_(spec) {
+ShimDialogue::ShimDialogue(const PlanWriter& plan, LaunchSpec& spec) : plan_(&plan), spec_(spec) {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) throw_errno("make a socket for the shim");
     ours_ = Fd(ends[0]);
@@ -40,13 +40,28 @@ bool ShimDialogue::next(shim::Message* message, Fd* passed) {
             if (passed) *passed = std::move(received);
         }
         if (message->kind != shim::MessageKind::warning) return true;
-        spec_.warnings.push_back(launch_warning(*message, plan_.text(message->subject)));
+        spec_.warnings.push_back(launch_warning(*message, subject(*message)));
     }
+}
+
+std::string ShimDialogue::subject(const shim::Message& message) const {
+    return plan_ ? plan_->text(message.subject) : std::string();
+}
+
+void ShimDialogue::await(shim::MessageKind kind, Fd* terminal, int* exit_code) {
+    shim::Message message;
+    Fd passed;
+    while (next(&message, &passed)) {
+        if (message.kind == shim::MessageKind::failed) refuse(message, exit_code);
+        if (message.kind == shim::MessageKind::terminal && terminal) *terminal = std::move(passed);
+        if (message.kind == kind) return;
+    }
+    throw Error(Code::internal, "the container's first process ended while it was being made");
 }
 
 void ShimDialogue::refuse(const shim::Message& message, int* exit_code) {
     if (exit_code) *exit_code = launch_exit_code(message);
-    throw launch_error(message, plan_.text(message.subject), spec_);
+    throw launch_error(message, subject(message), spec_);
 }
 
 void ShimDialogue::await_spawned(Launched& started) {

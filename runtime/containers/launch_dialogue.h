@@ -10,6 +10,8 @@ class ShimDialogue {
 public:
     /// Both are kept by reference; warnings go to spec.warnings.
     ShimDialogue(const PlanWriter& plan, LaunchSpec& spec);
+    /// With a shim that waits elsewhere, at the other end of `socket`; what its plan said is no longer known.
+    ShimDialogue(Fd socket, LaunchSpec& spec) : spec_(spec), ours_(std::move(socket)) {}
 
     int shim_end() const { return theirs_.get(); }
     void close_shim_end() { theirs_.reset(); }
@@ -20,6 +22,9 @@ public:
     /// The network is ready: the process may execute.
     void let_go();
 
+    /// Until it says this. Otherwise throws Error. `terminal` receives its terminal if it comes meanwhile.
+    void await(shim::MessageKind kind, Fd* terminal, int* exit_code);
+
     /// Until it has executed. Otherwise throws Error, with Docker's exit code for that in *exit_code. `started`
     /// receives the process if only now it is told of.
     void await_executing(int* exit_code, Launched* started = nullptr);
@@ -28,7 +33,9 @@ private:
     bool next(shim::Message* message, Fd* passed);
     [[noreturn]] void refuse(const shim::Message& message, int* exit_code);
 
-    const PlanWriter& plan_;
+    std::string subject(const shim::Message& message) const;
+
+    const PlanWriter* plan_ = nullptr;
     LaunchSpec& spec_;
     Fd ours_;
     Fd theirs_;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -37,11 +38,10 @@ uint64_t limit_value(int64_t value) {
 }
 
 shim::Limit plan_limit(const Ulimit& ulimit, LaunchSpec& spec) {
-    auto found =
-        std::find_if(std::begin(kLimits), std::end(kLimits), [&](const LimitName& l) { return ulimit.name == l.name; });
-    if (found == std::end(kLimits)) throw Error(Code::invalid_argument, "invalid ulimit type: " + ulimit.name);
+    std::optional<uint32_t> resource = limit_resource(ulimit.name);
+    if (!resource) throw Error(Code::invalid_argument, "invalid ulimit type: " + ulimit.name);
     shim::Limit limit;
-    limit.resource = found->resource;
+    limit.resource = *resource;
     limit.soft = limit_value(ulimit.soft);
     limit.hard = limit_value(ulimit.hard);
     if (limit.soft > limit.hard) {
@@ -89,6 +89,29 @@ std::string sysctl_path(const std::string& key) {
 
 }  // namespace
 
+std::optional<uint32_t> limit_resource(const std::string& name) {
+    for (const LimitName& limit : kLimits) {
+        std::string long_name = std::string("RLIMIT_") + limit.name;
+        for (char& c : long_name) c = static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
+        if (name == limit.name || name == long_name) return limit.resource;
+    }
+    if (name == "RLIMIT_AS") return RLIMIT_AS;
+    return std::nullopt;
+}
+
+std::string namespaced_sysctl(const std::string& key, const std::string& value, bool own_network, bool own_ipc) {
+    bool network = key.starts_with("net."), ipc = is_ipc_sysctl(key);
+    if ((!network && !ipc) || value.empty() || key.find("..") != std::string::npos) {
+        throw Error(Code::invalid_argument,
+                    "sysctl '" + key + "=" + value + "' is not allowed: it does not belong to a namespace");
+    }
+    if (network && !own_network)
+        throw Error(Code::invalid_argument, "sysctl '" + key + "' is not allowed in the host's network namespace");
+    if (ipc && !own_ipc)
+        throw Error(Code::invalid_argument, "sysctl '" + key + "' is not allowed in the host's ipc namespace");
+    return sysctl_path(key);
+}
+
 void plan_limits(const ContainerSpec& container, LaunchSpec& spec) {
     for (const Ulimit& ulimit : container.ulimits) spec.limits.push_back(plan_limit(ulimit, spec));
     add_default_limits(container, spec);
@@ -103,19 +126,9 @@ void plan_limits(const ContainerSpec& container, LaunchSpec& spec) {
 
 void plan_sysctls(const LaunchRequest& request, LaunchSpec& spec) {
     const ContainerSpec& container = request.spec;
-    bool host_network = !request.new_network_namespace && request.join_network < 0;
-    for (const auto& [key, value] : container.sysctls) {
-        bool network = key.starts_with("net."), ipc = is_ipc_sysctl(key);
-        if ((!network && !ipc) || value.empty() || key.find("..") != std::string::npos) {
-            throw Error(Code::invalid_argument,
-                        "sysctl '" + key + "=" + value + "' is not allowed: it does not belong to a namespace");
-        }
-        if (network && host_network)
-            throw Error(Code::invalid_argument, "sysctl '" + key + "' is not allowed in the host's network namespace");
-        if (ipc && container.ipc_mode == "host")
-            throw Error(Code::invalid_argument, "sysctl '" + key + "' is not allowed in the host's ipc namespace");
-        spec.sysctls.emplace_back(sysctl_path(key), value);
-    }
+    bool own_network = request.new_network_namespace || request.join_network >= 0;
+    for (const auto& [key, value] : container.sysctls)
+        spec.sysctls.emplace_back(namespaced_sysctl(key, value, own_network, container.ipc_mode != "host"), value);
     if (!request.new_network_namespace) return;
     spec.optional_sysctls = {{"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
                              {"/proc/sys/net/ipv4/ping_group_range", "0 2147483647"}};

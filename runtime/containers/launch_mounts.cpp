@@ -55,52 +55,12 @@ LaunchMount step(MountKind kind, std::string target, std::string source = {}) {
     return mount;
 }
 
-/// A path without `//`, `.` and a slash at the end, so that targets can be compared. Leading `..` can't climb.
 std::string clean(const std::string& path) {
-    std::vector<std::string> parts;
-    for (size_t start = 0; start < path.size();) {
-        size_t end = std::min(path.find('/', start), path.size());
-        std::string part = path.substr(start, end - start);
-        start = end + 1;
-        if (part == "..") {
-            if (!parts.empty()) parts.pop_back();
-        } else if (!part.empty() && part != ".") {
-            parts.push_back(part);
-        }
-    }
-    std::string result;
-    for (const std::string& part : parts) result += "/" + part;
-    return result.empty() ? "/" : result;
+    return clean_target(path);
 }
 
 bool below(const std::string& path, const std::string& folder) {
     return path == folder || path.starts_with(folder + "/");
-}
-
-/// The cgroup tree as the container sees it: its own groups, bound read-only where the host has the hierarchies.
-void add_cgroups(const LaunchRequest& request, const Cgroups& cgroups, LaunchSpec& spec) {
-    const auto& hierarchies = cgroups.hierarchies();
-    uint64_t attributes = kNoSuid | kNoExec | kNoDev | (request.spec.privileged ? 0 : kReadOnly);
-    const std::string root = "/sys/fs/cgroup";
-    if (hierarchies.empty()) return;
-    if (hierarchies.size() == 1 && hierarchies[0].v2) {
-        const bool whole = request.spec.cgroup_namespace == "host";
-        const std::string own = whole ? std::string() : "/" + spec.cgroup_path;
-        spec.mounts.push_back(bind_mount(hierarchies[0].mount_point + own, root, attributes, shim::kStrict));
-        return;
-    }
-    spec.mounts.push_back(filesystem("tmpfs", root, kNoSuid | kNoExec | kNoDev, {{"mode", "755"}}));
-    for (const CgroupHierarchy& hierarchy : hierarchies) {
-        std::string name = hierarchy.mount_point.substr(hierarchy.mount_point.rfind('/') + 1);
-        spec.mounts.push_back(
-            bind_mount(hierarchy.mount_point + "/" + spec.cgroup_path, root + "/" + name, attributes, shim::kStrict));
-        if (hierarchy.controllers.size() < 2 || hierarchy.v2) continue;
-        for (const std::string& controller : hierarchy.controllers)
-            if (controller != name) spec.mounts.push_back(step(MountKind::link, root + "/" + controller, name));
-    }
-    LaunchMount seal = step(MountKind::attributes, root);
-    seal.attributes = attributes;
-    spec.mounts.push_back(seal);
 }
 
 void add_own_filesystems(const LaunchRequest& request, const Cgroups& cgroups, LaunchSpec& spec) {
@@ -112,7 +72,9 @@ void add_own_filesystems(const LaunchRequest& request, const Cgroups& cgroups, L
     mounts.push_back(filesystem("devpts", "/dev/pts", kNoSuid | kNoExec,
                                 {{"newinstance", ""}, {"ptmxmode", "0666"}, {"mode", "0620"}, {"gid", "5"}}));
     mounts.push_back(filesystem("sysfs", "/sys", kNoSuid | kNoExec | kNoDev | (c.privileged ? 0 : kReadOnly), {}));
-    add_cgroups(request, cgroups, spec);
+    const bool unified = cgroups.hierarchies().size() == 1 && cgroups.hierarchies()[0].v2;
+    plan_cgroup_tree(cgroups, unified && c.cgroup_namespace == "host" ? "" : spec.cgroup_path, "/sys/fs/cgroup",
+                     kNoSuid | kNoExec | kNoDev | (c.privileged ? 0 : kReadOnly), spec);
     if (c.ipc_mode == "host") {
         mounts.push_back(bind_mount("/dev/mqueue", "/dev/mqueue", 0, shim::kStrict | shim::kOptional));
         mounts.push_back(bind_mount("/dev/shm", "/dev/shm", 0, shim::kStrict | shim::kOptional));
@@ -128,10 +90,7 @@ void add_own_filesystems(const LaunchRequest& request, const Cgroups& cgroups, L
         }
     }
     plan_devices(request, spec);
-    const std::pair<const char*, const char*> links[] = {
-        {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"},
-        {"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},      {"/dev/ptmx", "pts/ptmx"}};
-    for (const auto& [name, to] : links) mounts.push_back(step(MountKind::link, name, to));
+    for (LaunchMount& link : standard_links()) mounts.push_back(std::move(link));
 }
 
 uint64_t propagation(const std::string& name, const std::string& target) {
@@ -157,8 +116,7 @@ void add_bind(const Mount& mount, const std::string& target, LaunchSpec& spec) {
         throw Error(Code::invalid_argument,
                     "invalid mount config for type \"bind\": bind source path does not exist: " + mount.source);
     }
-    bool harmless =
-        std::find(std::begin(kHarmlessProcFiles), std::end(kHarmlessProcFiles), target) != std::end(kHarmlessProcFiles);
+    bool harmless = is_harmless_in_proc(target);
     uint64_t how = propagation(mount.propagation, target);
     uint32_t flags = (how & kRecursivePropagation ? shim::kRecursive : 0u) | (harmless ? shim::kProcAllowed : 0u);
     // Docker binds trees also for `private`; only the propagation then is that of the top.
@@ -209,14 +167,10 @@ void add_masks(const std::vector<Mount>& mounts, LaunchSpec& spec) {
     for (const char* path : {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
                              "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
                              "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"}) {
-        if (!untouched(path)) continue;
-        LaunchMount mask =
-            filesystem("tmpfs", path, kReadOnly | kNoSuid | kNoExec | kNoDev, {{"size", "0"}, {"mode", "555"}});
-        mask.kind = MountKind::mask;
-        spec.mounts.push_back(std::move(mask));
+        if (untouched(path)) spec.mounts.push_back(mask_step(path));
     }
     for (const char* path : {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
-        spec.mounts.push_back(step(MountKind::read_only, path));
+        spec.mounts.push_back(read_only_step(path));
 }
 
 /// `:` separates layers and `,` options; a backslash keeps either from it.
@@ -230,6 +184,70 @@ std::string escaped(const std::string& path) {
 }
 
 }  // namespace
+
+std::string clean_target(const std::string& path) {
+    std::vector<std::string> parts;
+    for (size_t start = 0; start < path.size();) {
+        size_t end = std::min(path.find('/', start), path.size());
+        std::string part = path.substr(start, end - start);
+        start = end + 1;
+        if (part == "..") {
+            if (!parts.empty()) parts.pop_back();
+        } else if (!part.empty() && part != ".") {
+            parts.push_back(part);
+        }
+    }
+    std::string result;
+    for (const std::string& part : parts) result += "/" + part;
+    return result.empty() ? "/" : result;
+}
+
+bool is_harmless_in_proc(const std::string& target) {
+    return std::find(std::begin(kHarmlessProcFiles), std::end(kHarmlessProcFiles), target) !=
+           std::end(kHarmlessProcFiles);
+}
+
+LaunchMount mask_step(const std::string& target) {
+    LaunchMount mask =
+        filesystem("tmpfs", target, kReadOnly | kNoSuid | kNoExec | kNoDev, {{"size", "0"}, {"mode", "555"}});
+    mask.kind = MountKind::mask;
+    return mask;
+}
+
+LaunchMount read_only_step(const std::string& target) {
+    return step(MountKind::read_only, target);
+}
+
+std::vector<LaunchMount> standard_links() {
+    std::vector<LaunchMount> result;
+    const std::pair<const char*, const char*> links[] = {
+        {"/dev/fd", "/proc/self/fd"},       {"/dev/stdin", "/proc/self/fd/0"}, {"/dev/stdout", "/proc/self/fd/1"},
+        {"/dev/stderr", "/proc/self/fd/2"}, {"/dev/core", "/proc/kcore"},      {"/dev/ptmx", "pts/ptmx"}};
+    for (const auto& [name, to] : links) result.push_back(step(MountKind::link, name, to));
+    return result;
+}
+
+void plan_cgroup_tree(const Cgroups& cgroups, const std::string& path, const std::string& target, uint64_t attributes,
+                      LaunchSpec& spec) {
+    const auto& hierarchies = cgroups.hierarchies();
+    if (hierarchies.empty()) return;
+    if (hierarchies.size() == 1 && hierarchies[0].v2) {
+        spec.mounts.push_back(bind_mount(hierarchies[0].mount_point + "/" + path, target, attributes, shim::kStrict));
+        return;
+    }
+    spec.mounts.push_back(filesystem("tmpfs", target, kNoSuid | kNoExec | kNoDev, {{"mode", "755"}}));
+    for (const CgroupHierarchy& hierarchy : hierarchies) {
+        std::string name = hierarchy.mount_point.substr(hierarchy.mount_point.rfind('/') + 1);
+        spec.mounts.push_back(
+            bind_mount(hierarchy.mount_point + "/" + path, target + "/" + name, attributes, shim::kStrict));
+        if (hierarchy.controllers.size() < 2 || hierarchy.v2) continue;
+        for (const std::string& controller : hierarchy.controllers)
+            if (controller != name) spec.mounts.push_back(step(MountKind::link, target + "/" + controller, name));
+    }
+    LaunchMount seal = step(MountKind::attributes, target);
+    seal.attributes = attributes;
+    spec.mounts.push_back(seal);
+}
 
 void plan_root(const LaunchRequest& request, LaunchSpec& spec) {
     spec.root_folder = request.run_folder + "/rootfs";

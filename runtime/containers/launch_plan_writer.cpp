@@ -63,6 +63,7 @@ shim::List PlanWriter::add_mounts(const std::vector<LaunchMount>& mounts) {
         step.gid = mount.gid;
         step.device = mount.device;
         step.fd = mount.fd;
+        step.changes = add_list(mount.changes);
         steps.push_back(step);
     }
     return add_list(steps);
@@ -108,6 +109,23 @@ PlanWriter::PlanWriter(const LaunchSpec& spec) : bytes_(sizeof(shim::Plan), '\0'
     plan.log_max_size = spec.log_max_size;
     plan.log_max_files = spec.log_max_files;
     plan.pid_note = add("cgroup " + spec.cgroup_path + "\n");
+    plan.executable = add(spec.executable);
+    plan.time_offsets = add(spec.time_offsets);
+    plan.apparmor_profile = add(spec.apparmor_profile);
+    plan.keyring = add(spec.keyring);
+    plan.effective = spec.sets.effective;
+    plan.permitted = spec.sets.permitted;
+    plan.inheritable = spec.sets.inheritable;
+    plan.ambient = spec.sets.ambient;
+    plan.root_propagation = spec.root_propagation;
+    plan.umask = spec.umask;
+    plan.seccomp_flags = spec.seccomp_flags;
+    plan.personality = spec.personality;
+    plan.root_tree = spec.root_tree;
+    plan.null_tree = spec.null_tree;
+    plan.listener = spec.listener;
+    plan.first_preserved = spec.first_preserved;
+    plan.preserved = spec.preserved;
     plan.size = static_cast<uint32_t>(bytes_.size());
     std::memcpy(bytes_.data(), &plan, sizeof plan);
 }

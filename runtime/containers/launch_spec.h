@@ -11,6 +11,11 @@
 
 namespace kedge::runtime {
 
+/// Capabilities of a process by set, bit n for the one with the number n.
+struct CapabilitySets {
+    uint64_t effective = 0, permitted = 0, inheritable = 0, ambient = 0;
+};
+
 /// A step of building the container's file tree, as shim::MountStep but with texts.
 struct LaunchMount {
     shim::MountKind kind = shim::MountKind::filesystem;
@@ -26,7 +31,8 @@ struct LaunchMount {
     uint32_t uid = 0;
     uint32_t gid = 0;
     uint64_t device = 0;
-    int fd = -1;  ///< of a bind: what is mounted, by its number in the shim, in place of `source`
+    int fd = -1;  ///< of a bind: the tree that is mounted in place of `source`, as a number in the shim
+    std::vector<shim::MountChange> changes;
 };
 
 /// Who a process runs as, resolved in the container's own user database.
@@ -37,12 +43,14 @@ struct LaunchUser {
     std::string home;
 };
 
-/// One rule of what devices may be opened or made; -1: any number.
+/// One rule of what devices may be opened or made; -1: any number. A list of them begins with nothing allowed, and each
+/// changes what those before it say.
 struct DeviceRule {
     char type = 'a';  ///< a, b or c
     int64_t major = -1;
     int64_t minor = -1;
     std::string permissions = "rwm";
+    bool allow = true;
 };
 
 /// What a LaunchRequest comes to on this machine: everything decided, nothing written yet. From it come the bundle that
@@ -82,6 +90,21 @@ struct LaunchSpec {
     std::string log_name;
     uint64_t log_max_size = 0;
     uint32_t log_max_files = 1;
+    // what only an OCI runtime asks for; see shim::Plan
+    std::string executable;
+    std::string time_offsets;
+    std::string apparmor_profile;
+    std::string keyring;
+    CapabilitySets sets;
+    uint64_t root_propagation = 0;
+    uint32_t umask = 022;
+    uint32_t seccomp_flags = 0;
+    uint32_t personality = 0;
+    int root_tree = -1;
+    int null_tree = -1;
+    int listener = -1;
+    int first_preserved = -1;
+    uint32_t preserved = 0;
     std::vector<std::string> warnings;
 };
 

@@ -34,6 +34,9 @@ std::string stage_words(shim::Stage stage, const std::string& subject) {
         case Stage::capabilities: return "set the capabilities";
         case Stage::seccomp: return "load the seccomp filter";
         case Stage::network: return "wait for the network";
+        case Stage::time: return "make the time namespace";
+        case Stage::apparmor: return "change to the AppArmor profile " + subject;
+        case Stage::listen: return "wait for the start";
         case Stage::exec:
         case Stage::exec_path: return "exec";
     }

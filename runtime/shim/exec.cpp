@@ -17,13 +17,18 @@ namespace {
 
 [[noreturn]] void become_process(Start& start) {
     join_cgroups(start);  // while the host's cgroup files can still be seen
+    change_profile(start);
+    change_personality(start);
     join_namespaces(start);
+    become_namespace_root(start);
     enter_working_dir(start);
     (void)sys(__NR_setsid);
     connect_streams(start);
     connect_terminal(start);
     set_limits(start);
+    if (start.has(kAwaitGo)) await_go();
     become_user(start);
+    load_filter(start);
     execute(start);
 }
 
@@ -60,8 +65,9 @@ int run_exec() {
     // The reading end tells the new process that this one has died before it could ask for a signal at that.
     int ends[2] = {-1, -1};
     if (sys(__NR_pipe2, ends, O_CLOEXEC) < 0) fail(Stage::pipe, -EMFILE);
-    start.parent = ends[0];
+    if (!start.has(kDetached)) start.parent = ends[0];
     if (start.has(kTerminal)) start.terminal = kAgentFd;
+    start.console = false;
     const Join* joins = start.list<Join>(start.plan->joins);
     for (uint32_t i = 0; i < start.plan->joins.count; i++) {
         if (joins[i].type & CLONE_NEWPID) {
@@ -79,6 +85,7 @@ int run_exec() {
     message.pid = pid;
     message.start_time = start_time(pid);
     tell(message, pidfd);
+    if (start.has(kDetached)) return 0;
     // What the caller gave as streams is the new process' alone: it sees their end when that closes them.
     for (int fd = 0; fd < 3; fd++) close_fd(fd);
     close_fd(kAgentFd);

@@ -39,6 +39,15 @@ enum MountFlag : uint32_t {
     kTopOnly = 16,     ///< the attributes are set on the topmost mount of a tree alone
 };
 
+/// What is changed of a mount once it is where it belongs.
+struct MountChange {
+    uint64_t set = 0;          ///< MOUNT_ATTR_*
+    uint64_t clear = 0;        ///< MOUNT_ATTR_*
+    uint64_t propagation = 0;  ///< MS_PRIVATE, MS_SLAVE, MS_SHARED, MS_UNBINDABLE; 0: left as it is
+    uint32_t recursive = 0;
+    uint32_t unused = 0;
+};
+
 struct MountStep {
     MountKind kind = MountKind::filesystem;
     uint32_t flags = 0;
@@ -53,8 +62,9 @@ struct MountStep {
     uint32_t mode = 0;
     uint32_t uid = 0;
     uint32_t gid = 0;
-    int32_t fd = -1;  ///< of a bind: a descriptor that was handed over; -1: the shim opens the source
+    int32_t fd = -1;  ///< of a bind: the opened source, if it was handed over; else the shim opens it
     uint64_t device = 0;
+    List changes;  ///< MountChange, in this order, after `attributes` and `propagation`
 };
 
 struct Join {
@@ -87,6 +97,16 @@ enum PlanFlag : uint32_t {
     kMakeWorkingDir = 256,
     kDropCapabilities = 512,
     kStdinOnce = 1024,  ///< the standard input ends with the first who is attached to it
+    // Those of an OCI runtime, which leaves no process of its own behind:
+    kExactCapabilities = 2048,  ///< all five sets are given; without it, root has the bounding set and others nothing
+    kDetached = 4096,           ///< of exec: the shim ends as soon as the process is there
+    kAwaitGo = 8192,            ///< of exec: one byte from kAgentFd lets the process become its user and execute
+    kMatchNodes = 16384,        ///< a file that is there already must be the device that was asked for
+    kUserNamespace = 32768,     ///< everything is done as root of the user namespace
+    kNewTimeNamespace = 65536,
+    kKeepUmask = 1 << 17,
+    kSetPersonality = 1 << 18,
+    kStrictLimits = 1 << 19,  ///< a limit that can't be set is an error and no warning
 };
 
 struct Plan {
@@ -130,6 +150,21 @@ struct Plan {
     uint64_t log_max_size = 0;  ///< 0: without end
     uint32_t log_max_files = 1;
     Text pid_note = 0;  ///< further lines for the pid file
+    // what an OCI runtime asks for
+    Text executable = 0;  ///< 0: the first argument, looked for in search_path
+    Text time_offsets = 0;
+    Text apparmor_profile = 0;
+    Text keyring = 0;  ///< the name of a new session keyring; 0: none
+    uint64_t effective = 0, permitted = 0, inheritable = 0, ambient = 0;  ///< with kExactCapabilities
+    uint64_t root_propagation = 0;                                        ///< as of MountChange
+    uint32_t umask = 022;
+    uint32_t seccomp_flags = 0;
+    uint32_t personality = 0;
+    int32_t root_tree = -1;  ///< of `create`: the root, a detached tree of mounts
+    int32_t null_tree = -1;  ///< the host's /dev/null, the same
+    int32_t listener = -1;   ///< of `create`: where the process waits for its start
+    int32_t first_preserved = -1;
+    uint32_t preserved = 0;  ///< descriptors from first_preserved on that become 3, 4, ...
 };
 
 enum class Stage : uint32_t {
@@ -158,6 +193,9 @@ enum class Stage : uint32_t {
     network,
     exec,
     exec_path,
+    time,
+    apparmor,
+    listen,
 };
 
 enum class MessageKind : uint32_t {
@@ -165,7 +203,9 @@ enum class MessageKind : uint32_t {
     warning,    ///< something asked for was not possible, the start goes on
     failed,     ///< the start ends here
     executing,  ///< execve is next; the socket's end follows if it succeeds
-    terminal,   ///< of an exec: with its terminal's master (SCM_RIGHTS)
+    terminal,   ///< of an exec or `create`: with its terminal's master (SCM_RIGHTS)
+    prepared,   ///< of `create`: everything is mounted, and one byte lets it leave the host's mounts
+    ready,      ///< of `create`: it waits for its start
 };
 
 struct Message {

@@ -23,7 +23,8 @@ extern "C" [[noreturn]] __attribute__((used)) void shim_main(long* stack) {
     if (equal(name, "docker-init")) leave(run_as_init(static_cast<int>(count), arguments, environment));
     if (count == 2 && equal(arguments[1], "run")) leave(run_container());
     if (count == 2 && equal(arguments[1], "exec")) leave(run_exec());
-    const char usage[] = "kedge-shim is started by kedged\n";
+    if (count == 2 && equal(arguments[1], "create")) leave(run_create());
+    const char usage[] = "kedge-shim is started by kedged and kedge-oci\n";
     (void)write_whole(2, usage, sizeof usage - 1);
     leave(2);
 }

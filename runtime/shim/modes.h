@@ -9,6 +9,9 @@ int run_container();
 /// `kedge-shim exec`: starts a further process in a running container and ends as it ends.
 int run_exec();
 
+/// `kedge-shim create`: makes a container for an OCI runtime and ends; its first process waits for the start.
+int run_create();
+
 /// As /sbin/docker-init inside a container: runs its arguments, forwards signals to them and reaps what is orphaned.
 int run_as_init(int count, char** arguments, char** environment);
 

@@ -33,6 +33,20 @@ long set_attributes(int mount, uint64_t attributes, uint64_t propagation, bool r
     return sys(__NR_mount_setattr, mount, "", AT_EMPTY_PATH | (recursive ? kWholeTree : 0), &attr, sizeof attr);
 }
 
+/// What there is to change of a mount that is in its place.
+long make_changes(const Start& start, const MountStep& step, int mount) {
+    const MountChange* changes = start.list<MountChange>(step.changes);
+    for (uint32_t i = 0; i < step.changes.count; i++) {
+        mount_attr attr{};
+        attr.attr_set = changes[i].set;
+        attr.attr_clr = changes[i].clear;
+        attr.propagation = changes[i].propagation;
+        const unsigned flags = AT_EMPTY_PATH | (changes[i].recursive ? kWholeTree : 0);
+        if (long result = sys(__NR_mount_setattr, mount, "", flags, &attr, sizeof attr); result < 0) return result;
+    }
+    return 0;
+}
+
 long attach(int mount, int target) {
     return sys(__NR_move_mount, mount, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH);
 }
@@ -87,6 +101,7 @@ long mount_filesystem(const Start& start, const MountStep& step) {
     if (target < 0) fail(Stage::target, target, step.target);
     int mount = new_filesystem(start, step);
     long result = mount < 0 ? mount : attach(mount, target);
+    if (result >= 0) result = make_changes(start, step, mount);
     if (mount >= 0) close_fd(mount);
     close_fd(target);
     return result;
@@ -100,6 +115,7 @@ long mount_tree(const Start& start, const MountStep& step, int tree) {
     const bool recursive = (step.flags & kRecursive) != 0;
     if (result >= 0) result = set_attributes(tree, step.attributes, 0, recursive && !(step.flags & kTopOnly));
     if (result >= 0) result = set_attributes(tree, 0, step.propagation, recursive);
+    if (result >= 0) result = make_changes(start, step, tree);
     close_fd(tree);
     close_fd(target);
     return result;
@@ -110,16 +126,29 @@ int open_if_there(const Start& start, const MountStep& step) {
     return fd == -ENOENT || fd == -ENOTDIR ? -ENOENT : fd;
 }
 
-/// All masked folders show one and the same empty, read-only file system: `empty` is where it was attached first.
-long mask(const Start& start, const MountStep& step, int* empty) {
+/// What was attached first of a kind, to be cloned for further ones.
+struct Covers {
+    int empty = -1;  ///< the empty, read-only file system that all masked folders show
+    int null = -1;   ///< /dev/null, where it isn't the container's own
+};
+
+/// The container's /dev/null, which nobody else can have prepared, or the one that was handed over.
+int null_cover(const Start& start, const Covers& covers, bool* first) {
+    if (start.plan->null_tree < 0) return clone_tree(start.root, "dev/null", false);
+    *first = covers.null < 0;
+    return *first ? start.plan->null_tree : clone_tree(covers.null, "", false);
+}
+
+long mask(const Start& start, const MountStep& step, Covers* covers) {
     int target = open_if_there(start, step);
     if (target < 0) return target == -ENOENT ? 0 : target;
     int cover;
     bool first = false;
-    if (!is_folder(target))
-        cover = clone_tree(start.root, "dev/null", false);
-    else if (*empty >= 0)
-        cover = clone_tree(*empty, "", false);
+    int* kind = is_folder(target) ? &covers->empty : &covers->null;
+    if (kind == &covers->null)
+        cover = null_cover(start, *covers, &first);
+    else if (covers->empty >= 0)
+        cover = clone_tree(covers->empty, "", false);
     else {
         MountStep step_for_empty;
         step_for_empty.type = step.type;
@@ -131,7 +160,7 @@ long mask(const Start& start, const MountStep& step, int* empty) {
     long result = cover < 0 ? cover : attach(cover, target);
     close_fd(target);
     if (first && result >= 0)
-        *empty = cover;
+        *kind = cover;
     else if (cover >= 0)
         close_fd(cover);
     return result;
@@ -152,8 +181,19 @@ long change_attributes(const Start& start, const MountStep& step) {
     int target = open_if_there(start, step);
     if (target < 0) return target;
     long result = set_attributes(target, step.attributes, step.propagation, (step.flags & kRecursive) != 0);
+    if (result >= 0) result = make_changes(start, step, target);
     close_fd(target);
     return result;
+}
+
+/// What is there already is left alone if it is the device that is wanted.
+long match_node(const MountStep& step, int folder, const char* name) {
+    struct statx info {};
+    if (long result = sys(__NR_statx, folder, name, AT_SYMLINK_NOFOLLOW, STATX_TYPE, &info); result < 0) return result;
+    const uint64_t device = (info.stx_rdev_minor & 0xff) | uint64_t{info.stx_rdev_major & 0xfff} << 8 |
+                            uint64_t{info.stx_rdev_minor & ~0xffu} << 12;
+    if ((info.stx_mode & 0170000) != (step.mode & 0170000)) return -ENOTUNIQ;
+    return (step.mode & 0170000) == 0010000 || device == step.device ? 0 : -ENOTUNIQ;
 }
 
 /// Links and nodes are only made in the container's own /dev and /sys/fs/cgroup, which no image can have prepared;
@@ -174,6 +214,11 @@ long make_entry(const Start& start, const MountStep& step) {
         result = sys(__NR_symlinkat, start.text(step.source), folder, name);
     else {
         result = sys(__NR_mknodat, folder, name, step.mode, step.device);
+        if (result == -EEXIST && start.has(kMatchNodes)) {
+            result = match_node(step, folder, name);
+            close_fd(folder);
+            return result;
+        }
         if (result == -EEXIST && (sys(__NR_unlinkat, folder, name, 0), true))
             result = sys(__NR_mknodat, folder, name, step.mode, step.device);
         // The umask may have taken bits, and fchmodat never follows here: the node was made by this call.
@@ -245,6 +290,30 @@ void enter_root(Start& start) {
     if (start.root < 0) fail(Stage::pivot, start.root);
 }
 
+void attach_root(Start& start) {
+    const char* folder = start.text(start.plan->root_folder);
+    long result = sys(__NR_mount, nullptr, "/", nullptr, kRecursiveMount | kPrivateMount, nullptr);
+    if (result < 0) fail(Stage::pivot, result);
+    int target = open_file(AT_FDCWD, folder, O_PATH | O_DIRECTORY | O_NOFOLLOW);
+    start.root = start.plan->root_tree;
+    const uint64_t slave = 1 << 19, propagation = start.plan->root_propagation;  // MS_SLAVE
+    result = target < 0 ? target : attach(start.root, target);
+    if (result >= 0)
+        result = set_attributes(start.root, 0, propagation == slave ? slave : uint64_t{kPrivateMount}, true);
+    if (result < 0) fail(Stage::root, result, start.plan->root_folder);
+    close_fd(target);
+}
+
+void leave_host(const Start& start) {
+    long result = sys(__NR_fchdir, start.root);
+    if (result >= 0) result = sys(__NR_pivot_root, ".", ".");
+    if (result >= 0) result = sys(__NR_umount2, ".", MNT_DETACH);
+    if (result >= 0) result = sys(__NR_chdir, "/");
+    // A shared root would have kept the old one from going.
+    if (result >= 0) result = set_attributes(start.root, 0, start.plan->root_propagation, false);
+    if (result < 0) fail(Stage::pivot, result);
+}
+
 void seal_root(const Start& start) {
     if (!start.has(kReadOnlyRoot)) return;
     if (long result = set_attributes(start.root, MOUNT_ATTR_RDONLY, 0, false); result < 0)
@@ -265,11 +334,11 @@ void show_console(const Start& start, unsigned number) {
 
 namespace {
 
-long do_step(const Start& start, const MountStep& step, int* empty) {
+long do_step(const Start& start, const MountStep& step, Covers* covers) {
     switch (step.kind) {
         case MountKind::filesystem: return mount_filesystem(start, step);
         case MountKind::bind: return step.fd < 0 ? 0 : mount_tree(start, step, step.fd);
-        case MountKind::mask: return mask(start, step, empty);
+        case MountKind::mask: return mask(start, step, covers);
         case MountKind::read_only: return make_read_only(start, step);
         case MountKind::attributes: return change_attributes(start, step);
         case MountKind::link:
@@ -280,18 +349,19 @@ long do_step(const Start& start, const MountStep& step, int* empty) {
 
 void do_steps(const Start& start, bool covers) {
     const MountStep* steps = start.list<MountStep>(start.plan->mounts);
-    int empty = -1;
+    Covers made;
     for (uint32_t i = 0; i < start.plan->mounts.count; i++) {
         const MountStep& step = steps[i];
         if ((step.kind == MountKind::mask || step.kind == MountKind::read_only) != covers) continue;
-        long result = do_step(start, step, &empty);
+        long result = do_step(start, step, &made);
         if (result >= 0) continue;
         if (step.flags & kOptional)
             warn(Stage::mount, result, step.target);
         else
             fail(step.kind == MountKind::node ? Stage::device : Stage::mount, result, step.target);
     }
-    if (empty >= 0) close_fd(empty);
+    if (made.empty >= 0) close_fd(made.empty);
+    if (made.null >= 0) close_fd(made.null);
 }
 
 }  // namespace

@@ -37,10 +37,36 @@ void join_namespaces(const Start& start) {
     }
 }
 
+namespace {
+
+long write_to(const char* path, const char* text) {
+    int fd = open_file(AT_FDCWD, path, O_WRONLY);
+    long result = fd < 0 ? fd : write_whole(fd, text, length(text));
+    if (fd >= 0) close_fd(fd);
+    return result;
+}
+
+}  // namespace
+
+void change_profile(const Start& start) {
+    if (!start.plan->apparmor_profile) return;
+    char buffer[4096];
+    Line text(buffer, sizeof buffer);
+    text.add("exec ").add(start.text(start.plan->apparmor_profile));
+    // Kernels with several security modules have a folder for each.
+    long result = text.overflowed() ? -ENAMETOOLONG : write_to("/proc/self/attr/apparmor/exec", buffer);
+    if (result == -ENOENT) result = write_to("/proc/self/attr/exec", buffer);
+    if (result < 0) fail(Stage::apparmor, result, start.plan->apparmor_profile);
+}
+
+void change_personality(const Start& start) {
+    if (start.has(kSetPersonality)) (void)sys(__NR_personality, start.plan->personality);
+}
+
 void name_host(const Start& start) {
     if (!start.has(kSetHostname)) return;
     const char* name = start.text(start.plan->hostname);
-    long result = sys(__NR_sethostname, name, length(name));
+    long result = start.plan->hostname ? sys(__NR_sethostname, name, length(name)) : 0;
     if (result >= 0 && start.plan->domainname) {
         const char* domain = start.text(start.plan->domainname);
         result = sys(__NR_setdomainname, domain, length(domain));
@@ -77,6 +103,7 @@ void set_limits(const Start& start) {
     for (uint32_t i = 0; i < start.plan->limits.count; i++) {
         uint64_t values[2] = {limits[i].soft, limits[i].hard};
         long result = sys(__NR_prlimit64, 0, limits[i].resource, values, nullptr);
+        if (result < 0 && start.has(kStrictLimits)) fail(Stage::limit, result);
         if (result < 0) warn(Stage::limit, result);
     }
     if (!start.has(kSetOomScore)) return;
@@ -106,6 +133,7 @@ void enter_working_dir(const Start& start) {
 namespace {
 
 constexpr int kLastCapability = 63;
+constexpr int kMayExecute = 1;  // X_OK
 
 long drop_bounding(uint64_t keep) {
     for (int i = 0; i <= kLastCapability; i++) {
@@ -117,22 +145,45 @@ long drop_bounding(uint64_t keep) {
     return 0;
 }
 
-/// Exec gives root the bounding set and others nothing, so this only has to clear what could be inherited, and to keep
-/// CAP_SYS_ADMIN for loading the filter.
-long set_capabilities(uint64_t wanted) {
+struct Sets {
+    uint64_t effective, permitted, inheritable;
+};
+
+/// Without sets of its own: exec gives root the bounding set and others nothing, so this only has to clear what could
+/// be inherited. CAP_SYS_ADMIN is kept for loading the filter, and goes with exec.
+Sets wanted_sets(const Start& start) {
+    const Plan& plan = *start.plan;
+    const uint64_t admin = uint64_t{1} << CAP_SYS_ADMIN;
+    if (start.has(kExactCapabilities)) {
+        uint64_t kept = plan.seccomp.count > 0 && !start.has(kNoNewPrivileges) ? admin : 0;
+        return {plan.effective | kept, plan.permitted | kept, plan.inheritable};
+    }
+    uint64_t own = plan.uid == 0 ? plan.capabilities : 0;
+    return {own | admin, own | admin, 0};
+}
+
+long set_capabilities(const Sets& wanted) {
     __user_cap_header_struct head{_LINUX_CAPABILITY_VERSION_3, 0};
     __user_cap_data_struct data[2];
     if (long result = sys(__NR_capget, &head, data); result < 0) return result;
     for (int i = 0; i < 2; i++) {
-        uint32_t part = static_cast<uint32_t>(wanted >> (32 * i));
-        data[i].inheritable = 0;
-        data[i].permitted &= part;
-        data[i].effective = data[i].permitted;
+        data[i].inheritable = static_cast<uint32_t>(wanted.inheritable >> (32 * i));
+        data[i].permitted &= static_cast<uint32_t>(wanted.permitted >> (32 * i));
+        data[i].effective = data[i].permitted & static_cast<uint32_t>(wanted.effective >> (32 * i));
     }
     return sys(__NR_capset, &head, data);
 }
 
-long load_filter(const Start& start) {
+/// What stays when a program is executed that isn't root's.
+void raise_ambient(uint64_t ambient) {
+    for (int i = 0; i <= kLastCapability; i++) {
+        if (!(ambient >> i & 1)) continue;
+        long result = sys(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, i, 0, 0);
+        if (result < 0) warn(Stage::capabilities, result);
+    }
+}
+
+long install_filter(const Start& start) {
     if (start.has(kNoNewPrivileges)) {
         if (long result = sys(__NR_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); result < 0) return result;
     }
@@ -140,7 +191,7 @@ long load_filter(const Start& start) {
     sock_fprog program{};
     program.len = static_cast<unsigned short>(start.plan->seccomp.count);
     program.filter = start.list<sock_filter>(start.plan->seccomp);
-    return sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program);
+    return sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, start.plan->seccomp_flags, &program);
 }
 
 /// A process in a container must not outlive the shim that stands for it outside.
@@ -156,7 +207,7 @@ void die_with_parent(const Start& start) {
 
 void become_user(const Start& start) {
     const Plan& plan = *start.plan;
-    (void)sys(__NR_umask, 022);
+    if (!start.has(kKeepUmask)) (void)sys(__NR_umask, plan.umask);
     if (long result = drop_bounding(plan.capabilities); result < 0) fail(Stage::capabilities, result);
     (void)sys(__NR_prctl, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     if (plan.uid != 0) (void)sys(__NR_prctl, PR_SET_KEEPCAPS, 1, 0, 0, 0);
@@ -164,12 +215,24 @@ void become_user(const Start& start) {
     if (result >= 0) result = sys(__NR_setresgid, plan.gid, plan.gid, plan.gid);
     if (result >= 0) result = sys(__NR_setresuid, plan.uid, plan.uid, plan.uid);
     if (result < 0) fail(Stage::user, result);
-    uint64_t own = plan.uid == 0 ? plan.capabilities : 0;
-    result = set_capabilities(own | uint64_t{1} << CAP_SYS_ADMIN);
+    result = set_capabilities(wanted_sets(start));
     if (result < 0) fail(Stage::capabilities, result);
-    die_with_parent(start);  // changing ids and capabilities takes the death signal back
-    result = load_filter(start);
-    if (result < 0) fail(Stage::seccomp, result);
+    raise_ambient(plan.ambient);
+    (void)sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);  // changing ids may have set it
+    die_with_parent(start);                              // changing ids and capabilities takes the death signal back
+}
+
+void load_filter(const Start& start) {
+    if (long result = install_filter(start); result < 0) fail(Stage::seccomp, result);
+}
+
+void become_namespace_root(const Start& start) {
+    if (!start.has(kUserNamespace)) return;
+    long result = sys(__NR_setgroups, 0, nullptr);
+    if (result >= 0) result = sys(__NR_setresgid, 0, 0, 0);
+    if (result >= 0) result = sys(__NR_setresuid, 0, 0, 0);
+    if (result < 0) fail(Stage::user, result);
+    (void)sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 namespace {
@@ -203,12 +266,53 @@ void execute_from_path(const Start& start, const char* name, char** arguments, c
     fail(Stage::exec_path, -ENOENT);
 }
 
+/// The caller's descriptors in the places where the program looks for them. The agent's makes room first.
+void place_preserved(const Start& start) {
+    const int count = static_cast<int>(start.plan->preserved);
+    if (count == 0) return;
+    const int first = start.plan->first_preserved;
+    move_agent(first + count);
+    // Each goes to a lower number than it has, and never onto one that is still to be moved.
+    for (int i = 0; i < count; i++) {
+        long result = sys(__NR_dup3, first + i, kPlanFd + i, 0);
+        if (result < 0) fail(Stage::exec, result);
+    }
+}
+
 bool is_folder(const char* path) {
     struct statx info {};
     return sys(__NR_statx, AT_FDCWD, path, 0, STATX_TYPE, &info) == 0 && (info.stx_mode & 0170000) == 0040000;
 }
 
+bool executable_in_path(const Start& start, const char* name) {
+    const char* search = start.text(start.plan->search_path);
+    char path[PATH_MAX];
+    while (true) {
+        size_t size = 0;
+        while (search[size] && search[size] != ':') size++;
+        Line line(path, sizeof path);
+        if (size > 0) line.add(search, size).add("/");
+        line.add(name);
+        if (!line.overflowed() && sys(__NR_faccessat, AT_FDCWD, path, kMayExecute) == 0 && !is_folder(path))
+            return true;
+        if (search[size] == 0) return false;
+        search += size + 1;
+    }
+}
+
 }  // namespace
+
+void check_executable(const Start& start) {
+    if (start.plan->executable) return;
+    const char* name = start.base + start.list<uint64_t>(start.plan->arguments)[0];
+    if (!contains(name, '/')) {
+        if (!executable_in_path(start, name)) fail(Stage::exec_path, -ENOENT);
+        return;
+    }
+    long result = sys(__NR_faccessat, AT_FDCWD, name, kMayExecute);
+    if (result >= 0 && is_folder(name)) result = -EISDIR;
+    if (result < 0) fail(Stage::exec, result);
+}
 
 void execute(const Start& start) {
     char** arguments = pointers(start, start.plan->arguments);
@@ -218,6 +322,9 @@ void execute(const Start& start) {
     tell(message);
     uint64_t none = 0;
     (void)sys(__NR_rt_sigprocmask, SIG_SETMASK, &none, nullptr, sizeof none);
+    place_preserved(start);
+    if (start.plan->executable)
+        fail(Stage::exec, sys(__NR_execve, start.text(start.plan->executable), arguments, environment));
     if (!contains(arguments[0], '/')) execute_from_path(start, arguments[0], arguments, environment);
     long result = sys(__NR_execve, arguments[0], arguments, environment);
     if (result == -EACCES && is_folder(arguments[0])) result = -EISDIR;

@@ -85,10 +85,9 @@ void become_container(Start& start) {
     connect_streams(start);
     connect_terminal(start);
     set_limits(start);
-    char go = 0;
-    // The agent says when the network is wired; its death says that nobody would ever know of this container.
-    if (sys(__NR_read, kAgentFd, &go, 1) != 1) fail(Stage::network, -ECONNRESET);
+    await_go();  // the network is wired
     become_user(start);
+    load_filter(start);
     execute(start);
 }
 

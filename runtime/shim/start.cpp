@@ -30,9 +30,19 @@ void unmap_plan(Start& start) {
     start.plan = nullptr;
 }
 
+namespace {
+int agent = kAgentFd;
+}
+
+void move_agent(int at_least) {
+    long fd = sys(__NR_fcntl, agent, F_DUPFD_CLOEXEC, at_least);
+    if (fd < 0) fail(Stage::exec, fd);
+    agent = static_cast<int>(fd);
+}
+
 void tell(Message message, int fd) {
     // An agent that has died is no reason to stop.
-    (void)send_descriptor(kAgentFd, &message, sizeof message, fd);
+    (void)send_descriptor(agent, &message, sizeof message, fd);
 }
 
 void fail(Stage stage, long error, Text subject) {
@@ -53,6 +63,11 @@ void warn(Stage stage, long error, Text subject) {
     message.error = static_cast<int32_t>(-error);
     message.subject = subject;
     tell(message);
+}
+
+void await_go() {
+    char go = 0;
+    if (sys(__NR_read, kAgentFd, &go, 1) != 1) fail(Stage::network, -ECONNRESET);
 }
 
 int clone_process(const Start& start, int* pidfd) {

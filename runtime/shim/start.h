@@ -14,9 +14,10 @@ struct Start {
     int out_write = -1;  ///< pipes of the container's streams; -1: what the shim has is inherited
     int err_write = -1;
     int in_read = -1;
-    int terminal = -1;  ///< where the child sends its terminal's master: to the shim, or for an exec to the agent
-    int parent = -1;    ///< a pipe whose writer is the waiting shim: exec only
-    int root = -1;      ///< the container's root folder, once entered
+    int terminal = -1;    ///< where the child sends its terminal's master: to the shim, or for an exec to the agent
+    bool console = true;  ///< the terminal is shown at /dev/console
+    int parent = -1;      ///< a pipe whose writer is the waiting shim: exec only
+    int root = -1;        ///< the container's root folder, once entered
 
     const char* text(Text at) const { return base + at; }
     template <typename T>
@@ -37,6 +38,8 @@ void reset_signals();
 [[noreturn]] void fail(Stage stage, long error, Text subject = 0);
 void warn(Stage stage, long error, Text subject = 0);
 void tell(Message message, int fd = -1);
+/// From now on the agent is spoken to through a descriptor of at least this number.
+void move_agent(int at_least);
 
 /// One message with a descriptor, or none (-1); and the descriptor of a Message, -1 at the end.
 bool send_descriptor(int socket, const void* data, size_t size, int fd);
@@ -45,13 +48,25 @@ int receive_descriptor(int socket);
 /// clone3 as fork does it, with the plan's flags. Returns 0 in the child, its pid in the parent, or a negative errno.
 int clone_process(const Start& start, int* pidfd);
 
+/// One byte from the agent. Its end says that nobody would ever know of this container.
+void await_go();
+
+/// Root of the user namespace, if the plan has one.
+void become_namespace_root(const Start& start);
+
 // What the new process does, in this order. None of it returns on failure.
 
 void join_cgroups(const Start& start);
 void join_namespaces(const Start& start);
+/// The AppArmor profile that comes into force with exec: through the host's /proc, which no container has prepared.
+void change_profile(const Start& start);
+void change_personality(const Start& start);
 void name_host(const Start& start);
 /// Opens what the host has to give, then leaves the host's mounts for the container's root.
 void enter_root(Start& start);
+/// The same in two steps for `create`: the root is in its place, and the host's mounts are still there; they are gone.
+void attach_root(Start& start);
+void leave_host(const Start& start);
 void mount_all(const Start& start);
 void write_sysctls(const Start& start);
 /// Masks and what is made read-only: after the sysctls, which it would keep from being written.
@@ -65,7 +80,11 @@ void enter_working_dir(const Start& start);
 /// Makes the root read-only if asked for: the last change of the mounts, as targets and the working folder are made
 /// before.
 void seal_root(const Start& start);
+/// User, groups and capabilities; what loading the filter needs is kept until then.
 void become_user(const Start& start);
+void load_filter(const Start& start);
+/// Whether there is something to execute; doesn't return otherwise.
+void check_executable(const Start& start);
 [[noreturn]] void execute(const Start& start);
 
 /// Finds `path` below `root` as the container would, never leaving it, and makes what is missing: folders, and at the

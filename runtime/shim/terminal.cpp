@@ -61,7 +61,7 @@ void connect_terminal(const Start& start) {
     unsigned number = 0;
     if (result >= 0) result = sys(__NR_ioctl, master, TIOCGPTN, &number);
     if (result < 0) fail(Stage::terminal, result);
-    if (start.terminal != kAgentFd) show_console(start, number);
+    if (start.console) show_console(start, number);
     for (int i = 0; i < 3; i++) (void)sys(__NR_dup3, terminal, i, 0);
     Message message;
     message.kind = MessageKind::terminal;
