@@ -1,0 +1,181 @@
+#include "base/error.h"
+#include "base/text.h"
+#include "runtime/containers/launch_dialogue.h"
+#include "runtime/containers/launch_plan_writer.h"
+#include "runtime/containers/launch_process.h"
+#include "runtime/containers/launch_user.h"
+#include "runtime/oci/commands.h"
+#include "runtime/oci/plan.h"
+
+#include <fcntl.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstring>
+
+namespace kedge::oci {
+
+namespace {
+
+/// The container's own process with what the caller wants different.
+Process wanted_process(const Config& config, const ExecOptions& options, const std::string& root) {
+    if (options.process) return *options.process;
+    if (!config.process) throw Error(Code::invalid_argument, "config.json: process: is missing");
+    Process process = *config.process;
+    process.terminal = options.terminal;
+    process.rows = process.columns = 0;
+    process.arguments = options.arguments;
+    process.environment.insert(process.environment.end(), options.environment.begin(), options.environment.end());
+    if (!options.working_dir.empty()) process.working_dir = options.working_dir;
+    if (!process.working_dir.starts_with('/'))
+        throw Error(Code::invalid_argument, "--cwd: \"" + process.working_dir + "\" is not an absolute path");
+    if (!options.apparmor_profile.empty()) process.apparmor_profile = options.apparmor_profile;
+    process.no_new_privileges = process.no_new_privileges || options.no_new_privileges;
+    process.scheduler.reset();
+    if (!options.user.empty() || !options.groups.empty()) {
+        const runtime::LaunchUser user = runtime::UserDatabase({root}).find(
+            options.user.empty() ? std::to_string(process.uid) + ":" + std::to_string(process.gid) : options.user,
+            options.groups);
+        process.uid = user.uid;
+        process.gid = user.gid;
+        process.groups = user.groups;
+    }
+    for (const std::string& name : options.capabilities) {
+        const runtime::CapabilityMask bit = runtime::CapabilityMask{1} << runtime::capability_number(name);
+        Capabilities& all = process.capabilities;
+        for (runtime::CapabilityMask* set :
+             {&all.bounding, &all.sets.effective, &all.sets.permitted, &all.sets.inheritable, &all.sets.ambient})
+            *set |= bit;
+    }
+    return process;
+}
+
+void check_terminal(const Process& process, const ExecOptions& options) {
+    if (process.terminal && options.detach && options.console_socket.empty())
+        throw Error(Code::invalid_argument, "a terminal needs a console socket (--console-socket) with --detach");
+    if (!process.terminal && !options.console_socket.empty())
+        throw Error(Code::invalid_argument, "--console-socket: the process has no terminal");
+}
+
+void set_processors(const std::vector<int>& processors, int pid) {
+    if (processors.empty()) return;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (int processor : processors) CPU_SET(processor, &set);
+    if (::sched_setaffinity(pid, sizeof set, &set) != 0) throw_errno("process.execCPUAffinity");
+}
+
+void check_status(Status status, bool ignore_paused) {
+    if (status == Status::stopped)
+        throw Error(Code::conflict, "cannot exec in a stopped container: container not running");
+    if (status == Status::creating) throw Error(Code::conflict, "cannot exec in a container that is being made");
+    if (status == Status::paused && !ignore_paused)
+        throw Error(Code::conflict, "cannot exec in a paused container", "use --ignore-paused to do it all the same");
+}
+
+/// Makes the process; it executes once what only others can set has been set.
+Created spawn(const Runtime& runtime, Launch& launch, const Process& process) {
+    runtime::PlanWriter writer(launch.spec);
+    Fd memory = writer.to_memfd();
+    runtime::ShimDialogue dialogue(writer, launch.spec);
+    std::vector<int> descriptors{0, 1, 2, memory.get(), dialogue.shim_end()};
+    for (const Fd& extra : launch.extras) descriptors.push_back(extra.get());
+    const int shim_pid = runtime::spawn_shim(runtime.shim, "exec", descriptors);
+    dialogue.close_shim_end();
+    runtime::Launched started;
+    try {
+        dialogue.await_spawned(started);
+    } catch (...) {
+        (void)::waitpid(shim_pid, nullptr, 0);
+        throw;
+    }
+    (void)::waitpid(shim_pid, nullptr, 0);
+    set_from_outside(process, started.init.pid);
+    set_processors(process.final_processors, started.init.pid);
+    dialogue.let_go();
+    dialogue.await_executing(nullptr, &started);
+    for (const std::string& warning : launch.spec.warnings) runtime.warn(warning);
+    return {started.init, std::move(started.init_pidfd), std::move(started.terminal)};
+}
+
+}  // namespace
+
+Created exec(const Runtime& runtime, const std::string& id, const ExecOptions& options) {
+    const StateFolder folder = StateFolder::open(runtime.root, id);
+    const State state = folder.load();
+    const runtime::Cgroups cgroups;
+    check_status(status_of(state, cgroups), options.ignore_paused);
+    const Config config = parse_config(folder.config());
+    const std::string root = "/proc/" + std::to_string(state.init.pid) + "/root";
+    const Process process = wanted_process(config, options, root);
+    check_terminal(process, options);
+
+    Launch launch;
+    Fd init = runtime::open_process(state.init);
+    if (!init) throw Error(Code::conflict, "container not running");
+    const uint32_t namespaces = other_namespaces(state.init.pid);
+    launch.spec.joins = {{launch.add(std::move(init)), namespaces}};
+    launch.spec.flags = shim::kDetached | shim::kAwaitGo;
+    if (namespaces & CLONE_NEWUSER) launch.spec.flags |= shim::kUserNamespace;
+    plan_process(process, config, root, launch.spec);
+    launch.spec.cgroup_path = state.cgroup;
+    launch.spec.cgroup_folder = cgroups.v2_folder(state.cgroup);
+    launch.spec.cgroup_files = cgroups.files(state.cgroup);
+    add_preserved(options.preserved, launch);
+    set_processors(process.initial_processors, 0);
+    Created created = spawn(runtime, launch, process);
+    if (created.terminal && !options.console_socket.empty()) {
+        send_terminal(options.console_socket, created.terminal);
+        created.terminal.reset();
+    }
+    if (!options.pid_file.empty()) write_pid_file(options.pid_file, created.init.pid);
+    return created;
+}
+
+void write_pid_file(const std::string& path, int pid) {
+    // Whole or not at all: whoever waits for it reads it at once.
+    const std::string made = path + ".new-" + std::to_string(::getpid());
+    {
+        Fd file = open_at(AT_FDCWD, made, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0644);
+        write_all(file.get(), std::to_string(pid));
+    }
+    if (::rename(made.c_str(), path.c_str()) != 0) {
+        const int error = errno;
+        (void)::unlink(made.c_str());
+        throw errno_error(path, error);
+    }
+}
+
+void send_terminal(const std::string& path, const Fd& terminal) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path)
+        throw Error(Code::invalid_argument, "--console-socket: " + path + " is too long for a socket");
+    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
+    Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        throw_errno("--console-socket: " + path);
+    char name[] = "/dev/ptmx";
+    iovec part{name, sizeof name - 1};
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control;
+    message.msg_controllen = sizeof control;
+    cmsghdr* head = CMSG_FIRSTHDR(&message);
+    head->cmsg_level = SOL_SOCKET;
+    head->cmsg_type = SCM_RIGHTS;
+    head->cmsg_len = CMSG_LEN(sizeof(int));
+    const int fd = terminal.get();
+    std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
+    // The master doesn't block for the shim that made it; whoever gets it here decides that himself.
+    (void)::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    if (::sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0) throw_errno("--console-socket: " + path);
+}
+
+}  // namespace kedge::oci
