@@ -34,6 +34,7 @@ std::vector<Command> all_commands() {
           resource_commands, group_commands, system_commands, unsupported_commands}) {
         for (Command& command : part()) commands.push_back(std::move(command));
     }
+    commands.push_back(oci_command());
     return commands;
 }
 
@@ -95,6 +96,12 @@ constexpr int kWrongFlag = 125;  ///< as Docker's
 
 int run(const std::vector<std::string>& arguments) {
     auto session = std::make_shared<Session>();
+    try {
+        if (!arguments.empty() && arguments.front() == "oci") become_oci_runtime({arguments.begin() + 1, arguments.end()});
+    } catch (const Error& error) {
+        print_error(error);
+        return 1;
+    }
     CLI::App app("kedge: containers from Git, and the containers themselves", "kedge");
     app.set_version_flag("--version", "kedge " KEDGE_VERSION);
     app.add_option("-H,--host", session->host, "The agent's socket, unix:///run/kedge/kedge.sock (or KEDGE_HOST)");

@@ -65,6 +65,9 @@ std::vector<Command> group_commands();
 /// Docker's commands that kedge has not yet: they say so.
 std::vector<Command> unsupported_commands();
 Command unsupported_command(const char* name);
+Command oci_command();  ///< its words are another program's: see become_oci_runtime
+/// Executes `kedge-oci` with these arguments; returns only by an Error.
+void become_oci_runtime(const std::vector<std::string>& arguments);
 Command save_command();        ///< of image_transfer_commands()
 Command disk_usage_command();  ///< `kedge system df`
 /// `kedge image history`: `kedge history` is that of projects.
