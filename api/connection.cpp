@@ -9,6 +9,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace kedge::api {
 
@@ -19,6 +20,7 @@ namespace {
 
 constexpr std::chrono::seconds kLastWrites{2};
 constexpr std::chrono::seconds kLinger{1};
+constexpr milliseconds kHeadPatience{200};
 
 int timeout_until(steady_clock::time_point deadline) {
     if (deadline == steady_clock::time_point::max()) return -1;
@@ -146,6 +148,13 @@ void Connection::linger() {
         if (n <= 0) return;
         left -= std::min(left, static_cast<size_t>(n));
     }
+}
+
+/// Clients such as docker-py read the head with a buffer, and what follows without it: output that came along with the
+/// head would stay in the buffer and be lost. So the first output waits for who is slow to read.
+bool TakenOver::write(std::string_view data) {
+    if (!std::exchange(written_, true)) connection_.wait_until_read(kHeadPatience);
+    return connection_.send(data);
 }
 
 void TakenOver::hang_up() {

@@ -60,13 +60,14 @@ private:
 class TakenOver : public Duplex {
 public:
     explicit TakenOver(Connection& connection) : connection_(connection) {}
-    bool write(std::string_view data) override { return connection_.send(data); }
+    bool write(std::string_view data) override;
     size_t read(char* data, size_t size) override { return connection_.read(data, size); }
     void end_reading() override;
     void hang_up() override;
 
 private:
     Connection& connection_;
+    bool written_ = false;
 };
 
 }  // namespace kedge::api

@@ -220,7 +220,7 @@ namespace {
 /// Members that readers of Docker's answers expect to be there, of what kedge hasn't.
 void put_absent(json& host) {
     host.update({{"Cgroup", ""},
-                 {"ConsoleSize", {0, 0}},
+                 {"ConsoleSize", {0U, 0U}},
                  {"CpuCount", 0},
                  {"CpuPercent", 0},
                  {"CpuRealtimePeriod", 0},

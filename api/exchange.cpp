@@ -103,10 +103,6 @@ bool send_stream(Connection& connection, const Response& response, const Request
     return writer.finish();
 }
 
-/// Clients such as docker-py read the head with a buffer, and what follows without it: output that comes along with the
-/// head would stay in the buffer and be lost. So the output waits for who is slow to read.
-constexpr std::chrono::milliseconds kHeadPatience{200};
-
 void send_taken_over(Connection& connection, const Response& response, const Request& request) {
     std::string type = header_line("Content-Type", response.content_type);
     bool upgraded = !request.header("upgrade").empty();
@@ -119,7 +115,6 @@ void send_taken_over(Connection& connection, const Response& response, const Req
     }
     connection.take_over();
     (void)connection.send(head);  // what takes over finds out itself that nobody is there
-    connection.wait_until_read(kHeadPatience);
     TakenOver duplex(connection);
     response.take_over(duplex);
 }

@@ -28,7 +28,7 @@ std::pair<unsigned, unsigned> read_console_size(const Fields& body) {
     const nlohmann::json* size = body.find("ConsoleSize");
     if (!size) return {0, 0};
     auto valid = [](const nlohmann::json& value) {
-        return value.is_number_unsigned() && value.get<uint64_t>() <= UINT16_MAX;
+        return value.is_number_integer() && value >= 0 && value <= UINT16_MAX;
     };
     if (!size->is_array() || size->size() != 2 || !valid((*size)[0]) || !valid((*size)[1]))
         throw Error(Code::invalid_argument, body.path_of("ConsoleSize") + ": must be the height and the width");

@@ -114,7 +114,7 @@ TEST_F(CommandLine, ExecHasStreamsInputAndAnExitCodeOfItsOwn) {
     EXPECT_EQ(kedge({"exec", "-i", "box", "true"}, input).code, 0) << "a command that does not read";
     EXPECT_EQ(kedge({"exec", "box", "nosuch"}).code, 127);
     EXPECT_EQ(kedge({"exec", "nobody", "true"}).code, 1);
-    EXPECT_EQ(kedge({"exec", "box"}).code, 125);
+    EXPECT_EQ(kedge({"exec", "box"}).code, 1);
     said({"exec", "-d", "box", "sh", "-c", "echo done > /tmp/done"});
     EXPECT_TRUE(until([&] { return kedge({"exec", "box", "cat", "/tmp/done"}).out == "done\n"; }));
 }

@@ -15,7 +15,7 @@ IMAGE = "busybox"
 
 def shown(value):
     """JSON with its keys in order, for engines write them in theirs."""
-    return json.dumps(value, sort_keys=True) if isinstance(value, (dict, list)) else str(value)
+    return json.dumps(value, sort_keys=True, default=str) if isinstance(value, (dict, list)) else str(value)
 
 
 def print(*values):

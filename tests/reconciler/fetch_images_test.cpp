@@ -38,6 +38,10 @@ struct FakeImages : runtime::Images {
         local[full_name(reference)] = entry;
         return get(reference);
     }
+    runtime::RemoteImage look_up(const std::string&, const std::optional<runtime::Credentials>&,
+                                 std::stop_token) const override {
+        return {};
+    }
     runtime::ImageInfo import(int, const runtime::ImportOptions&, const runtime::ProgressSink&,
                               std::stop_token) override {
         return {};

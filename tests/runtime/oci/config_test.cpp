@@ -27,7 +27,7 @@ TEST_F(OciTest, ErrorsNameThePlaceInTheFile) {
         {"/process/oomScoreAdj"_json_pointer, 5000, "process.oomScoreAdj: 5000 is not between"},
         {"/root/path"_json_pointer, "", "config.json: root.path: is empty"},
         {"/root/path"_json_pointer, "/", "root.path: \"/\" is the root of this machine"},
-        {"/root/path"_json_pointer, "nosuch", "root.path: \"nosuch\": No such file"},
+        {"/root/path"_json_pointer, "nosuch", "root.path: \"nosuch\": no such file"},
         {"/mounts/0/options"_json_pointer, {1}, "config.json: mounts[0].options[0]: must be a string"},
         {"/mounts/0/destination"_json_pointer, "/", "mounts[0].destination: is the root itself"},
         {"/linux/namespaces/0/type"_json_pointer, "nosuch", "linux.namespaces[0].type: \"nosuch\" is not a namespace"},
@@ -82,7 +82,7 @@ TEST_F(OciTest, WhatIsNoConfigurationIsRefused) {
         EXPECT_NE(said.find("config.json"), std::string::npos) << said;
     }
     std::filesystem::remove(bundle() + "/config.json");
-    EXPECT_NE(refusal_of_file().find("No such file"), std::string::npos);
+    EXPECT_NE(refusal_of_file().find("no such file"), std::string::npos);
     std::filesystem::create_directory(bundle() + "/config.json");
     EXPECT_NE(refusal_of_file().find("config.json"), std::string::npos);
     std::filesystem::remove(bundle() + "/config.json");
