@@ -97,7 +97,8 @@ constexpr int kWrongFlag = 125;  ///< as Docker's
 int run(const std::vector<std::string>& arguments) {
     auto session = std::make_shared<Session>();
     try {
-        if (!arguments.empty() && arguments.front() == "oci") become_oci_runtime({arguments.begin() + 1, arguments.end()});
+        if (!arguments.empty() && arguments.front() == "oci")
+            become_oci_runtime({arguments.begin() + 1, arguments.end()});
     } catch (const Error& error) {
         print_error(error);
         return 1;
