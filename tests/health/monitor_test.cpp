@@ -268,7 +268,14 @@ TEST_F(MonitorTest, AContainerMayBeRemovedDuringItsProbe) {
 TEST_F(MonitorTest, AProbeIsNotWaitedForOnceItsContainerIsGone) {
     // Its network outlives it, as a pod's does: only the monitor can know that the answer does not matter any more.
     std::string pod = run(shell("exec nc -ll -p 8080 -e sh -c 'echo asked > /proc/1/fd/1; sleep 1000'"));
+    // Once what the start has opened is closed again.
     size_t before = sockets();
+    for (int same = 0; same < 20;) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+        size_t now = sockets();
+        same = now == before ? same + 1 : 0;
+        before = now;
+    }
     ContainerSpec spec = server(http("/"));
     spec.image = "busybox";
     (*spec.command) = {"sleep", "1000"};
