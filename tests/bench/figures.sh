@@ -76,7 +76,8 @@ figure_many() {
         mkdir -p "$home"
         # xargs is what "4 at a time" means for each of them.
         printf 'seq 20 | xargs -P 4 -I N %s run -d --name bench-N %s sleep 1000000\n' "$4" "$image" >"$home/up"
-        printf '%s rm -f $(seq -f bench-%%g 20)\n' "$4" >"$home/down"
+        # Podman's sends the stop signal first, for ten seconds.
+        printf '%s rm -f %s $(seq -f bench-%%g 20)\n' "$4" "$([ "$1" = podman ] && echo '-t 0')" >"$home/down"
         up+=(--command "$2=sh $home/up" --after "$2=sh $home/down")
         down+=(--before "$2=sh $home/up" --command "$2=sh $home/down")
     }
