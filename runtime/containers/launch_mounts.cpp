@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "runtime/containers/bind_source.h"
+#include "runtime/containers/resolve.h"
 #include "runtime/containers/tmpfs_options.h"
 
 #include <linux/mount.h>
@@ -53,10 +54,6 @@ LaunchMount step(MountKind kind, std::string target, std::string source = {}) {
     mount.source = std::move(source);
     mount.flags = shim::kStrict;
     return mount;
-}
-
-std::string clean(const std::string& path) {
-    return clean_target(path);
 }
 
 bool below(const std::string& path, const std::string& folder) {
@@ -122,8 +119,9 @@ void add_bind(const Mount& mount, const std::string& target, LaunchSpec& spec) {
     // Docker binds trees also for `private`; only the propagation then is that of the top.
     flags |= shim::kRecursive;
     if (mount.non_recursive) flags &= ~uint32_t{shim::kRecursive};
-    if (mount.read_only_top) flags |= shim::kTopOnly;
-    LaunchMount result = bind_mount(mount.source, target, mount.read_only ? kReadOnly : 0, flags);
+    const bool top_only = mount.read_only && mount.read_only_top;
+    LaunchMount result = bind_mount(mount.source, target, mount.read_only && !top_only ? kReadOnly : 0, flags);
+    if (top_only) result.changes.push_back({.set = kReadOnly});
     result.confined_to = mount.confined_to;
     result.propagation = how & ~kRecursivePropagation;
     if (how & kSharedMount) result.propagation = 0;  // it stays the peer that it is of the host's mount
@@ -134,7 +132,7 @@ void add_mount(const Mount& mount, LaunchSpec& spec) {
     if (mount.target.empty() || mount.target[0] != '/') {
         throw Error(Code::invalid_argument, "mount target \"" + mount.target + "\" is not an absolute path");
     }
-    std::string target = clean(mount.target);
+    std::string target = clean_path(mount.target);
     if (target == "/") throw Error(Code::invalid_argument, "invalid mount: destination can't be '/'");
     if (target == "/proc") throw Error(Code::invalid_argument, "invalid mount: destination can't be '/proc'");
     // What the caller mounts at /dev/shm and the like takes the place of what would be there.
@@ -153,7 +151,7 @@ void add_network_files(const LaunchRequest& request, LaunchSpec& spec) {
     for (const char* name : {"hosts", "hostname", "resolv.conf"}) {
         std::string target = std::string("/etc/") + name;
         bool mounted = std::any_of(request.mounts.begin(), request.mounts.end(),
-                                   [&](const Mount& m) { return clean(m.target) == target; });
+                                   [&](const Mount& m) { return clean_path(m.target) == target; });
         std::string source = request.container_folder + "/" + name;
         struct stat info {};
         if (!mounted && ::stat(source.c_str(), &info) == 0) spec.mounts.push_back(bind_mount(source, target, 0, 0));
@@ -162,7 +160,8 @@ void add_network_files(const LaunchRequest& request, LaunchSpec& spec) {
 
 void add_masks(const std::vector<Mount>& mounts, LaunchSpec& spec) {
     auto untouched = [&](const std::string& path) {
-        return std::none_of(mounts.begin(), mounts.end(), [&](const Mount& m) { return below(path, clean(m.target)); });
+        return std::none_of(mounts.begin(), mounts.end(),
+                            [&](const Mount& m) { return below(path, clean_path(m.target)); });
     };
     for (const char* path : {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
                              "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
@@ -184,23 +183,6 @@ std::string escaped(const std::string& path) {
 }
 
 }  // namespace
-
-std::string clean_target(const std::string& path) {
-    std::vector<std::string> parts;
-    for (size_t start = 0; start < path.size();) {
-        size_t end = std::min(path.find('/', start), path.size());
-        std::string part = path.substr(start, end - start);
-        start = end + 1;
-        if (part == "..") {
-            if (!parts.empty()) parts.pop_back();
-        } else if (!part.empty() && part != ".") {
-            parts.push_back(part);
-        }
-    }
-    std::string result;
-    for (const std::string& part : parts) result += "/" + part;
-    return result.empty() ? "/" : result;
-}
 
 bool is_harmless_in_proc(const std::string& target) {
     return std::find(std::begin(kHarmlessProcFiles), std::end(kHarmlessProcFiles), target) !=

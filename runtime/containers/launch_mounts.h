@@ -28,9 +28,6 @@ bool is_harmless_in_proc(const std::string& target);
 LaunchMount mask_step(const std::string& target);
 LaunchMount read_only_step(const std::string& target);
 
-/// A path without `//`, `.` and a slash at the end, so that targets can be compared. Leading `..` can't climb.
-std::string clean_target(const std::string& path);
-
 /// Devices of the request and Docker's default ones: nodes in spec.mounts, rules in spec.device_rules.
 void plan_devices(const LaunchRequest& request, LaunchSpec& spec);
 

@@ -68,6 +68,12 @@ void settle(Session& session) {
 
 }  // namespace
 
+CLI::App* add(CLI::App& app, const char* name, const char* description, const char* examples) {
+    CLI::App* command = app.add_subcommand(name, description);
+    command->footer(std::string("Examples:\n") + examples);
+    return command;
+}
+
 void add_commands(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.require_subcommand(1);
     add_life_commands(app, session);

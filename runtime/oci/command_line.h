@@ -22,6 +22,11 @@ struct Session {
     int exit_code = 0;
 };
 
+using SessionPtr = std::shared_ptr<Session>;
+
+/// A command with its help.
+CLI::App* add(CLI::App& app, const char* name, const char* description, const char* examples);
+
 /// Adds every command to the program's. `session` is filled in before the command runs.
 void add_commands(CLI::App& app, const std::shared_ptr<Session>& session);
 void add_life_commands(CLI::App& app, const std::shared_ptr<Session>& session);

@@ -1,6 +1,7 @@
 #include "base/confined.h"
 #include "base/error.h"
 #include "runtime/containers/launch_mounts.h"
+#include "runtime/containers/resolve.h"
 #include "runtime/oci/mount_options.h"
 #include "runtime/oci/plan.h"
 #include "runtime/oci/trees.h"
@@ -71,7 +72,7 @@ LaunchMount plan_tree(Planner& p, const Mount& mount, const MountOptions& option
     step.kind = MountKind::bind;
     step.target = mount.destination;
     step.changes = mount_changes(options);
-    if (runtime::is_harmless_in_proc(runtime::clean_target(mount.destination)) || shows_proc(tree.get()))
+    if (runtime::is_harmless_in_proc(runtime::clean_path(mount.destination)) || shows_proc(tree.get()))
         step.flags |= shim::kProcAllowed;
     step.fd = p.launch.add(std::move(tree));
     return step;
@@ -166,8 +167,8 @@ void add_cgroup_tree(Planner& p, const Mount& mount, const MountOptions& options
     const bool only_v2 = all.size() == 1 && all[0].v2;
     const bool whole = only_v2 && !p.config.find(CLONE_NEWCGROUP);
     const size_t before = p.launch.spec.mounts.size();
-    runtime::plan_cgroup_tree(p.cgroups, whole ? "" : p.launch.spec.cgroup_path,
-                              runtime::clean_target(mount.destination), creation_attributes(options), p.launch.spec);
+    runtime::plan_cgroup_tree(p.cgroups, whole ? "" : p.launch.spec.cgroup_path, runtime::clean_path(mount.destination),
+                              creation_attributes(options), p.launch.spec);
     for (size_t i = before; i < p.launch.spec.mounts.size(); i++) {
         LaunchMount& step = p.launch.spec.mounts[i];
         if (step.kind == MountKind::bind) step.fd = p.launch.add(open_tree(step.source, whole));
@@ -180,7 +181,7 @@ void add_mount(Planner& p, const Mount& mount) {
         throw Error(Code::invalid_argument, mount.where + ".uidMappings: the option idmap or ridmap is missing");
     if (options.id_mapped && mount.mappings.empty() && p.config.mappings.empty())
         throw Error(Code::invalid_argument, mount.where + ".options: idmap has no mappings to use");
-    if (runtime::clean_target(mount.destination) == "/")
+    if (runtime::clean_path(mount.destination) == "/")
         throw Error(Code::invalid_argument, mount.where + ".destination: is the root itself");
     if (options.remount) return add_remount(p, mount, options);
     if (options.bind || mount.type == "bind") {
@@ -214,7 +215,7 @@ void add_device(Planner& p, LaunchMount node, const std::string& host_path, cons
 void add_devices(Planner& p) {
     auto given = [&](const std::string& path) {
         return std::any_of(p.config.devices.begin(), p.config.devices.end(),
-                           [&](const Device& d) { return runtime::clean_target(d.path) == path; });
+                           [&](const Device& d) { return runtime::clean_path(d.path) == path; });
     };
     for (LaunchMount& node : runtime::standard_nodes()) {
         if (given(node.target)) continue;
@@ -224,7 +225,7 @@ void add_devices(Planner& p) {
     for (const Device& device : p.config.devices) {
         LaunchMount node;
         node.kind = MountKind::node;
-        node.target = runtime::clean_target(device.path);
+        node.target = runtime::clean_path(device.path);
         node.mode = device.mode;
         node.device = device.number;
         node.uid = device.uid;
@@ -235,7 +236,7 @@ void add_devices(Planner& p) {
 
 bool mounts_at(const Config& config, const std::string& target, bool bind_only) {
     return std::any_of(config.mounts.begin(), config.mounts.end(), [&](const Mount& mount) {
-        if (runtime::clean_target(mount.destination) != target) return false;
+        if (runtime::clean_path(mount.destination) != target) return false;
         return !bind_only || mount.type == "bind" || parse_mount_options(mount.options).bind;
     });
 }
@@ -263,8 +264,8 @@ void plan_mounts(const Config& config, const Bundle& bundle, const runtime::Cgro
         add_devices(p);
         add_links(p);
     }
-    for (const std::string& path : config.masked_paths) p.add(runtime::mask_step(runtime::clean_target(path)));
-    for (const std::string& path : config.read_only_paths) p.add(runtime::read_only_step(runtime::clean_target(path)));
+    for (const std::string& path : config.masked_paths) p.add(runtime::mask_step(runtime::clean_path(path)));
+    for (const std::string& path : config.read_only_paths) p.add(runtime::read_only_step(runtime::clean_path(path)));
 }
 
 }  // namespace kedge::oci

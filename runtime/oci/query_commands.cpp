@@ -17,14 +17,6 @@ namespace kedge::oci {
 
 namespace {
 
-using SessionPtr = std::shared_ptr<Session>;
-
-CLI::App* add(CLI::App& app, const char* name, const char* description, const char* examples) {
-    CLI::App* command = app.add_subcommand(name, description);
-    command->footer(std::string("Examples:\n") + examples);
-    return command;
-}
-
 void print(const std::string& text) {
     write_all(1, text);
 }

@@ -58,10 +58,9 @@ Json value_of(const Flag& flag, const std::string& text) {
 }  // namespace
 
 void add_update_command(CLI::App& app, const std::shared_ptr<Session>& session) {
-    CLI::App* command = app.add_subcommand("update", "Change the limits of a container");
-    command->footer(
-        "Examples:\n  kedge oci update --memory 256m --pids-limit 100 web\n"
-        "  echo '{\"cpu\":{\"shares\":512}}' | kedge oci update --resources - web");
+    CLI::App* command = add(app, "update", "Change the limits of a container",
+                            "  kedge oci update --memory 256m --pids-limit 100 web\n"
+                            "  echo '{\"cpu\":{\"shares\":512}}' | kedge oci update --resources - web");
     struct Flags {
         std::string id, file;
         std::vector<std::string> values = std::vector<std::string>(std::size(kFlags));

@@ -36,7 +36,6 @@ enum MountFlag : uint32_t {
     kStrict = 2,       ///< no component of the target may be a symbolic link: the container's own /proc, /sys, /dev
     kProcAllowed = 4,  ///< the target may lie in /proc
     kOptional = 8,     ///< a failure is a warning
-    kTopOnly = 16,     ///< the attributes are set on the topmost mount of a tree alone
 };
 
 /// What is changed of a mount once it is where it belongs.

@@ -113,8 +113,7 @@ long mount_tree(const Start& start, const MountStep& step, int tree) {
     long result = attach(tree, target);
     // After attaching: a tree that is not attached anywhere can't get a propagation on every kernel.
     const bool recursive = (step.flags & kRecursive) != 0;
-    if (result >= 0) result = set_attributes(tree, step.attributes, 0, recursive && !(step.flags & kTopOnly));
-    if (result >= 0) result = set_attributes(tree, 0, step.propagation, recursive);
+    if (result >= 0) result = set_attributes(tree, step.attributes, step.propagation, recursive);
     if (result >= 0) result = make_changes(start, step, tree);
     close_fd(tree);
     close_fd(target);
