@@ -18,6 +18,7 @@ bool changes_nothing(const Request& request) {
 void name_object(runtime::Engine& engine, Change& change) {
     std::vector<std::string> parts = split_path(change.path);
     if (parts.size() > 3 && parts[0] == "kedge" && parts[2] == "projects") change.project = parts[3];
+    if (parts.size() > 2 && parts[0] == "kedge") parts.erase(parts.begin(), parts.begin() + 2);  // and its version
     if (parts.size() < 2 || parts[0] != "containers") return;
     try {
         runtime::ContainerInfo info = engine.containers().inspect(parts[1]);

@@ -106,15 +106,13 @@ bool send_stream(Connection& connection, const Response& response, const Request
 void send_taken_over(Connection& connection, const Response& response, const Request& request) {
     std::string type = header_line("Content-Type", response.content_type);
     bool upgraded = !request.header("upgrade").empty();
-    std::string head = upgraded ? "HTTP/1.1 101 UPGRADED\r\n" + type + "Connection: Upgrade\r\nUpgrade: tcp\r\n\r\n"
-                                : "HTTP/1.1 200 OK\r\n" + type + "\r\n";
-    if (response.status == 101) {  // to another protocol than Docker's, which its headers name
-        head = "HTTP/1.1 101 Switching Protocols\r\n";
-        for (const auto& [name, value] : response.headers) head += header_line(name, value);
-        head += "\r\n";
-    }
+    std::string head = upgraded ? "HTTP/1.1 101 UPGRADED\r\n" + type + "Connection: Upgrade\r\nUpgrade: tcp\r\n"
+                                : "HTTP/1.1 200 OK\r\n" + type;
+    // To another protocol than Docker's, which its headers name.
+    if (response.status == 101) head = "HTTP/1.1 101 Switching Protocols\r\n";
+    for (const auto& [name, value] : response.headers) head += header_line(name, value);
     connection.take_over();
-    (void)connection.send(head);  // what takes over finds out itself that nobody is there
+    (void)connection.send(head + "\r\n");  // what takes over finds out itself that nobody is there
     TakenOver duplex(connection);
     response.take_over(duplex);
 }

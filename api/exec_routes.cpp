@@ -51,16 +51,14 @@ int run_and_tell(Execs& execs, const Execs::Exec& exec, Duplex& client, std::sto
     try {
         return execs.run_attached(exec, client, stop);
     } catch (const std::exception& error) {
-        std::string text = error.what();
-        (void)client.write(exec.spec.tty ? text + "\r\n" : frame(StreamKind::err, text + "\n"));
+        std::string text = error.what(), line = text + (exec.spec.tty ? "\r\n" : "\n");
+        (void)client.write(exec.spec.tty && !exec.framed ? line : frame(StreamKind::err, line));
         return text.find("not found") != std::string::npos || text.find("no such file") != std::string::npos ? 127
                                                                                                              : 126;
     }
 }
 
-Response create(const Request& request, runtime::Containers& containers, Execs& execs) {
-    json text = json_body(request);
-    Fields body(text, "");
+Execs::Exec read_exec(const Request& request, const Fields& body, runtime::Containers& containers) {
     Execs::Exec exec;
     exec.spec = read_spec(body);
     exec.attach_in = body.flag("AttachStdin");
@@ -69,7 +67,27 @@ Response create(const Request& request, runtime::Containers& containers, Execs& 
     exec.detach_keys = body.text("DetachKeys");
     (void)DetachKeys(exec.detach_keys);
     exec.container = running_container(containers, request.captures.at("id"));
-    return json_reply({{"Id", execs.add(exec)}}, 201);
+    return exec;
+}
+
+Response create(const Request& request, runtime::Containers& containers, Execs& execs) {
+    json text = json_body(request);
+    return json_reply({{"Id", execs.add(read_exec(request, Fields(text, ""), containers))}}, 201);
+}
+
+/// `finished` is called once the streams and the exit code are known.
+Response run_attached(const Request& request, const std::shared_ptr<Execs>& execs, const Execs::Exec& exec,
+                      const std::function<void(Duplex&, int exit_code)>& finished) {
+    std::stop_token stop = request.watch_connection();
+    Response response;
+    response.content_type = exec.spec.tty && !exec.framed ? "application/vnd.docker.raw-stream"
+                                                          : "application/vnd.docker.multiplexed-stream";
+    response.take_over = [=](Duplex& duplex) {
+        int code = run_and_tell(*execs, exec, duplex, stop);
+        execs->finish(exec.id, code);
+        finished(duplex, code);
+    };
+    return response;
 }
 
 Response start(const Request& request, const runtime::Containers& containers, const std::shared_ptr<Execs>& execs) {
@@ -84,11 +102,25 @@ Response start(const Request& request, const runtime::Containers& containers, co
         execs->run_detached(exec);
         return empty_reply(200);
     }
-    std::stop_token stop = request.watch_connection();
-    Response response;
-    response.content_type =
-        exec.spec.tty ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
-    response.take_over = [=](Duplex& duplex) { execs->finish(exec.id, run_and_tell(*execs, exec, duplex, stop)); };
+    return run_attached(request, execs, exec, [](Duplex&, int) {});
+}
+
+/// All of that in one request, as the `kedge` command does it: the answer's Location is the exec, its output comes in
+/// frames also of a terminal, and the last frame tells the exit code.
+Response run(const Request& request, runtime::Containers& containers, const std::shared_ptr<Execs>& execs) {
+    json text = json_body(request);
+    Fields body(text, "");
+    Execs::Exec exec = read_exec(request, body, containers);
+    exec.framed = true;
+    exec = execs->begin(execs->add(exec));
+    if (body.flag("Detach")) {
+        execs->run_detached(exec);
+        return json_reply({{"Id", exec.id}}, 201);
+    }
+    Response response = run_attached(request, execs, exec, [](Duplex& client, int exit_code) {
+        (void)client.write(frame(StreamKind::exit_code, std::to_string(exit_code)));
+    });
+    response.headers.emplace_back("Location", "/exec/" + exec.id);
     return response;
 }
 
@@ -128,6 +160,8 @@ void add_exec_routes(Router& router, const Services& services) {
     auto execs = std::make_shared<Execs>(containers);
     router.add("POST", "/containers/{id}/exec",
                [&containers, execs](const Request& r) { return create(r, containers, *execs); });
+    router.add("POST", "/kedge/v1/containers/{id}/exec",
+               [&containers, execs](const Request& r) { return run(r, containers, execs); });
     router.add("POST", "/exec/{id}/start",
                [&containers, execs](const Request& r) { return start(r, containers, execs); });
     router.add("GET", "/exec/{id}/json", [execs](const Request& r) { return inspect(r, *execs); });

@@ -49,7 +49,8 @@ public:
     /// With the terminal, if it has one.
     void begin(std::shared_ptr<const Fd> terminal) {
         terminal_ = std::move(terminal);
-        OutputEnds ends{terminal_ ? terminal_->get() : out_.read.get(), err_.read.get(), exec_.spec.tty};
+        OutputEnds ends{terminal_ ? terminal_->get() : out_.read.get(), err_.read.get(),
+                        exec_.spec.tty && !exec_.framed};
         quiet_ = exec_.spec.tty && !exec_.attach_out && !exec_.attach_err;
         if (ends.out >= 0 || ends.err >= 0)
             output_ = std::jthread([this, ends] { pump_output(ends, done_.get(), client_, &quiet_); });

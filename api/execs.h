@@ -23,6 +23,7 @@ public:
         runtime::ExecSpec spec;
         bool attach_in = false, attach_out = false, attach_err = false;
         std::string detach_keys;
+        bool framed = false;  ///< a terminal's output goes out in frames as well
         bool started = false;
         bool running = false;
         int pid = 0;                         ///< in the host's namespace, once it executes

@@ -149,7 +149,7 @@ int AttachedRun::run(const Client& client, const std::string& id) const {
             return exit_code_of_start(error);
         }
     }
-    Dialogue::Options options{in, tty, detach_keys, [&](TerminalSize size) { resize(client, path, size); }};
+    Dialogue::Options options{in, tty, !tty, detach_keys, [&](TerminalSize size) { resize(client, path, size); }};
     Dialogue dialogue(stream, options);
     if (tty) {
         TerminalSize size = terminal_size();

@@ -17,8 +17,9 @@ namespace kedge::cli {
 class Dialogue {
 public:
     struct Options {
-        bool in = false;   ///< standard input goes to the other side
-        bool tty = false;  ///< the other side has a terminal: its output comes as it is, and this one gets raw
+        bool in = false;     ///< standard input goes to the other side
+        bool tty = false;    ///< the other side has a terminal, and this one gets raw
+        bool framed = true;  ///< its output comes in frames; else, of a terminal, as it is
         std::string detach_keys;
         std::function<void(TerminalSize)> resize;  ///< called when this terminal's size has changed
     };
@@ -31,6 +32,8 @@ public:
     void serve(const pollfd* entries);
 
     bool ended() const { return ended_; }  ///< the other side sends no more
+    /// What the last frame said (FrameReader).
+    std::optional<int> exit_code() const { return frames_.exit_code(); }
     /// It has ended because somebody pressed the detach keys.
     bool detached() const { return ended_ && keys_.detached(); }
 

@@ -35,6 +35,7 @@ json exec_body(const ExecOptions& options) {
                  {"Privileged", options.privileged},
                  {"Tty", options.tty},
                  {"DetachKeys", options.detach_keys},
+                 {"Detach", options.detach},
                  {"AttachStdin", options.interactive && !options.detach},
                  {"AttachStdout", !options.detach},
                  {"AttachStderr", !options.detach}};
@@ -47,24 +48,22 @@ void exec(Session& session, const ExecOptions& options) {
     if (!options.detach) check_terminal(options.interactive, options.tty);
     (void)DetachKeys(options.detach_keys);
     Client client = session.client();
-    std::string id =
-        text_of(client.post("/containers/" + escape(options.container) + "/exec", exec_body(options)), "Id");
-    json start = {{"Detach", options.detach}, {"Tty", options.tty}};
+    const std::string path = "/kedge/v1/containers/" + escape(options.container) + "/exec";
     if (options.detach) {
-        (void)client.post("/exec/" + id + "/start", start);
+        (void)client.post(path, exec_body(options));
         session.exit_code = 0;
         return;
     }
-    Hijacked stream(client.socket(), "/exec/" + id + "/start", start);
+    Hijacked stream(client.socket(), path, exec_body(options));
     auto resize = [&](TerminalSize size) {
         try {
-            (void)client.post("/exec/" + id + "/resize?h=" + std::to_string(size.rows) +
+            (void)client.post(stream.header("location") + "/resize?h=" + std::to_string(size.rows) +
                               "&w=" + std::to_string(size.columns));
         } catch (const Error&) {
             // It has just ended; if not, its programs take the terminal for smaller or larger than it is.
         }
     };
-    Dialogue dialogue(stream, {options.interactive, options.tty, options.detach_keys, resize});
+    Dialogue dialogue(stream, {options.interactive, options.tty, true, options.detach_keys, resize});
     while (!dialogue.ended()) {
         pollfd waits[Dialogue::kPolled];
         dialogue.poll_for(waits);
@@ -76,9 +75,8 @@ void exec(Session& session, const ExecOptions& options) {
         session.exit_code = 1;  // as Docker's
         return;
     }
-    json end = client.get("/exec/" + id + "/json");
-    if (!end["ExitCode"].is_number()) throw Error(Code::unavailable, "the agent ended before the command did");
-    session.exit_code = static_cast<int>(number_of(end, "ExitCode"));
+    if (!dialogue.exit_code()) throw Error(Code::unavailable, "the agent ended before the command did");
+    session.exit_code = *dialogue.exit_code();
 }
 
 void set_up_exec(CLI::App& app, const std::shared_ptr<Session>& session) {

@@ -2,7 +2,6 @@
 
 #include "base/error.h"
 #include "cli/client.h"
-#include "cli/http_reply.h"
 #include "cli/socket.h"
 
 #include <nlohmann/json.hpp>
@@ -22,11 +21,16 @@ Hijacked::Hijacked(const std::string& socket, const std::string& path, const jso
                        "Connection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/json\r\nContent-Length: " +
                        std::to_string(text.size()) + "\r\n\r\n";
     (void)send_all(socket_.get(), head + text);  // who did not read it all may have answered
-    ReplyHead answer = read_reply_head(socket_.get());
-    if (answer.status == 101 || answer.status == 200) return;
+    answer_ = read_reply_head(socket_.get());
+    if (answer_.status == 101 || answer_.status == 200) return;
     std::string said;
-    read_reply_body(socket_.get(), answer, [&](std::string_view piece) { said += piece; });
-    throw error_of_reply(answer.status, said);
+    read_reply_body(socket_.get(), answer_, [&](std::string_view piece) { said += piece; });
+    throw error_of_reply(answer_.status, said);
+}
+
+std::string Hijacked::header(const std::string& name) const {
+    auto field = answer_.fields.find(name);
+    return field == answer_.fields.end() ? "" : field->second;
 }
 
 std::string_view Hijacked::read() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "base/fd.h"
+#include "cli/http_reply.h"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -17,6 +18,8 @@ public:
     /// POSTs `body` (null: none) and returns once the head of the answer is there. Error replies are thrown as Error.
     Hijacked(const std::string& socket, const std::string& path, const nlohmann::json& body);
 
+    /// A field of the answer's head, by its name in lower case; empty if it isn't there.
+    std::string header(const std::string& name) const;
     /// For poll: readable when something came, or at the end.
     int fd() const { return socket_.get(); }
     /// What came, valid until the next call; empty at the end. Blocks.
@@ -28,6 +31,7 @@ public:
 
 private:
     Fd socket_;
+    ReplyHead answer_;
     std::string buffer_;
 };
 

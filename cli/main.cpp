@@ -38,7 +38,7 @@ std::vector<Command> all_commands() {
     return commands;
 }
 
-/// Which commands are called: their options, and the commands below them, are set up; those of others cost time.
+/// Which commands are called: only these are set up, with their options and the commands below them; others cost time.
 struct Called {
     std::vector<std::string> words;
     bool everything = false;  ///< the completion script knows all of them
@@ -46,12 +46,19 @@ struct Called {
         return everything || (depth < words.size() &&
                               (words[depth] == command.name || (command.alias && words[depth] == command.alias)));
     }
+    /// The called one of them, or null: then a help or an error shows what there is.
+    const Command* one_of(const std::vector<Command>& commands, size_t depth) const {
+        auto called = std::find_if(commands.begin(), commands.end(), [&](const Command& c) { return names(c, depth); });
+        return everything || called == commands.end() ? nullptr : &*called;
+    }
 };
 
 void add_commands(CLI::App& app, const std::vector<Command>& commands, const std::shared_ptr<Session>& session,
                   const Called& called, size_t depth) {
     app.require_subcommand(1);
+    const Command* only = called.one_of(commands, depth);
     for (const Command& command : commands) {
+        if (only && only != &command) continue;
         CLI::App* sub = app.add_subcommand(command.name, command.description);
         if (command.alias) sub->alias(command.alias);
         if (command.hidden) sub->group("");

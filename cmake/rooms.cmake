@@ -42,10 +42,11 @@ function(kedge_room name)
     kedge_sanitize(kedge_${name})
 endfunction()
 
-# kedge_program(name destination USES rooms... [LIBRARIES ...] [SOURCES sources...]): the executable <name> of the named sources, or of all in
-# the current folder, installed into `destination`.
+# kedge_program(name destination USES rooms... [LIBRARIES ...] [SOURCES sources...] [STATIC]): the executable <name> of the named sources, or of all
+# in the current folder, installed into `destination`. A STATIC one is linked with these rooms alone and none of their libraries, so it needs no dynamic
+# linker, which takes longer than such a program's own work.
 function(kedge_program name destination)
-    cmake_parse_arguments(arg "" "" "USES;LIBRARIES;SOURCES" ${ARGN})
+    cmake_parse_arguments(arg "STATIC" "" "USES;LIBRARIES;SOURCES" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS *.cpp)
     if(arg_SOURCES)
         set(sources ${arg_SOURCES})
@@ -55,6 +56,11 @@ function(kedge_program name destination)
     endif()
     add_executable(${name} ${sources})
     list(TRANSFORM arg_USES PREPEND kedge_)
+    if(arg_STATIC AND NOT KEDGE_SANITIZE)
+        add_dependencies(${name} ${arg_USES})
+        list(TRANSFORM arg_USES REPLACE ".+" "$<TARGET_FILE:\\0>")
+        target_link_options(${name} PRIVATE -static-pie)
+    endif()
     target_link_libraries(${name} PRIVATE kedge_options ${arg_USES} ${arg_LIBRARIES})
     kedge_small(${name})
     target_link_options(${name} PRIVATE -Wl,--gc-sections)

@@ -294,5 +294,36 @@ TEST_F(DockerContainers, ExecutesCommandsWithTheirStreamsAndExitCodes) {
     EXPECT_EQ(post("/containers/box/exec", {{"Cmd", {"true"}}}).status, 409) << "it doesn't run";
 }
 
+TEST_F(DockerContainers, ExecutesACommandWithOneRequest) {
+    start("box", "trap 'exit 0' TERM; while :; do sleep 0.05; done", {{"HostConfig", {{"NetworkMode", "none"}}}});
+    const std::string path = "/kedge/v1/containers/box/exec";
+    std::string head;
+    auto run = [&](json body) {
+        body.update(json{{"AttachStdout", true}, {"AttachStderr", true}});
+        RawClient client = server->client();
+        client.send(request("POST", path, body.dump(), "Connection: Upgrade\r\nUpgrade: tcp\r\n") + "input");
+        head = client.until("\r\n\r\n");
+        client.end_sending();
+        return unframed(client.rest());
+    };
+    EXPECT_EQ(run({{"Cmd", {"sh", "-c", "cat; exit 5"}}, {"AttachStdin", true}}), "out:inputcode:5");
+    size_t location = head.find("\r\nLocation: /exec/");
+    ASSERT_NE(location, std::string::npos) << head;
+    json shown = get(head.substr(location + 12, 6 + 64) + "/json").body;
+    EXPECT_EQ(shown["ExitCode"], 5);
+    EXPECT_EQ(shown["Running"], false);
+    EXPECT_EQ(run({{"Cmd", {"sh", "-c", "tty; exit 6"}}, {"Tty", true}}), "out:/dev/pts/0\r\ncode:6");
+    EXPECT_TRUE(run({{"Cmd", {"nosuch"}}}).ends_with("code:127"));
+    std::string told = run({{"Cmd", {"nosuch"}}, {"Tty", true}});
+    EXPECT_NE(told.find("executable file not found"), std::string::npos);
+    EXPECT_TRUE(told.ends_with("code:127")) << told;
+    Reply detached = post(path, {{"Cmd", {"true"}}, {"Detach", true}});
+    EXPECT_EQ(detached.status, 201);
+    EXPECT_EQ(get("/exec/" + detached.body["Id"].get<std::string>() + "/json").status, 200);
+    EXPECT_EQ(post("/kedge/v1/containers/nosuch/exec", {{"Cmd", {"true"}}}).status, 404);
+    EXPECT_EQ(post(path, json::object()).status, 400);
+    EXPECT_EQ(post(path, {{"Cmd", {"true"}}, {"Nonsense", 1}}).status, 400);
+}
+
 }  // namespace
 }  // namespace kedge::api

@@ -54,6 +54,19 @@ TEST(FrameReader, HandsOverWhatIsThereOfAFrameAtOnce) {
     EXPECT_FALSE(taken.reader.between_frames());
 }
 
+TEST(FrameReader, TakesAnExitCodeWhereOneMayCome) {
+    FrameReader reader([](bool, std::string_view) {}, true);
+    EXPECT_FALSE(reader.exit_code());
+    std::string whole = frame(3, "137");
+    reader.take(frame(1, "out") + whole.substr(0, whole.size() - 1));
+    EXPECT_FALSE(reader.exit_code()) << "13 is not all of it";
+    reader.take(whole.substr(whole.size() - 1));
+    EXPECT_EQ(reader.exit_code(), 137);
+    FrameReader hostile([](bool, std::string_view) {}, true);
+    hostile.take(frame(3, "1x"));
+    EXPECT_FALSE(hostile.exit_code());
+}
+
 TEST(FrameReader, RefusesWhatIsNoStreamOfFrames) {
     Taken taken;
     EXPECT_THROW(taken.reader.take("plain text"), Error);
