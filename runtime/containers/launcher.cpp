@@ -36,13 +36,6 @@ struct Launcher::State {
     Fd null;
     Cgroups cgroups;
     SeccompFilters filters;
-    std::jthread warm{[this] {
-        try {
-            (void)filters.standard(default_capabilities() & own_capabilities());
-        } catch (const Error&) {
-            // Whoever needs it first compiles it again, and learns what is wrong.
-        }
-    }};
 
     std::mutex mutex;
     std::map<std::string, std::string> groups;                 ///< id: cgroup path

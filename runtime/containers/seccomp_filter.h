@@ -11,7 +11,12 @@
 
 namespace kedge::runtime {
 
-/// Compiled seccomp filters. Compiling takes some 20 ms, so each is made once and kept. Thread-safe.
+struct SeccompPolicy;
+
+/// A policy as a program for seccomp(2). Throws Error: what the policy asks for is not possible.
+std::vector<sock_filter> compile_seccomp(const SeccompPolicy& policy);
+
+/// Compiled seccomp filters: each is made once and kept. Thread-safe.
 class SeccompFilters {
 public:
     /// The default policy for a process with these capabilities: calls that a container has no use for fail with EPERM.
