@@ -105,7 +105,7 @@ Agent::Agent(const Config& given) {
     }
     std::string path = config.socket.path.empty() ? config.engine.run + "/kedge.sock" : config.socket.path;
     std::string group = socket_group(config.socket);
-    parts_->local.emplace(api::ServerOptions{.threads = 96}, api::make_api(parts_->services));
+    parts_->local.emplace(api::ServerOptions{.threads = 256}, api::make_api(parts_->services));
     parts_->local->serve(api::Listener::on_unix(path, config.socket.mode, group));
     if (!config.docker_socket.empty()) {
         parts_->local->serve(api::Listener::on_unix(config.docker_socket, config.socket.mode, group));

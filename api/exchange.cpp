@@ -165,17 +165,17 @@ bool is_encoded(const RequestHead& head) {
     return encoding != head.headers.end() && encoding->second != "identity";
 }
 
-Served serve(Connection& connection, PeerWatch& watch, const Handler& handler, const std::function<Peer()>& peer,
-             const RequestHead& head, bool last) {
+Served serve(Connection& connection, const Serving& with, const RequestHead& head) {
     BodyReader body(connection, head);
     if (!body.empty() && is_encoded(head))
         return refuse(connection, 415, "encoded bodies are not understood: leave out Content-Encoding");
-    Watched watched(watch, connection.socket());
-    Request request = make_request(head, body, watch, connection.socket());
-    request.peer = peer;
-    Response response = answer(handler, request);
+    Watched watched(with.watch, connection.socket());
+    Request request = make_request(head, body, with.watch, connection.socket());
+    request.peer = with.peer;
+    Response response = answer(with.handler, request);
     bool drained = body.drain();
     if (response.take_over && drained) {
+        with.taken_over();
         send_taken_over(connection, response, request);
         return {};
     }
@@ -185,7 +185,7 @@ Served serve(Connection& connection, PeerWatch& watch, const Handler& handler, c
         if (!connection.send(stream_head(response, head, false))) return {};
         return {.feed = response.feed, .chunked = head.can_chunk};
     }
-    bool keep = drained && head.keep_alive && !last;
+    bool keep = drained && head.keep_alive && !with.last;
     bool sent = response.stream || response.feed ? send_stream(connection, response, head, keep)
                                                  : send_body(connection, response, head.method == "HEAD", keep);
     if (sent && !drained) connection.linger();
@@ -194,8 +194,7 @@ Served serve(Connection& connection, PeerWatch& watch, const Handler& handler, c
 
 }  // namespace
 
-Served serve_request(Connection& connection, PeerWatch& watch, const Handler& handler,
-                     const std::function<Peer()>& peer, bool last) {
+Served serve_request(Connection& connection, const Serving& with) {
     std::string text;
     switch (connection.read_head(text)) {
         case Connection::Head::none: return {};
@@ -211,7 +210,7 @@ Served serve_request(Connection& connection, PeerWatch& watch, const Handler& ha
         return refuse(connection, 400, error.what());
     }
     connection.begin_body();
-    return serve(connection, watch, handler, peer, head, last);
+    return serve(connection, with, head);
 }
 
 }  // namespace kedge::api

@@ -15,10 +15,17 @@ struct Served {
     bool chunked = false;
 };
 
+/// What a connection's requests are served with.
+struct Serving {
+    PeerWatch& watch;
+    const Handler& handler;
+    std::function<Peer()> peer;        ///< who is at the other end, for requests that ask
+    std::function<void()> taken_over;  ///< called when the connection leaves HTTP, for as long as it likes
+    bool last = false;                 ///< the client is told that the connection will be closed
+};
+
 /// Serves the next request of a connection: reads it, calls the handler, writes the answer, or of a feed the head. What
-/// the handler throws becomes Docker's error body. `last`: the client is told that the connection will be closed.
-/// `peer`: who is at the other end, for requests that ask.
-Served serve_request(Connection& connection, PeerWatch& watch, const Handler& handler,
-                     const std::function<Peer()>& peer, bool last);
+/// the handler throws becomes Docker's error body.
+Served serve_request(Connection& connection, const Serving& with);
 
 }  // namespace kedge::api

@@ -63,8 +63,9 @@ struct HttpServer::State {
 
     void accept_from(const std::shared_ptr<State>& self, int listener);
     void hand_over(const std::shared_ptr<State>& self, Fd socket, std::optional<Peer> peer = {});
-    void work();
-    void serve(Fd socket, const std::optional<Peer>& peer);
+    void work(const std::shared_ptr<State>& self);
+    void serve(const std::shared_ptr<State>& self, Fd socket, const std::optional<Peer>& peer);
+    void note_taken_over(const std::shared_ptr<State>& self);
     bool begin_thread(const std::shared_ptr<State>& self);
     int refuse_late();
     size_t most_waiting() const { return options.untrusted ? static_cast<size_t>(options.threads) : kWaiting; }
@@ -87,6 +88,7 @@ struct HttpServer::State {
     std::deque<Fd> refused;       ///< the latest
     int threads = 0;
     int idle = 0;
+    int taken_over = 0;  ///< threads whose connection has left HTTP: they keep no request from being served
     bool ending = false;
 
     std::vector<Listener> listeners;
@@ -95,9 +97,9 @@ struct HttpServer::State {
 
 /// With the lock held. False if there are enough threads, or the system gives none.
 bool HttpServer::State::begin_thread(const std::shared_ptr<State>& self) {
-    if (threads >= options.threads) return false;
+    if (threads - taken_over >= options.threads) return false;
     try {
-        std::thread([self] { self->work(); }).detach();  // counted in `threads`, which the destructor waits for
+        std::thread([self] { self->work(self); }).detach();  // counted in `threads`, which the destructor waits for
     } catch (const std::system_error&) {
         return false;
     }
@@ -130,7 +132,7 @@ int HttpServer::State::refuse_late() {
     return -1;
 }
 
-void HttpServer::State::work() {
+void HttpServer::State::work(const std::shared_ptr<State>& self) {
     std::unique_lock lock(mutex);
     while (true) {
         ++idle;
@@ -140,23 +142,42 @@ void HttpServer::State::work() {
         Waiting next = std::move(waiting.front());
         waiting.pop_front();
         lock.unlock();
-        serve(std::move(next.socket), next.peer);
+        serve(self, std::move(next.socket), next.peer);
         lock.lock();
     }
     --threads;
     changed.notify_all();
 }
 
-void HttpServer::State::serve(Fd socket, const std::optional<Peer>& peer) {
+/// There may be a thread for who waits for one.
+void HttpServer::State::note_taken_over(const std::shared_ptr<State>& self) {
+    std::lock_guard lock(mutex);
+    ++taken_over;
+    if (idle < static_cast<int>(waiting.size()) && !ending) (void)begin_thread(self);
+}
+
+void HttpServer::State::serve(const std::shared_ptr<State>& self, Fd socket, const std::optional<Peer>& peer) {
+    bool left_http = false;
     try {
         Connection connection(socket.get(), end.get(), limits);
-        auto who = [&] { return peer ? *peer : peer_of(socket.get()); };
+        const Serving serving{.watch = watch,
+                              .handler = handler,
+                              .peer = [&] { return peer ? *peer : peer_of(socket.get()); },
+                              .taken_over =
+                                  [&] {
+                                      left_http = true;
+                                      note_taken_over(self);
+                                  },
+                              .last = options.untrusted};
         Served served{.next = true};
-        while (served.next) served = serve_request(connection, watch, handler, who, options.untrusted);
+        while (served.next) served = serve_request(connection, serving);
         if (served.feed) feeds->add(std::move(socket), served.chunked, served.feed);
     } catch (const std::exception& error) {
         log(LogLevel::error, std::string("connection: ") + error.what());
     }
+    if (!left_http) return;
+    std::lock_guard lock(mutex);
+    --taken_over;
 }
 
 void HttpServer::State::accept_from(const std::shared_ptr<State>& self, int listener) {

@@ -37,7 +37,8 @@ private:
 };
 
 struct ServerOptions {
-    int threads = 64;        ///< requests at a time; more wait half a second and are told 503
+    int threads = 64;        ///< requests at a time; more wait half a second and are told 503. Feeds and connections
+                             ///< that were taken over don't count
     bool untrusted = false;  ///< the Internet is on the other side: short deadlines, one request a connection
     std::optional<ClientLimits> limits = {};  ///< in place of those that fit
 };

@@ -57,27 +57,42 @@ private:
     std::optional<runtime::ContainerUsage> last_;
 };
 
+/// A sample each second for as long as the container is there.
+class StatsFeed : public Feed {
+public:
+    explicit StatsFeed(Samples samples) : samples_(std::move(samples)) {}
+
+    State fill(std::string& out) override {
+        const auto now = std::chrono::steady_clock::now();
+        if (now < due_) return State::waiting;
+        due_ = now + kBetweenSamples;
+        try {
+            out += to_text(samples_.next()) + "\n";
+        } catch (const Error&) {
+            return State::ended;  // it was removed
+        }
+        return State::waiting;
+    }
+    Time deadline() const override { return due_; }
+
+private:
+    Samples samples_;
+    Time due_{};
+};
+
 Response stats(const Request& request, const runtime::Containers& containers) {
     const bool stream = request.flag("stream", true), once = request.flag("one-shot");
     if (stream && once) throw Error(Code::invalid_argument, "cannot have stream=true and one-shot=true");
     Samples samples(containers, containers.inspect(request.captures.at("id")).id);
-    std::stop_token stop = request.watch_client();
-    if (!stream) {
-        json value = samples.next();
-        // Shares of time need two samples.
-        if (!once && samples.runs() && pause_between(stop)) value = samples.next();
-        return json_reply(value);
-    }
     Response response;
-    response.stream = [samples, stop](Writer& writer) mutable {
-        try {
-            while (writer.write(to_text(samples.next()) + "\n") && pause_between(stop)) {
-            }
-        } catch (const std::exception&) {
-            // It was removed: that is the stream's end.
-        }
-    };
-    return response;
+    if (stream) {
+        response.feed = [samples](const std::function<void()>&) { return std::make_unique<StatsFeed>(samples); };
+        return response;
+    }
+    json value = samples.next();
+    // Shares of time need two samples.
+    if (!once && samples.runs() && pause_between(request.watch_client())) value = samples.next();
+    return json_reply(value);
 }
 
 Response top(const Request& request, runtime::Containers& containers) {

@@ -179,6 +179,11 @@ public:
 
     /// Blocks until it is not running (at once if it isn't); its exit code. Error cancelled when `stop` is requested.
     virtual int wait(const std::string& id, std::stop_token stop = {}) = 0;
+    /// The same without waiting: nothing while it runs, or is about to.
+    virtual std::optional<int> exit_code(const std::string& id) const = 0;
+    /// `changed` is called, from any thread and only to note it, whenever its state has changed and when it is removed,
+    /// until what is returned is gone.
+    virtual std::shared_ptr<void> watch(const std::string& id, std::function<void()> changed) = 0;
 
     virtual ContainerInfo inspect(const std::string& id) const = 0;
     /// Looks at every file that it wrote: it takes its time.

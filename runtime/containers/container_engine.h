@@ -56,6 +56,8 @@ public:
     void remove(const std::string& id, const RemoveOptions& options = {}) override;
     void rename(const std::string& id, const std::string& new_name) override;
     int wait(const std::string& id, std::stop_token stop = {}) override;
+    std::optional<int> exit_code(const std::string& id) const override;
+    std::shared_ptr<void> watch(const std::string& id, std::function<void()> changed) override;
     ContainerInfo inspect(const std::string& id) const override;
     ContainerSize size(const std::string& id) const override;
     std::vector<ContainerInfo> list() const override;

@@ -180,13 +180,28 @@ void ContainerEngine::stop_and_start(const Snapshot& record, std::optional<int> 
     unless_done([&] { start(record->info.id, options); });  // by somebody else who restarts it
 }
 
+namespace {
+
+bool has_ended(const ContainerRecord& record) {
+    return !is_up(record) && record.info.status != Status::restarting && !record.starting;
+}
+
+}  // namespace
+
 int ContainerEngine::wait(const std::string& id, std::stop_token stop) {
-    auto ended = [](const ContainerRecord& record) {
-        return !is_up(record) && record.info.status != Status::restarting && !record.starting;
-    };
-    Snapshot last = store_.wait(store_.find(id), ended, stop);
+    Snapshot last = store_.wait(store_.find(id), has_ended, stop);
     if (!last) throw Error(Code::cancelled, "wait for container " + id + " was cancelled");
     return last->info.exit_code;
+}
+
+std::optional<int> ContainerEngine::exit_code(const std::string& id) const {
+    Snapshot record = store_.find(id);
+    return has_ended(*record) ? std::optional(record->info.exit_code) : std::nullopt;
+}
+
+std::shared_ptr<void> ContainerEngine::watch(const std::string& id, std::function<void()> changed) {
+    auto note = [changed = std::move(changed)](const ContainerRecord*) { changed(); };
+    return std::make_shared<ContainerStore::Observation>(store_.observe(store_.find(id)->info.id, note));
 }
 
 }  // namespace kedge::runtime

@@ -110,7 +110,8 @@ TEST_F(DockerLife, UpdateSaysWhatIsWrong) {
 }
 
 TEST_F(DockerLife, TopShowsItsProcessesAsPsWould) {
-    std::string id = start("web", "sleep 1000 & echo up; wait", without_network());
+    std::string id = start("web", "sleep 1000 & until [ $(cat /proc/$!/comm) = sleep ]; do :; done; echo up; wait",
+                           without_network());
     ASSERT_TRUE(wait_for_log(id, "up"));
     json top = get("/containers/web/top").body;
     EXPECT_EQ(top["Titles"], (json{"UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"}));
@@ -180,16 +181,46 @@ TEST_F(DockerLife, StatsStreamOnUntilTheContainerIsRemoved) {
     client.until("0\r\n\r\n");
 }
 
+TEST_F(DockerLife, ManyWhoWaitAreInNobodysWay) {
+    sleeping("web");
+    std::vector<RawClient> clients;
+    for (int i = 0; i < 300; ++i) {  // more than there are threads
+        const char* condition = i % 3 == 0 ? "not-running" : i % 3 == 1 ? "next-exit" : "removed";
+        clients.push_back(server->client());
+        clients.back().send(request("POST", std::string("/containers/web/wait?condition=") + condition));
+    }
+    for (RawClient& client : clients) EXPECT_TRUE(client.until("\r\n\r\n").starts_with("HTTP/1.1 200 OK"));
+    EXPECT_EQ(post("/containers/web/kill").status, 204);
+    auto expect_end = [&](size_t first) {
+        for (size_t i = first; i < clients.size(); i += 3)
+            EXPECT_NE(clients[i].until("0\r\n\r\n").find("\"StatusCode\":137"), std::string::npos) << i;
+    };
+    expect_end(0);
+    expect_end(1);
+    EXPECT_EQ(ask("DELETE", "/containers/web").status, 204);
+    expect_end(2);
+}
+
+TEST_F(DockerLife, AWaitEndsWithTheContainer) {
+    std::string id = create("made", "exit 0", without_network());
+    RawClient waiting = server->client();
+    waiting.send(request("POST", "/containers/made/wait?condition=next-exit"));
+    waiting.until("\r\n\r\n");
+    EXPECT_EQ(ask("DELETE", "/containers/made").status, 204);
+    EXPECT_NE(waiting.until("0\r\n\r\n").find("\"StatusCode\":0"), std::string::npos) << "it will have no next exit";
+}
+
 TEST_F(DockerLife, StatsOfClientsThatLeaveAreOver) {
     sleeping("web");
-    // As many as the server has threads for, again and again: one that went on would be in the way of the next.
+    // More than the server has threads for, again and again.
     for (int round = 0; round < 3; ++round) {
         std::vector<RawClient> clients;
-        for (int i = 0; i < 60; ++i) {
+        for (int i = 0; i < 100; ++i) {
             clients.push_back(server->client());
             clients.back().send(request("GET", "/containers/web/stats"));
         }
         for (RawClient& client : clients) EXPECT_TRUE(client.until("\r\n").starts_with("HTTP/1.1 200 OK"));
+        EXPECT_EQ(get("/_ping").status, 200);
     }
 }
 

@@ -279,6 +279,23 @@ TEST(HttpTakeOver, WithAnUpgradeTheConnectionIsSwitchedWithoutOneItIsJustOpen) {
     EXPECT_EQ(client.rest(), request("GET", "/not-a-request") + "bye");
 }
 
+TEST(HttpTakeOver, KeepsNoRequestFromBeingServed) {
+    TestServer server(
+        [](const Request& request) { return request.path == "/attach" ? echo_taken_over(request) : Response{}; },
+        {.threads = 2});
+    std::vector<RawClient> attached;
+    for (int i = 0; i < 20; ++i) {
+        attached.push_back(server.client());
+        attached.back().send(request("POST", "/attach") + "x");
+        EXPECT_TRUE(attached.back().until("x").ends_with("x"));
+    }
+    EXPECT_EQ(server.ask(request("GET", "/")).status, 200);
+    for (RawClient& client : attached) {
+        client.end_sending();
+        EXPECT_EQ(client.rest(), "bye");
+    }
+}
+
 TEST(HttpTakeOver, EndsWithTheServer) {
     TestServer server(echo_taken_over);
     RawClient client = server.client();

@@ -55,8 +55,9 @@ void serve(const char* data, size_t size) {
     require(::send(client.get(), data, size, 0) == static_cast<ssize_t>(size));
     require(::shutdown(client.get(), SHUT_WR) == 0);
     Connection connection(server.get(), end.get(), limits);
-    auto nobody = [] { return Peer{}; };
-    while (serve_request(connection, watch, touch_everything, nobody, false).next) {
+    const Serving serving{
+        .watch = watch, .handler = touch_everything, .peer = [] { return Peer{}; }, .taken_over = [] {}};
+    while (serve_request(connection, serving).next) {
     }
     std::string answer = all_of(client.get());
     require(answer.empty() || answer.starts_with("HTTP/1.1 "));
