@@ -145,21 +145,18 @@ void expect_only(const Fields& host, const char* key, const std::set<std::string
 
 void refuse_the_rest(const Fields& host) {
     expect_only(host, "Isolation", {"default"});
-    for (const char* key :
-         {"MaskedPaths", "ReadonlyPaths"}) {  // here an empty list is not the default: it masks nothing
-        if (host.has(key)) throw invalid(host.path_of(key) + ": is not supported by kedge");
-    }
-    host.refuse_others(
-        {"Binds", "Mounts", "Tmpfs", "NetworkMode", "PortBindings", "RestartPolicy", "AutoRemove", "PublishAllPorts",
-         "Init", "ReadonlyRootfs", "Privileged", "CapAdd", "CapDrop", "SecurityOpt", "GroupAdd", "ExtraHosts", "Dns",
-         "DnsSearch", "Sysctls", "PidMode", "IpcMode", "ShmSize", "OomScoreAdj", "Devices", "Ulimits", "LogConfig",
-         "Memory", "MemorySwap", "MemoryReservation", "NanoCpus", "CpuShares", "CpusetCpus", "CpusetMems", "PidsLimit",
-         "CpuQuota", "CpuPeriod", "BlkioWeight", "CgroupnsMode", "UsernsMode", "Isolation", "Runtime", "VolumeDriver",
-         "ConsoleSize", "VolumesFrom", "UTSMode", "CgroupParent", "DnsOptions", "Annotations", "DeviceCgroupRules",
-         "BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps", "BlkioDeviceReadIOps",
-         "BlkioDeviceWriteIOps", "MemorySwappiness", "OomKillDisable", "DeviceRequests", "StorageOpt", "Links",
-         // of the client's files
-         "ContainerIDFile"});
+    host.refuse_others({"Binds", "Mounts", "Tmpfs", "NetworkMode", "PortBindings", "RestartPolicy", "AutoRemove",
+                        "PublishAllPorts", "Init", "ReadonlyRootfs", "Privileged", "CapAdd", "CapDrop", "SecurityOpt",
+                        "GroupAdd", "ExtraHosts", "Dns", "DnsSearch", "Sysctls", "PidMode", "IpcMode", "ShmSize",
+                        "OomScoreAdj", "Devices", "Ulimits", "LogConfig", "Memory", "MemorySwap", "MemoryReservation",
+                        "NanoCpus", "CpuShares", "CpusetCpus", "CpusetMems", "PidsLimit", "CpuQuota", "CpuPeriod",
+                        "BlkioWeight", "CgroupnsMode", "UsernsMode", "Isolation", "Runtime", "VolumeDriver",
+                        "ConsoleSize", "VolumesFrom", "UTSMode", "CgroupParent", "DnsOptions", "Annotations",
+                        "DeviceCgroupRules", "BlkioWeightDevice", "BlkioDeviceReadBps", "BlkioDeviceWriteBps",
+                        "BlkioDeviceReadIOps", "BlkioDeviceWriteIOps", "MemorySwappiness", "OomKillDisable",
+                        "DeviceRequests", "StorageOpt", "Links", "MaskedPaths", "ReadonlyPaths",
+                        // of the client's files
+                        "ContainerIDFile"});
 }
 
 }  // namespace
@@ -193,6 +190,9 @@ void read_host_config(const Fields& host, ContainerSpec& spec) {
     spec.cap_add = host.texts("CapAdd");
     spec.cap_drop = host.texts("CapDrop");
     spec.security_opt = host.texts("SecurityOpt");
+    // An empty list is not the default: it covers nothing.
+    spec.masked_paths = host.texts_if_any("MaskedPaths");
+    spec.readonly_paths = host.texts_if_any("ReadonlyPaths");
     spec.group_add = host.texts("GroupAdd");
     spec.extra_hosts = host.texts("ExtraHosts");
     spec.dns = host.texts("Dns");

@@ -1,5 +1,6 @@
 #include "api/docker_json.h"
 #include "runtime/containers.h"
+#include "runtime/system_paths.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -291,6 +292,9 @@ json host_config_json(const ContainerSpec& spec) {
                  {"CpusetMems", r.cpuset_mems},
                  {"BlkioWeight", r.blkio_weight},
                  {"PidsLimit", r.pids_limit == 0 ? json(nullptr) : json(r.pids_limit)}};
+    // null: what is privileged has no list of its own.
+    host["MaskedPaths"] = spec.privileged && !spec.masked_paths ? json(nullptr) : json(masked_paths(spec));
+    host["ReadonlyPaths"] = spec.privileged && !spec.readonly_paths ? json(nullptr) : json(readonly_paths(spec));
     put_mounts(spec, host);
     put_fixed_limits(spec.fixed_limits, host);
     if (spec.init) host["Init"] = true;

@@ -73,7 +73,12 @@ void put_process(const RunOptions& o, const Outside& outside, json& body) {
 void put_rights(const RunOptions& o, const Outside& outside, json& host) {
     put(host, "CapAdd", o.cap_add);
     put(host, "CapDrop", o.cap_drop);
-    for (const std::string& flag : o.security_opt) host["SecurityOpt"].push_back(read_security_option(flag, outside));
+    for (const std::string& flag : o.security_opt) {
+        if (flag == "systempaths=unconfined")
+            host["MaskedPaths"] = host["ReadonlyPaths"] = json::array();
+        else
+            host["SecurityOpt"].push_back(read_security_option(flag, outside));
+    }
     for (const std::string& flag : o.devices) host["Devices"].push_back(read_device(flag));
     for (const std::string& flag : o.sysctls) {
         auto [name, value] = key_and_value(flag, "--sysctl");

@@ -57,7 +57,8 @@ void add_network_flags(CLI::App& app, RunOptions& o) {
 void add_right_flags(CLI::App& app, RunOptions& o) {
     add_list(app, "--cap-add", o.cap_add, "A capability more")->group("Rights");
     add_list(app, "--cap-drop", o.cap_drop, "A capability less, or ALL")->group("Rights");
-    add_list(app, "--security-opt", o.security_opt, "no-new-privileges, seccomp=unconfined, seccomp=FILE")
+    add_list(app, "--security-opt", o.security_opt,
+             "no-new-privileges, seccomp=unconfined, seccomp=FILE, systempaths=unconfined")
         ->group("Rights");
     add_list(app, "--device", o.devices, "/dev/X[:/dev/Y][:rwm]")->group("Rights");
     add_list(app, "--device-cgroup-rule", o.device_rules, "Devices that it may open too: 'c 42:* rmw'")

@@ -131,7 +131,12 @@ runtime::ContainerSpec render(const Target& target, const sources::Service& serv
     spec.privileged = service.privileged;
     spec.cap_add = service.cap_add;
     spec.cap_drop = service.cap_drop;
-    spec.security_opt = service.security_opt;
+    for (const std::string& option : service.security_opt) {
+        if (option == "systempaths=unconfined")
+            spec.masked_paths = spec.readonly_paths = std::vector<std::string>{};
+        else
+            spec.security_opt.push_back(option);
+    }
     for (const std::string& device : service.devices) spec.devices.push_back(render_device(service, device));
     spec.sysctls = service.sysctls;
     spec.extra_hosts = service.extra_hosts;

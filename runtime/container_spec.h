@@ -156,6 +156,9 @@ struct ContainerSpec {
     std::vector<std::string> cap_add;
     std::vector<std::string> cap_drop;
     std::vector<std::string> security_opt;  ///< no-new-privileges, seccomp=unconfined, seccomp=<json>
+    // Absolute paths that the container can't read, and those that it can't write; see system_paths.h for the default.
+    std::optional<std::vector<std::string>> masked_paths;
+    std::optional<std::vector<std::string>> readonly_paths;
     std::vector<Device> devices;
     std::vector<std::string> device_rules;  ///< further devices that may be opened: `c 42:* rmw`
     std::vector<Ulimit> ulimits;

@@ -186,7 +186,7 @@ void check_security(const Node& node, const std::string& key, const std::string&
         if (!value.empty() && value != "true" && value != "false")
             fail(node, fmt::format("\"{}\" is not true or false", value));
     } else if (key == "systempaths") {
-        fail(node, fmt::format("the security option {} is not supported yet", key));
+        if (value != "unconfined") fail(node, fmt::format("systempaths must be unconfined, not \"{}\"", value));
     } else if (key != "seccomp" && key != "apparmor" && key != "label") {
         fail(node, fmt::format("\"{}\" is not a security option", key));
     } else if (value.empty()) {

@@ -113,6 +113,17 @@ void check_mounts(const ContainerSpec& spec) {
     }
 }
 
+void check_system_paths(const ContainerSpec& spec) {
+    for (const auto& [what, paths] : {std::pair{"masked", &spec.masked_paths}, {"read-only", &spec.readonly_paths}}) {
+        if (!*paths) continue;
+        for (const std::string& path : **paths) {
+            if (path.empty() || path[0] != '/' || has_zero(path))
+                refuse("invalid {} path: '{}' must be an absolute path", what, path.substr(0, path.find('\0')));
+            if (clean_path(path) == "/") refuse("invalid {} path: '{}' is all of the container's files", what, path);
+        }
+    }
+}
+
 void check_sizes(const ContainerSpec& spec) {
     if (spec.shm_size < 0) refuse("SHM size can not be less than 0");
     if (spec.oom_score_adj < -1000 || spec.oom_score_adj > 1000) {
@@ -272,6 +283,7 @@ std::vector<std::string> check_spec(const ContainerSpec& spec) {
     if (!spec.name.empty()) check_container_name(spec.name);
     check_texts(spec);
     check_mounts(spec);
+    check_system_paths(spec);
     check_resources(spec.resources);
     check_fixed_limits(spec.fixed_limits);
     check_sizes(spec);

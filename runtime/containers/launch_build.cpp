@@ -47,8 +47,6 @@ SecurityOptions parse_security(const ContainerSpec& container, std::vector<std::
         } else if (key == "apparmor" || key == "label") {
             warnings.push_back("security option " + key +
                                " is not in force: containers are not confined by a security module here");
-        } else if (key == "systempaths") {
-            throw Error(Code::invalid_argument, "security option " + option + " is not supported");
         } else {
             throw Error(Code::invalid_argument, "Invalid --security-opt: \"" + option + "\"");
         }

@@ -4,6 +4,7 @@
 #include "runtime/containers/bind_source.h"
 #include "runtime/containers/resolve.h"
 #include "runtime/containers/tmpfs_options.h"
+#include "runtime/system_paths.h"
 
 #include <linux/mount.h>
 #include <sys/stat.h>
@@ -158,18 +159,19 @@ void add_network_files(const LaunchRequest& request, LaunchSpec& spec) {
     }
 }
 
-void add_masks(const std::vector<Mount>& mounts, LaunchSpec& spec) {
+void add_masks(const LaunchRequest& request, LaunchSpec& spec) {
     auto untouched = [&](const std::string& path) {
-        return std::none_of(mounts.begin(), mounts.end(),
+        return std::none_of(request.mounts.begin(), request.mounts.end(),
                             [&](const Mount& m) { return below(path, clean_path(m.target)); });
     };
-    for (const char* path : {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
-                             "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",
-                             "/proc/timer_stats", "/sys/devices/virtual/powercap", "/sys/firmware"}) {
-        if (untouched(path)) spec.mounts.push_back(mask_step(path));
+    const std::vector<std::string> usual = masked_paths({});
+    for (const std::string& path : masked_paths(request.spec)) {
+        // What is mounted over a path that everybody has masked is meant to be seen.
+        const bool by_habit = std::find(usual.begin(), usual.end(), path) != usual.end();
+        if (!by_habit || untouched(path)) spec.mounts.push_back(mask_step(clean_path(path)));
     }
-    for (const char* path : {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"})
-        spec.mounts.push_back(read_only_step(path));
+    for (const std::string& path : readonly_paths(request.spec))
+        spec.mounts.push_back(read_only_step(clean_path(path)));
 }
 
 /// `:` separates layers and `,` options; a backslash keeps either from it.
@@ -266,7 +268,7 @@ void plan_mounts(const LaunchRequest& request, const Cgroups& cgroups, const std
     add_network_files(request, spec);
     for (const Mount& mount : request.mounts) add_mount(mount, spec);
     if (request.spec.init) spec.mounts.push_back(bind_mount(shim, "/sbin/docker-init", kReadOnly, 0));
-    if (!request.spec.privileged) add_masks(request.mounts, spec);
+    add_masks(request, spec);
 }
 
 }  // namespace kedge::runtime

@@ -162,6 +162,8 @@ static void visit_fields(Spec& v, Visit&& visit) {
     visit("cap_add", v.cap_add);
     visit("cap_drop", v.cap_drop);
     visit("security_opt", v.security_opt);
+    visit("masked_paths", v.masked_paths);
+    visit("readonly_paths", v.readonly_paths);
     visit("devices", v.devices);
     visit("device_rules", v.device_rules);
     visit("ulimits", v.ulimits);

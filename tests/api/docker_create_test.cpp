@@ -2,6 +2,7 @@
 #include "api/json_body.h"
 #include "base/error.h"
 #include "runtime/container_spec.h"
+#include "runtime/system_paths.h"
 
 #include <gtest/gtest.h>
 
@@ -158,10 +159,25 @@ TEST(DockerCreate, MountsAreReadInAllTheirForms) {
     }
 }
 
+TEST(DockerCreate, AnEmptyListOfMaskedPathsIsNotTheDefault) {
+    auto shown = [](const json& config) {
+        const json all = host_config_json(host(config));
+        return std::pair(all.at("MaskedPaths"), all.at("ReadonlyPaths"));
+    };
+    const json masked = shown(json::object()).first, fixed = shown(json::object()).second;
+    EXPECT_NE(std::find(masked.begin(), masked.end(), "/proc/kcore"), masked.end()) << masked;
+    EXPECT_EQ(fixed, json({"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}));
+    EXPECT_EQ(shown({{"MaskedPaths", nullptr}, {"ReadonlyPaths", nullptr}}), std::pair(masked, fixed));
+    EXPECT_EQ(shown({{"MaskedPaths", json::array()}}), std::pair(json::array(), fixed));
+    EXPECT_EQ(shown({{"ReadonlyPaths", {"/etc"}}}), std::pair(masked, json({"/etc"})));
+    EXPECT_EQ(shown({{"Privileged", true}}), std::pair(json(), json()));
+    EXPECT_EQ(shown({{"Privileged", true}, {"MaskedPaths", {"/a"}}}), std::pair(json({"/a"}), json()));
+    EXPECT_FALSE(refusal({{"HostConfig", {{"MaskedPaths", {1}}}}}).empty());
+}
+
 TEST(DockerCreate, WhatKedgeHasNotIsRefusedByName) {
-    const json asked = {{"CpuRealtimePeriod", 1000}, {"KernelMemory", 1 << 20},      {"CpuPercent", 5},
-                        {"Isolation", "hyperv"},     {"MaskedPaths", json::array()}, {"ReadonlyPaths", {"/proc/sys"}},
-                        {"IOMaximumIOps", 5},        {"SomethingOfTomorrow", true}};
+    const json asked = {{"CpuRealtimePeriod", 1000}, {"KernelMemory", 1 << 20}, {"CpuPercent", 5},
+                        {"Isolation", "hyperv"},     {"IOMaximumIOps", 5},      {"SomethingOfTomorrow", true}};
     for (const auto& [key, value] : asked.items()) {
         EXPECT_NE(refusal({{"HostConfig", {{key, value}}}}).find("HostConfig." + key), std::string::npos) << key;
     }
@@ -224,6 +240,8 @@ TEST(DockerCreate, ReadsNamespacesLimitsOfDevicesAndTheRest) {
     EXPECT_EQ(spec.annotations.at("a"), "b");
     EXPECT_EQ(host({{"IpcMode", "private"}, {"CgroupnsMode", "private"}}), host(json::object()));
     const json shown = host_config_json(spec);
+    spec.masked_paths = runtime::masked_paths(spec);  // by default, and then by name
+    spec.readonly_paths = runtime::readonly_paths(spec);
     EXPECT_EQ(host(shown), spec) << "what is shown makes the same container again";
 }
 

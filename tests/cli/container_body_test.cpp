@@ -374,6 +374,16 @@ TEST(ContainerBody, ASeccompProfileIsSentAsItsContent) {
               "opening seccomp profile (none.json) failed: open none.json: no such file or directory");
 }
 
+TEST(ContainerBody, UnconfinedSystemPathsAreEmptyLists) {
+    const json host = with({"--security-opt", "systempaths=unconfined"})["HostConfig"];
+    EXPECT_EQ(host["MaskedPaths"], json::array());
+    EXPECT_EQ(host["ReadonlyPaths"], json::array());
+    EXPECT_FALSE(host.contains("SecurityOpt"));
+    EXPECT_FALSE(with({})["HostConfig"].contains("MaskedPaths"));
+    EXPECT_EQ(with({"--security-opt", "systempaths=x"})["HostConfig"]["SecurityOpt"], json({"systempaths=x"}))
+        << "the agent refuses it";
+}
+
 TEST(ContainerBody, FlagsThatContradictEachOtherAreRefused) {
     EXPECT_EQ(refusal({"--rm", "--restart", "always"}), "conflicting options: cannot specify both --restart and --rm");
     EXPECT_EQ(refusal({"--rm", "--restart", "no"}), "");

@@ -88,7 +88,8 @@ TEST(Privileges, WhatIsAsGoodAsTheHostsRootNeedsThePolicysWord) {
         [](auto& s) { s.cap_add = {"cap_sys_admin"}; },
         [](auto& s) { s.cap_add = {"ALL"}; },
         [](auto& s) { s.devices = {"/dev/sda"}; },
-        [](auto& s) { s.security_opt = {"seccomp=unconfined"}; }};
+        [](auto& s) { s.security_opt = {"seccomp=unconfined"}; },
+        [](auto& s) { s.security_opt = {"systempaths=unconfined"}; }};
     Policy generous;
     generous.allow_privileged = true;
     for (size_t i = 0; i < asks.size(); ++i) {
@@ -141,6 +142,7 @@ TEST(Render, LabelsNetworksAndShortNotationsAreWhatComposeSays) {
     web.stop_grace_period = std::chrono::milliseconds(1500);
     web.tmpfs = {"/cache:size=64m,mode=700"};
     web.devices = {"/dev/a:/dev/b:r"};
+    web.security_opt = {"systempaths=unconfined", "no-new-privileges"};
     web.depends_on = {{"db", "service_healthy", true, true}};
     web.ports = {{"", 8000, 8001, 80, "udp"}};
     Target t = target({web, service("db")});
@@ -158,6 +160,9 @@ TEST(Render, LabelsNetworksAndShortNotationsAreWhatComposeSays) {
     EXPECT_EQ(spec.mounts.at(0).tmpfs_size, 64 << 20);
     EXPECT_EQ(spec.mounts.at(0).tmpfs_mode, 0700u);
     EXPECT_EQ(spec.devices.at(0).permissions, "r");
+    EXPECT_EQ(spec.security_opt, std::vector<std::string>{"no-new-privileges"});
+    EXPECT_EQ(spec.masked_paths, std::vector<std::string>{});
+    EXPECT_EQ(spec.readonly_paths, std::vector<std::string>{});
     EXPECT_EQ(spec.ports.at(0), (runtime::PortBinding{"", 8001, 80, runtime::Protocol::udp}));
     EXPECT_THROW(render(t, web, 3, "hash"), Error) << "the range has no third port";
     for (const char* bad : {"sometimes", "on-failure:x", "on-failure:-1"}) {

@@ -83,6 +83,45 @@ TEST_F(Isolation, WhatTheKernelShowsIsMaskedOrReadOnly) {
     EXPECT_EQ(refused.find('0'), std::string::npos) << refused;
 }
 
+TEST_F(Isolation, WhichPathsAreMaskedOrReadOnlyCanBeChosen) {
+    // What /etc/passwd and /etc hold, whether /data is read-only, and whether /proc/sys still is.
+    ContainerSpec spec = shell(
+        "cat /etc/passwd | head -c 4; echo; ls /bin | wc -w; (touch /data/x) 2>&1 | grep -c Read-only; "
+        "(echo 1 >/proc/sys/net/ipv4/ip_forward) 2>&1 | grep -c Read-only; true");
+    const std::string plain = output_of(spec);
+    EXPECT_TRUE(plain.starts_with("root\n") && plain.ends_with("\n0\n1\n")) << "as everybody has it: " << plain;
+    spec.masked_paths = {"/etc/../etc//passwd", "/not/there"};
+    spec.readonly_paths = {"/data", "/not/there"};
+    const std::string changed = "\n" + plain.substr(5, plain.find('\n', 5) - 4) + "1\n0\n";
+    EXPECT_EQ(output_of(spec), changed) << "nothing of the default is left";
+    spec.privileged = true;
+    EXPECT_EQ(output_of(spec), changed) << "also of what is privileged";
+    spec.masked_paths = {"/data"};
+    spec.readonly_paths = std::vector<std::string>{};
+    spec.command = {"sh", "-c", "touch /data/x; ls /data | wc -w"};
+    EXPECT_EQ(output_of(spec), "touch: /data/x: Read-only file system\n0\n");
+}
+
+TEST_F(Isolation, PathsToMaskAreAbsoluteAndLeadOverNoLink) {
+    auto refusal = [&](const std::string& masked, const std::string& read_only) {
+        ContainerSpec spec = shell("true");
+        spec.masked_paths = {masked};
+        spec.readonly_paths = {read_only};
+        try {
+            (void)run(spec);
+        } catch (const Error& e) {
+            return std::string(e.what());
+        }
+        return std::string();
+    };
+    EXPECT_EQ(refusal("proc", "/a"), "invalid masked path: 'proc' must be an absolute path");
+    EXPECT_EQ(refusal("", "/a"), "invalid masked path: '' must be an absolute path");
+    EXPECT_EQ(refusal("/a", "etc"), "invalid read-only path: 'etc' must be an absolute path");
+    EXPECT_EQ(refusal(std::string("/a\0b", 4), "/a"), "invalid masked path: '/a' must be an absolute path");
+    EXPECT_EQ(refusal("/a/..", "/a"), "invalid masked path: '/a/..' is all of the container's files");
+    EXPECT_EQ(refusal("/bin/sh", "/a"), "mount /bin/sh: too many levels of symbolic links");
+}
+
 TEST_F(Isolation, DevicesOfTheHostAreOutOfReach) {
     // Docker's rules let nodes be made; using one that is not on the list is what is refused.
     EXPECT_NE(
