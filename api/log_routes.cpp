@@ -5,8 +5,13 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "runtime/engine.h"
+#include "runtime/log_attributes.h"
 
+#include <fmt/format.h>
+
+#include <cctype>
 #include <charconv>
+#include <string_view>
 
 namespace kedge::api {
 
@@ -22,15 +27,45 @@ int64_t read_tail(const std::string& text) {
     return std::max<int64_t>(tail, -1);
 }
 
-std::string render(const runtime::LogLine& line, bool timestamps, bool raw) {
-    std::string text = timestamps ? format_time(line.time) + " " + line.text : line.text;
-    return raw ? text : frame(line.err ? StreamKind::err : StreamKind::out, text);
+/// How lines are to be sent.
+struct Rendering {
+    bool timestamps = false;
+    bool raw = false;     ///< of a terminal: without frames
+    std::string details;  ///< what stands before each line
+};
+
+std::string render(const runtime::LogLine& line, const Rendering& how) {
+    std::string text = how.details + line.text;
+    if (how.timestamps) text = format_time(line.time) + " " + text;
+    return how.raw ? text : frame(line.err ? StreamKind::err : StreamKind::out, text);
+}
+
+/// As in a form: letters, digits and `-_.~` as they are, a blank as `+`, and the rest as `%xx`.
+std::string escaped(const std::string& text) {
+    std::string result;
+    for (char c : text) {
+        if (std::isalnum(static_cast<unsigned char>(c)) || std::string_view("-_.~").find(c) != std::string_view::npos)
+            result += c;
+        else if (c == ' ')
+            result += '+';
+        else
+            result += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+    return result;
+}
+
+/// `a=1,b=2 `; a blank if there are none.
+std::string details_of(const runtime::ContainerInfo& info) {
+    std::string text;
+    for (const auto& [key, value] : runtime::log_attributes(info))
+        text += (text.empty() ? "" : ",") + escaped(key) + "=" + escaped(value);
+    return text + " ";
 }
 
 class LogFeed : public Feed {
 public:
-    LogFeed(std::unique_ptr<runtime::LogFollower> follower, WallTime until, bool timestamps, bool raw)
-        : follower_(std::move(follower)), timestamps_(timestamps), raw_(raw) {
+    LogFeed(std::unique_ptr<runtime::LogFollower> follower, WallTime until, Rendering rendering)
+        : follower_(std::move(follower)), rendering_(std::move(rendering)) {
         if (until != WallTime{}) deadline_ = std::chrono::steady_clock::now() + (until - wall_now());
     }
 
@@ -38,7 +73,7 @@ public:
         bool late = std::chrono::steady_clock::now() >= deadline_;
         using Read = runtime::LogFollower::Read;
         Read read = follower_->read([&](const runtime::LogLine& line) {
-            out += render(line, timestamps_, raw_);
+            out += render(line, rendering_);
             return out.size() < kAtOnce;
         });
         if (read == Read::ended || (read == Read::waiting && late)) return State::ended;
@@ -50,7 +85,7 @@ private:
     static constexpr size_t kAtOnce = 65536;
     std::unique_ptr<runtime::LogFollower> follower_;
     Time deadline_ = Time::max();
-    bool timestamps_, raw_;
+    Rendering rendering_;
 };
 
 Response logs(const Request& request, const Services& services) {
@@ -67,19 +102,20 @@ Response logs(const Request& request, const Services& services) {
     if (info.spec.log.driver == "none") {
         throw Error(Code::invalid_argument, "configured logging driver does not support reading");
     }
-    bool timestamps = request.flag("timestamps"), raw = info.spec.tty;
+    Rendering rendering{request.flag("timestamps"), info.spec.tty, {}};
+    if (request.flag("details")) rendering.details = details_of(info);
     Response response;
-    response.content_type = raw ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
+    response.content_type =
+        rendering.raw ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
     if (options.follow) {
         response.feed = [=, id = info.id, &containers = services.engine.containers()](std::function<void()> wake) {
-            return std::make_unique<LogFeed>(containers.follow(id, options, std::move(wake)), options.until, timestamps,
-                                             raw);
+            return std::make_unique<LogFeed>(containers.follow(id, options, std::move(wake)), options.until, rendering);
         };
         return response;
     }
     response.stream = [=, id = info.id, &containers = services.engine.containers()](Writer& writer) {
         containers.logs(id, options,
-                        [&](const runtime::LogLine& line) { return writer.write(render(line, timestamps, raw)); });
+                        [&](const runtime::LogLine& line) { return writer.write(render(line, rendering)); });
     };
     return response;
 }

@@ -18,7 +18,7 @@ namespace {
 
 struct LogOptions {
     std::string container, tail = "all", since, until;
-    bool follow = false, timestamps = false;
+    bool follow = false, timestamps = false, details = false;
 };
 
 void logs(const Session& session, const LogOptions& options) {
@@ -37,6 +37,7 @@ void logs(const Session& session, const LogOptions& options) {
                                     {"stderr", "1"},
                                     {"follow", flag(options.follow)},
                                     {"timestamps", flag(options.timestamps)},
+                                    {"details", flag(options.details)},
                                     {"tail", options.tail},
                                     {"since", limit("since", options.since)},
                                     {"until", limit("until", options.until)}});
@@ -59,7 +60,7 @@ void set_up_logs(CLI::App& app, const std::shared_ptr<Session>& session) {
     app.add_option("--since", options->since, "Only from then on: 10m, or a time");
     app.add_option("--until", options->until, "Only until then");
     app.add_flag("-t,--timestamps", options->timestamps, "With the time of each line");
-    refuse_options(app, {"--details"});
+    app.add_flag("--details", options->details, "With the labels, variables and tag that --log-opt names");
     app.callback([=] { logs(*session, *options); });
 }
 

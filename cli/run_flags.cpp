@@ -107,7 +107,9 @@ void add_life_flags(CLI::App& app, RunOptions& o) {
         ->group("Life");
     app.add_flag("--no-healthcheck", o.no_healthcheck, "Not even the image's")->group("Life");
     app.add_option("--log-driver", o.log_driver, "json-file or none")->group("Life");
-    add_list(app, "--log-opt", o.log_options, "max-size=10m, max-file=3")->group("Life");
+    add_list(app, "--log-opt", o.log_options,
+             "max-size=10m, max-file=3; labels=a,b, env=A and tag={{.Name}} for logs --details")
+        ->group("Life");
 }
 
 }  // namespace

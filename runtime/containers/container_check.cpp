@@ -7,6 +7,7 @@
 #include "runtime/containers/resource_check.h"
 #include "runtime/containers/signals.h"
 #include "runtime/containers/tmpfs_options.h"
+#include "runtime/log_attributes.h"
 #include "runtime/networks.h"
 #include "runtime/networks/endpoint_options.h"
 #include "runtime/volumes/volume_store.h"
@@ -193,9 +194,8 @@ void check_log(const LogConfig& log) {
     if (log.driver != "json-file" && log.driver != "none")
         refuse("error looking up logging plugin {0}: plugin \"{0}\" not found", log.driver);
     for (const auto& [key, value] : log.options) {
-        if (log.driver == "none" || (key != "max-size" && key != "max-file")) {
-            refuse("unknown log opt '{}' for {} log driver", key, log.driver);
-        }
+        const bool known = key == "max-size" || key == "max-file" || check_log_attribute(key, value);
+        if (log.driver == "none" || !known) refuse("unknown log opt '{}' for {} log driver", key, log.driver);
         if (key == "max-size" && !is_size(value)) refuse("invalid value for max-size: \"{}\"", value);
         bool is_count = !value.empty() && value.size() < 5 &&
                         std::all_of(value.begin(), value.end(), [](unsigned char c) { return std::isdigit(c); });

@@ -9,6 +9,7 @@
 #include "runtime/containers/launch_process.h"
 #include "runtime/containers/launch_user.h"
 #include "runtime/containers/seccomp_policy.h"
+#include "runtime/log_attributes.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -164,7 +165,7 @@ void plan_log(const LaunchRequest& request, LaunchSpec& spec) {
             spec.log_max_size = parse_log_size(value);
         else if (key == "max-file")
             spec.log_max_files = parse_count(value, "max-file");
-        else
+        else if (!check_log_attribute(key, value))
             throw Error(Code::invalid_argument,
                         "log option \"" + key + "\" is not supported by log driver " + log.driver);
     }

@@ -119,6 +119,16 @@ TEST_F(DockerContainers, LogsAreCutAndMarkedAsAsked) {
     EXPECT_EQ(unframed(get("/containers/log/logs?stdout=1&stderr=1&tail=1").text), "err:three\n");
     EXPECT_EQ(unframed(get("/containers/log/logs?stdout=1&follow=1").text), "out:one\ntwo\n") << "it has ended";
     EXPECT_NE(get("/containers/log/logs?stdout=1&timestamps=1").text.find("Z one\n"), std::string::npos);
+    EXPECT_EQ(unframed(get("/containers/log/logs?stderr=1&details=1").text), "err: three\n");
+    start("details", "echo x",
+          {{"Labels", {{"b", "é,="}, {"a b", "1"}}},
+           {"HostConfig", {{"LogConfig", {{"Config", {{"labels", "a b,b"}, {"tag", "x/y"}}}}}}}});
+    post("/containers/details/wait");
+    EXPECT_EQ(unframed(get("/containers/details/logs?stdout=1&details=1").text),
+              "out:a+b=1,b=%C3%A9%2C%3D,tag=x%2Fy x\n");
+    EXPECT_EQ(unframed(get("/containers/details/logs?stdout=1&details=1&follow=1").text),
+              "out:a+b=1,b=%C3%A9%2C%3D,tag=x%2Fy x\n");
+    EXPECT_NE(get("/containers/details/logs?stdout=1&details=1&timestamps=1").text.find("Z a+b=1"), std::string::npos);
     EXPECT_EQ(get("/containers/log/logs").status, 400);
     EXPECT_EQ(get("/containers/log/logs?stdout=1&tail=x").status, 400);
     EXPECT_EQ(get("/containers/log/logs?stdout=1&since=yesterday").status, 400);

@@ -1,3 +1,4 @@
+#include "runtime/log_attributes.h"
 #include "tests/runtime/engine_fixture.h"
 
 #include <atomic>
@@ -40,6 +41,44 @@ struct Logs : test::EngineFixture {
 };
 
 }  // namespace
+
+TEST_F(Logs, AttributesAreWhatTheOptionsName) {
+    ContainerSpec spec = shell("true", "named");
+    spec.labels = {{"a", "1"}, {"b", "2"}, {"team.x", "y"}};
+    spec.environment = {"FOO=a b", "FOX=3", "BAR=4", "GONE"};
+    auto attributes = [&](std::map<std::string, std::string> log_options) {
+        spec.log.options = std::move(log_options);
+        std::string id = containers().create(spec);
+        auto result = log_attributes(containers().inspect(id));
+        containers().remove(id, {});
+        return result;
+    };
+    using Texts = std::map<std::string, std::string>;
+    EXPECT_EQ(attributes({}), Texts());
+    EXPECT_EQ(attributes({{"labels", "b,nosuch"}, {"env", "FOO,GONE,PATH"}}), (Texts{{"b", "2"}, {"FOO", "a b"}}));
+    EXPECT_EQ(attributes({{"labels-regex", "^team\\."}, {"env-regex", "(?i)^fo"}}),
+              (Texts{{"team.x", "y"}, {"FOO", "a b"}, {"FOX", "3"}}));
+    spec.command = std::vector<std::string>{"sleep", "5"};
+    EXPECT_EQ(attributes({{"tag", "{{.Name}}/{{ .ImageName }}/{{.Command}}-x"}}),
+              (Texts{{"tag", "named/busybox/sleep 5-x"}}));
+    EXPECT_EQ(attributes({{"tag", "{{.ID}}"}}).at("tag").size(), 12u);
+    // In time that is linear, which expressions that go back aren't.
+    spec.labels = {{std::string(2000, 'a'), "x"}};
+    EXPECT_EQ(attributes({{"labels-regex", "^(a+)+$b"}}), Texts());
+}
+
+TEST_F(Logs, OptionsThatCantBeUnderstoodAreRefused) {
+    auto refused = [&](const std::string& key, const std::string& value) {
+        ContainerSpec spec = shell("true");
+        spec.log.options = {{key, value}};
+        return refusal([&] { (void)containers().create(spec); });
+    };
+    EXPECT_EQ(refused("labels-regex", "("), "error parsing regexp: missing ): (: `(`");
+    EXPECT_TRUE(refused("env-regex", "[").starts_with("error parsing regexp: "));
+    EXPECT_EQ(refused("tag", "{{.Nope}}"), "log opt tag: \".Nope\" is none of the fields that a tag has");
+    EXPECT_EQ(refused("tag", "a{{.ID"), "log opt tag: \"a{{.ID\": unclosed action");
+    EXPECT_EQ(refused("nope", "1"), "unknown log opt 'nope' for json-file log driver");
+}
 
 TEST_F(Logs, LinesHaveTimesAndStreams) {
     auto before = wall_now();
