@@ -51,18 +51,23 @@ std::string tmpfs_text(const runtime::Mount& mount) {
 
 /// What -v has no word for.
 bool has_options(const runtime::Mount& mount) {
-    return mount.non_recursive || mount.read_only_top || !mount.subpath.empty() || !mount.volume_labels.empty();
+    return mount.non_recursive || mount.read_only_top || !mount.subpath.empty() || !mount.volume_labels.empty() ||
+           !mount.volume_options.empty() || mount.type == runtime::Mount::Type::image;
 }
 
 json mount_json(const runtime::Mount& mount) {
-    const bool bind = mount.type == runtime::Mount::Type::bind;
-    json result = {{"Type", bind ? "bind" : "volume"},
+    using Type = runtime::Mount::Type;
+    const bool image = mount.type == Type::image;
+    json result = {{"Type", mount.type == Type::bind ? "bind"
+                            : image                  ? "image"
+                                                     : "volume"},
                    {"Source", mount.source},
                    {"Target", mount.target},
                    {"ReadOnly", mount.read_only}};
     if (mount.non_recursive) result["BindOptions"]["NonRecursive"] = true;
     if (mount.read_only_top) result["BindOptions"]["ReadOnlyNonRecursive"] = true;
-    if (!mount.subpath.empty()) result["VolumeOptions"]["Subpath"] = mount.subpath;
+    if (!mount.subpath.empty()) result[image ? "ImageOptions" : "VolumeOptions"]["Subpath"] = mount.subpath;
+    if (!mount.volume_options.empty()) result["VolumeOptions"]["DriverConfig"]["Options"] = mount.volume_options;
     if (!mount.volume_labels.empty()) result["VolumeOptions"]["Labels"] = mount.volume_labels;
     return result;
 }

@@ -89,6 +89,10 @@ json mounts_json(const ContainerInfo& info) {
             case Mount::Type::volume:
                 item.update({{"Type", "volume"}, {"Name", mount.source}, {"Driver", "local"}, {"Source", ""}});
                 break;
+            case Mount::Type::image:
+                item.update({{"Type", "image"}, {"Name", mount.source}, {"Source", ""}, {"RW", false}});
+                item["Propagation"] = "rprivate";
+                break;
             case Mount::Type::tmpfs: item.update({{"Type", "tmpfs"}, {"Source", ""}}); break;
         }
         mounts.push_back(std::move(item));

@@ -40,9 +40,11 @@ void read_volume_options(const Fields& options, Mount& mount) {
     mount.subpath = options.text("Subpath");
     mount.volume_labels = options.text_map("Labels");
     Fields driver = options.object("DriverConfig");
-    if (!driver.text("Name").empty() && driver.text("Name") != "local")
-        throw invalid(driver.path_of("Name") + ": must be local");
-    driver.refuse_others({"Name"});
+    if (const std::string name = driver.text("Name"); !name.empty() && name != "local")
+        throw Error(Code::not_found, "create " + mount.source + ": error looking up volume plugin " + name +
+                                         ": plugin \"" + name + "\" not found");
+    mount.volume_options = driver.text_map("Options");
+    driver.refuse_others({"Name", "Options"});
     options.refuse_others({"NoCopy", "Subpath", "Labels", "DriverConfig"});
 }
 
@@ -102,23 +104,31 @@ void read_mount(const Fields& from, ContainerSpec& spec) {
         mount.type = Mount::Type::volume;
     else if (type == "tmpfs")
         mount.type = Mount::Type::tmpfs;
+    else if (type == "image")
+        mount.type = Mount::Type::image;
     else
-        throw invalid(from.path_of("Type") + ": \"" + type + "\" must be bind, volume or tmpfs");
+        throw invalid(from.path_of("Type") + ": \"" + type + "\" must be bind, volume, tmpfs or image");
     mount.source = from.text("Source");
     mount.target = from.text("Target");
     mount.read_only = from.flag("ReadOnly");
-    const std::pair<const char*, Mount::Type> options[] = {{"BindOptions", Mount::Type::bind},
-                                                           {"VolumeOptions", Mount::Type::volume},
-                                                           {"TmpfsOptions", Mount::Type::tmpfs}};
-    for (const auto& [key, of] : options) {
+    const std::pair<const char*, Mount::Type> kinds[] = {{"BindOptions", Mount::Type::bind},
+                                                         {"VolumeOptions", Mount::Type::volume},
+                                                         {"TmpfsOptions", Mount::Type::tmpfs},
+                                                         {"ImageOptions", Mount::Type::image}};
+    for (const auto& [key, of] : kinds) {
         if (from.has(key) && mount.type != of)
             throw invalid(std::string(key) + " must not be specified on mount type \"" + type + "\"");
     }
     if (mount.type == Mount::Type::bind) read_bind_options(from.object("BindOptions"), mount);
     if (mount.type == Mount::Type::volume) read_volume_options(from.object("VolumeOptions"), mount);
     if (mount.type == Mount::Type::tmpfs) read_tmpfs_options(from.object("TmpfsOptions"), mount);
-    from.refuse_others(
-        {"Type", "Source", "Target", "ReadOnly", "BindOptions", "VolumeOptions", "TmpfsOptions", "Consistency"});
+    if (mount.type == Mount::Type::image) {
+        const Fields options = from.object("ImageOptions");
+        mount.subpath = options.text("Subpath");
+        options.refuse_others({"Subpath"});
+    }
+    from.refuse_others({"Type", "Source", "Target", "ReadOnly", "BindOptions", "VolumeOptions", "TmpfsOptions",
+                        "ImageOptions", "Consistency"});
     spec.mounts.push_back(mount);
 }
 

@@ -114,7 +114,11 @@ Response prune(const Request& request, const Services& services) {
     (void)filters.made_before({}, now);  // a wrong one is told also if there is nothing to remove
     const bool dangling = filters.flag("dangling", true);
     std::set<Digest> used;
-    for (const auto& container : services.engine.containers().snapshots()) used.insert(container->image_id);
+    for (const auto& container : services.engine.containers().snapshots()) {
+        used.insert(container->image_id);
+        for (const runtime::Mount& mount : container->mounts)
+            if (!mount.image_id.empty()) used.insert(Digest::parse(mount.image_id));
+    }
     json removed = json::array();
     int64_t freed = 0;
     for (const ImageInfo& info : services.engine.images().list()) {

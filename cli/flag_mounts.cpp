@@ -111,6 +111,10 @@ bool Mount::set_volume(const std::string& key, const std::string& text) {
         options["Labels"][text.substr(0, equals)] = equals == std::string::npos ? "" : text.substr(equals + 1);
     } else if (key == "volume-driver") {
         options["DriverConfig"]["Name"] = text;
+    } else if (key == "volume-opt") {
+        const size_t equals = text.find('=');
+        options["DriverConfig"]["Options"][text.substr(0, equals)] =
+            equals == std::string::npos ? "" : text.substr(equals + 1);
     } else {
         return false;
     }
@@ -118,7 +122,6 @@ bool Mount::set_volume(const std::string& key, const std::string& text) {
 }
 
 void Mount::set(const std::string& key, const std::string& text, const std::string& field, const std::string& folder) {
-    static const std::set<std::string> kNotYet = {"volume-opt"};
     if (key == "type") {
         value["Type"] = text;
     } else if (key == "source" || key == "src") {
@@ -135,8 +138,9 @@ void Mount::set(const std::string& key, const std::string& text, const std::stri
         kinds.insert("volume");
     } else if (key == "tmpfs-size" || key == "tmpfs-mode") {
         set_tmpfs(key, text);
-    } else if (kNotYet.contains(key)) {
-        throw Error(Code::invalid_argument, key + " is not supported yet");
+    } else if (key == "image-subpath") {
+        value["ImageOptions"]["Subpath"] = text;
+        kinds.insert("image");
     } else {
         throw Error(Code::invalid_argument, fmt::format("unexpected key '{}' in '{}'", key, field));
     }
@@ -154,8 +158,8 @@ json mount_of(const std::string& flag, const std::string& folder) {
         mount.set(key, equals == std::string::npos ? "true" : field.substr(equals + 1), field, folder);
     }
     std::string type = mount.value["Type"];
-    if (type != "bind" && type != "volume" && type != "tmpfs")
-        throw Error(Code::invalid_argument, "mount type " + type + " is not supported yet");
+    static const std::set<std::string> known = {"bind", "volume", "tmpfs", "image"};
+    if (!known.contains(type)) throw Error(Code::invalid_argument, "mount type " + type + " is not supported");
     if (text_of(mount.value, "Target").empty()) throw Error(Code::invalid_argument, "target is required");
     for (const std::string& kind : mount.kinds) {
         if (kind != type)

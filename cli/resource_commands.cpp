@@ -238,7 +238,11 @@ Command volume_group() {
             "Manage volumes",
             "  kedge volume ls",
             nullptr,
-            {{"create", "Create a volume", "  kedge volume create data", set_up_volume_create},
+            {{"create", "Create a volume",
+              "  kedge volume create data\n"
+              "  kedge volume create -o type=tmpfs -o device=tmpfs -o o=size=64m,uid=1000 scratch\n"
+              "  kedge volume create -o type=none -o device=/srv/data -o o=bind shared",
+              set_up_volume_create},
              {"ls",
               "List volumes",
               "  kedge volume ls\n  kedge volume ls -q --filter dangling=true",

@@ -27,7 +27,8 @@ void add_process_flags(CLI::App& app, RunOptions& o) {
 
 void add_file_flags(CLI::App& app, RunOptions& o) {
     add_list(app, "-v,--volume", o.volumes, "[VOLUME or /PATH:]TARGET[:ro,...]")->group("Files");
-    add_list(app, "--mount", o.mounts, "type=bind|volume|tmpfs,source=...,target=...[,readonly,...]")->group("Files");
+    add_list(app, "--mount", o.mounts, "type=bind|volume|tmpfs|image,source=...,target=...[,readonly,...]")
+        ->group("Files");
     add_list(app, "--tmpfs", o.tmpfs, "TARGET[:size=64m,mode=1777,...]")->group("Files");
     add_list(app, "--volumes-from", o.volumes_from, "A container whose binds and volumes it gets too: NAME[:ro]")
         ->group("Files");

@@ -24,9 +24,10 @@ struct PortBinding {
 };
 
 struct Mount {
-    enum class Type { bind, volume, tmpfs };
+    enum class Type { bind, volume, tmpfs, image };
     Type type = Type::volume;
-    std::string source;  ///< bind: absolute host path; volume: its name, empty for an anonymous one
+    /// bind: absolute host path; volume: its name, empty for an anonymous one; image: its reference
+    std::string source;
     std::string target;  ///< absolute path inside the container
     bool read_only = false;
     bool no_copy = false;           ///< volume: do not take over the image's content
@@ -40,9 +41,12 @@ struct Mount {
     uint32_t tmpfs_mode = 01777;
     bool non_recursive = false;  ///< bind: without what is mounted below the source
     bool read_only_top = false;  ///< bind, with read_only: what is mounted below the source stays as it is
-    std::string subpath = {};    ///< volume: this folder or file of it alone; no link on the way to it is followed
-    std::map<std::string, std::string> volume_labels = {};  ///< volume: if it has to be made
-    std::vector<std::string> tmpfs_options = {};            ///< tmpfs: `exec`, `uid=1000`, ... as mount(8) has them
+    /// volume, image: this folder or file of it alone; no link on the way to it is followed
+    std::string subpath = {};
+    std::map<std::string, std::string> volume_labels = {};   ///< volume: if it has to be made
+    std::map<std::string, std::string> volume_options = {};  ///< volume: of the local driver, if it has to be made
+    std::string image_id = {};                    ///< image: what `source` was when the container was created
+    std::vector<std::string> tmpfs_options = {};  ///< tmpfs: `exec`, `uid=1000`, ... as mount(8) has them
     bool operator==(const Mount&) const = default;
 };
 
@@ -124,7 +128,7 @@ struct Ulimit {
 
 struct LogConfig {
     std::string driver = "json-file";            ///< json-file or none
-    std::map<std::string, std::string> options;  ///< max-size, max-file
+    std::map<std::string, std::string> options;  ///< max-size, max-file, and those of log_attributes.h
     bool operator==(const LogConfig&) const = default;
 };
 

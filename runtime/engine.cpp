@@ -110,7 +110,12 @@ struct Engine::Parts {
 
     std::set<Digest> used_images() const {
         std::set<Digest> used;
-        for (const auto& record : store.list()) used.insert(record->info.image_id);
+        for (const auto& record : store.list()) {
+            used.insert(record->info.image_id);
+            if (record->info.status == Status::removing) continue;
+            for (const Mount& mount : record->info.mounts)
+                if (!mount.image_id.empty()) used.insert(Digest::parse(mount.image_id));
+        }
         return used;
     }
 };

@@ -68,8 +68,10 @@ void check_subpath(const Mount& mount) {
     if (path.empty()) return;
     if (mount.source.empty()) refuse("must not set Subpath when using anonymous volumes");
     const std::string whole = "/" + path + "/";
-    if (has_zero(path) || path[0] == '/' || whole.find("/../") != std::string::npos)
-        refuse("subpath must be a relative path within the volume: {}", path);
+    const bool leads_out = has_zero(path) || path[0] == '/' || whole.find("/../") != std::string::npos;
+    if (leads_out && mount.type == Mount::Type::image)
+        refuse("invalid mount config for type \"image\": subpath must be a relative path within the volume");
+    if (leads_out) refuse("subpath must be a relative path within the volume: {}", path);
 }
 
 void check_mount(const Mount& mount) {
@@ -81,6 +83,10 @@ void check_mount(const Mount& mount) {
     switch (mount.type) {
         case Mount::Type::volume:
             if (!mount.source.empty()) VolumeStore::check_name(mount.source);
+            check_subpath(mount);
+            break;
+        case Mount::Type::image:
+            if (mount.source.empty()) refuse("invalid mount config for type \"image\": field Source must not be empty");
             check_subpath(mount);
             break;
         case Mount::Type::tmpfs:

@@ -134,12 +134,19 @@ private:
     Prepared prepare(const ContainerRecord& record, const StartOptions& options);
     BridgeNetworks::Attached reserve(const BridgeNetworks::Attachment& attachment);
     LaunchRequest request_of(const ContainerRecord& record, const Prepared& prepared) const;
-    std::vector<Mount> mounts_of(const ContainerInfo& info) const;
     void undo_start(const std::string& id);
     void start_failed(const Snapshot& record, bool by_policy, int exit_code, const Error& error);
 
     EtcFiles etc_files_of(const ContainerInfo& info, const std::string& hostname,
                           const std::vector<NetworkEndpoint>& endpoints) const;
+
+    // place_mounts.cpp
+    Fd volume_tree(const Mount& mount, const VolumeInfo& volume) const;
+    std::unique_lock<std::mutex> hold_volume_mounts(const ContainerInfo& info);
+    PlacedMount place(const ContainerInfo& info, const Mount& mount) const;
+    std::vector<PlacedMount> mounts_of(const ContainerInfo& info) const;
+    void fill_elsewhere(const Mount& mount, const VolumeInfo& volume, const Fd& image) const;
+    void publish_volumes(const std::string& action, const ContainerRecord& record);
 
     // connect.cpp
     void check_attachment(const NetworkAttachment& network) const;
@@ -208,6 +215,7 @@ private:
     VolumeStore& volumes_;
     Events& events_;
     Launcher launcher_;
+    std::mutex volume_mounts_;  ///< held while a container starts that has volumes with a file system of their own
     mutable std::mutex live_mutex_;
     mutable std::unordered_map<std::string, std::shared_ptr<Live>> live_;
     FolderWatch folders_;

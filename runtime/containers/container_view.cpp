@@ -2,6 +2,7 @@
 
 #include "base/confined.h"
 #include "base/error.h"
+#include "base/own_mounts.h"
 #include "runtime/containers/bind_source.h"
 #include "runtime/containers/launch_mounts.h"
 
@@ -16,38 +17,13 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <exception>
-#include <functional>
-#include <thread>
 
 namespace kedge::runtime {
 
 namespace {
 
-constexpr unsigned kWholeTree = 0x8000;  // AT_RECURSIVE
 // <sys/mount.h> clashes with <linux/mount.h>.
-constexpr unsigned long kNoAtime = 1024, kBind = 4096, kRecursive = 16384, kPrivate = 1 << 18;
-
-/// On a thread of its own: one that has other threads beside it can't change its mount namespace and go back.
-Fd on_thread(const std::function<Fd()>& work) {
-    Fd result;
-    std::exception_ptr failure;
-    std::thread([&] {
-        try {
-            result = work();
-        } catch (...) {
-            failure = std::current_exception();
-        }
-    }).join();
-    if (failure) std::rethrow_exception(failure);
-    return result;
-}
-
-Fd copy_of_mount(int folder, const char* path, bool with_others) {
-    unsigned flags =
-        OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | (with_others ? kWholeTree : 0) | (path[0] ? 0 : AT_EMPTY_PATH);
-    return Fd(static_cast<int>(::syscall(SYS_open_tree, folder, path, flags)));
-}
+constexpr unsigned long kNoAtime = 1024, kBind = 4096;
 
 void change_mount(int mount, uint64_t attributes, const std::string& what) {
     mount_attr change{};
@@ -101,11 +77,12 @@ void lay_over(const ConfinedRoot& root, const Mount& mount, const Fd& tree) {
 }
 
 Fd mount_stopped(const StoppedRoot& container) {
-    if (::unshare(CLONE_NEWNS) != 0) throw_errno("unshare");
-    mount_at(nullptr, "/", nullptr, kRecursive | kPrivate, nullptr);
     std::vector<std::pair<const Mount*, Fd>> trees;  // before the root covers anything
-    for (const Mount& mount : container.mounts)
-        if (mount.type != Mount::Type::tmpfs) trees.emplace_back(&mount, source_of(mount));
+    for (const PlacedMount& mount : container.mounts) {
+        // What is gone from the host keeps nobody from the files that are the container's own.
+        if (mount.type == Mount::Type::tmpfs || (!mount.tree && !bind_source_exists(mount))) continue;
+        trees.emplace_back(&mount, mount.tree ? mount.tree->duplicate() : source_of(mount));
+    }
     LaunchRequest request;
     request.layers = container.layers;
     request.container_folder = container.container_folder;
@@ -130,7 +107,7 @@ Fd mount_stopped(const StoppedRoot& container) {
 }  // namespace
 
 Fd open_running_view(int init_pidfd, bool mounts) {
-    return on_thread([&] {
+    return on_own_thread([&] {
         // setns(2) wants a thread whose root and working folder are its own.
         if (::unshare(CLONE_FS) != 0) throw_errno("unshare");
         if (::setns(init_pidfd, CLONE_NEWNS) != 0) {
@@ -143,25 +120,41 @@ Fd open_running_view(int init_pidfd, bool mounts) {
     });
 }
 
-Fd open_shared_memory(int init_pidfd) {
-    return on_thread([&] {
+Fd open_mount_of(int init_pidfd, const std::string& target, bool read_only) {
+    return on_own_thread([&] {
         if (::unshare(CLONE_FS) != 0) throw_errno("unshare");
-        if (::setns(init_pidfd, CLONE_NEWNS) != 0) throw_errno("enter the container");
+        if (::setns(init_pidfd, CLONE_NEWNS) != 0) {
+            if (errno == ESRCH) return Fd();
+            throw_errno("enter the container");
+        }
         open_how how{};
-        how.flags = O_PATH | O_DIRECTORY | O_CLOEXEC;
+        how.flags = O_PATH | O_CLOEXEC;
         how.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS;
-        Fd folder(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, "/dev/shm", &how, sizeof how)));
-        struct statfs info {};
-        if (!folder || ::fstatfs(folder.get(), &info) != 0 || info.f_type != TMPFS_MAGIC)
-            throw Error(Code::conflict, "the container whose IPC namespace is to be joined has no /dev/shm any more");
-        Fd copy = copy_of_mount(folder.get(), "", false);
-        if (!copy) throw_errno("open the container's /dev/shm");
+        Fd place(static_cast<int>(::syscall(SYS_openat2, AT_FDCWD, target.c_str(), &how, sizeof how)));
+        struct statx info {};
+        const bool is_mount = place && ::statx(place.get(), "", AT_EMPTY_PATH, STATX_BASIC_STATS, &info) == 0 &&
+                              (info.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0;
+        if (!is_mount) return Fd();
+        Fd copy = copy_of_mount(place.get(), "", false);
+        if (!copy) throw_errno("open what the container has at " + target);
+        mount_attr change{};
+        (read_only ? change.attr_set : change.attr_clr) = MOUNT_ATTR_RDONLY;
+        if (::syscall(SYS_mount_setattr, copy.get(), "", AT_EMPTY_PATH, &change, sizeof change) != 0)
+            throw_errno("change the mount of " + target);
         return copy;
     });
 }
 
+Fd open_shared_memory(int init_pidfd) {
+    Fd copy = open_mount_of(init_pidfd, "/dev/shm", false);
+    struct statfs info {};
+    if (!copy || ::fstatfs(copy.get(), &info) != 0 || info.f_type != TMPFS_MAGIC)
+        throw Error(Code::conflict, "the container whose IPC namespace is to be joined has no /dev/shm any more");
+    return copy;
+}
+
 Fd open_stopped_view(const StoppedRoot& root) {
-    return on_thread([&] { return mount_stopped(root); });
+    return in_own_mounts([&] { return mount_stopped(root); });
 }
 
 }  // namespace kedge::runtime

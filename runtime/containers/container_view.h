@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/fd.h"
-#include "runtime/container_spec.h"
+#include "runtime/containers/placed_mount.h"
 
 #include <string>
 #include <vector>
@@ -15,6 +15,10 @@ namespace kedge::runtime {
 /// value if the process has ended.
 Fd open_running_view(int init_pidfd, bool mounts);
 
+/// What a running container has mounted at `target`, to be mounted in another one, `read_only` or not; nothing if there
+/// is no mount (any more), or the process has ended.
+Fd open_mount_of(int init_pidfd, const std::string& target, bool read_only);
+
 /// The mount at /dev/shm of a running container, to be mounted in another one. Throws Error (conflict) if there is no
 /// tmpfs any more.
 Fd open_shared_memory(int init_pidfd);
@@ -23,7 +27,7 @@ struct StoppedRoot {
     std::vector<std::string> layers;  ///< as in LaunchRequest
     std::string container_folder;
     bool read_only = false;
-    std::vector<Mount> mounts;  ///< volumes already turned into binds; those of type tmpfs are left out
+    std::vector<PlacedMount> mounts;  ///< tmpfs and what isn't there any more are left out
 };
 /// Of a container that doesn't run, writable. Nobody may start it while something is written there.
 Fd open_stopped_view(const StoppedRoot& root);

@@ -9,6 +9,7 @@
 #include "runtime/containers/image_view.h"
 #include "runtime/containers/resolve.h"
 #include "runtime/containers/signals.h"
+#include "runtime/volumes/volume_mount.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -74,6 +75,10 @@ std::string ContainerEngine::create(const ContainerSpec& spec) {
     ImageInfo image = images_.get(spec.image);
     check_references(spec);
     ContainerRecord record = resolve(spec, image, mounts_from(spec.volumes_from));
+    for (Mount& mount : record.info.mounts) {
+        if (mount.type == Mount::Type::image && mount.image_id.empty())
+            mount.image_id = images_.get(mount.source).id.str();
+    }
     share_anonymous_volumes(store_, record);
     for (NetworkAttachment& network : record.info.networks) network.network = network_name(network.network);
     record.info.id = random_hex(32);
@@ -127,24 +132,30 @@ void ContainerEngine::make_own_folders(const std::string& id) const {
 
 void ContainerEngine::make_volumes(const ContainerRecord& record) {
     Fd image;  // opened when a volume needs it
+    const std::string upper = folder_of(record.info.id) + "/upper";
     for (const Mount& mount : record.info.mounts) {
         if (mount.type == Mount::Type::bind && mount.create_host_path) make_bind_source(mount);
         if (mount.type != Mount::Type::volume) continue;
         const auto& anonymous = record.anonymous_volumes;
         if (std::find(anonymous.begin(), anonymous.end(), mount.source) != anonymous.end()) {
-            volumes_.create_anonymous(mount.source);
+            volumes_.create_anonymous(mount.source, mount.volume_options);
         } else {
             VolumeSpec spec;
             spec.name = mount.source;
             spec.labels = mount.volume_labels;
+            spec.options = mount.volume_options;
             (void)volumes_.create(spec);
         }
         if (mount.no_copy) continue;
-        volumes_.fill(mount.source, [&](int volume) {
-            if (!image)
-                image =
-                    open_image_view(images_.layer_folders(record.info.image_id), folder_of(record.info.id) + "/upper");
-            return copy_from_image(image, mount.target, volume);
+        const VolumeInfo volume = volumes_.inspect(mount.source);
+        if (is_mounted(volume.spec.options)) {
+            if (!image) image = open_image_view(images_.layer_folders(record.info.image_id), upper);
+            fill_elsewhere(mount, volume, image);
+            continue;
+        }
+        volumes_.fill(mount.source, [&](int folder) {
+            if (!image) image = open_image_view(images_.layer_folders(record.info.image_id), upper);
+            return copy_from_image(image, mount.target, folder);
         });
     }
 }

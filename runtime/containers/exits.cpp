@@ -72,6 +72,7 @@ void ContainerEngine::finish_run(const std::string& id) {
         publish(r, "die",
                 {{"exitCode", std::to_string(r.info.exit_code)}, {"execDuration", std::to_string(ran.count())}});
         publish_networks("disconnect", r);
+        publish_volumes("unmount", r);
     });
     if (again) schedule_restart(id, record->info.finished - record->info.started);
     if (remove) workers_->post([this, id] { remove_ended(id); });

@@ -2,56 +2,52 @@
 
 #include "base/confined.h"
 #include "base/error.h"
+#include "base/own_mounts.h"
 #include "runtime/volumes/copy_tree.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-
-#include <exception>
-#include <thread>
 
 namespace kedge::runtime {
 
 namespace {
 
-Fd mount_and_open(const std::vector<std::string>& layers, const std::string& place) {
-    if (::unshare(CLONE_NEWNS) != 0) throw_errno("unshare");
-    if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) throw_errno("make mounts private");
+void mount_layers(const std::vector<std::string>& layers, const std::string& place) {
+    if (layers.empty()) throw Error(Code::internal, "an image without layers has no view");
     if (layers.size() == 1) {  // overlayfs wants two
         if (::mount(layers[0].c_str(), place.c_str(), nullptr, MS_BIND, nullptr) != 0) throw_errno("bind " + layers[0]);
-    } else {
-        // By descriptor, as the options have to fit in one page whatever the root's path is.
-        std::vector<Fd> folders;
-        std::string options = "lowerdir=";
-        for (const std::string& layer : layers) {
-            folders.push_back(open_at(AT_FDCWD, layer, O_PATH | O_DIRECTORY));
-            if (folders.size() > 1) options += ":";
-            options += "/proc/self/fd/" + std::to_string(folders.back().get());
-        }
-        if (::mount("overlay", place.c_str(), "overlay", MS_RDONLY, options.c_str()) != 0)
-            throw_errno("mount image layers");
+        return;
     }
-    return open_at(AT_FDCWD, place, O_RDONLY | O_DIRECTORY);
+    // By descriptor, as the options have to fit in one page whatever the root's path is.
+    std::vector<Fd> folders;
+    std::string options = "lowerdir=";
+    for (const std::string& layer : layers) {
+        folders.push_back(open_at(AT_FDCWD, layer, O_PATH | O_DIRECTORY));
+        if (folders.size() > 1) options += ":";
+        options += "/proc/self/fd/" + std::to_string(folders.back().get());
+    }
+    if (::mount("overlay", place.c_str(), "overlay", MS_RDONLY, options.c_str()) != 0)
+        throw_errno("mount image layers");
 }
 
 }  // namespace
 
 Fd open_image_view(const std::vector<std::string>& layers, const std::string& place) {
-    if (layers.empty()) throw Error(Code::internal, "an image without layers has no view");
-    Fd view;
-    std::exception_ptr failure;
-    // A thread of its own: leaving a mount namespace again is not possible for a thread with others beside it.
-    std::thread([&] {
-        try {
-            view = mount_and_open(layers, place);
-        } catch (...) {
-            failure = std::current_exception();
-        }
-    }).join();
-    if (failure) std::rethrow_exception(failure);
-    return view;
+    return in_own_mounts([&] {
+        mount_layers(layers, place);
+        return open_at(AT_FDCWD, place, O_RDONLY | O_DIRECTORY);
+    });
+}
+
+Fd image_mount(const std::vector<std::string>& layers, const std::string& place, const std::string& subpath) {
+    return in_own_mounts([&] {
+        mount_layers(layers, place);
+        Fd part = ConfinedRoot(AT_FDCWD, place).open_strictly(subpath.empty() ? "." : subpath, O_PATH);
+        Fd copy = copy_of_mount(part.get(), "", false);
+        if (!copy) throw_errno("mount image layers");
+        return copy;
+    });
 }
 
 bool copy_from_image(const Fd& view, const std::string& path, int to) {

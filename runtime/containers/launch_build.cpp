@@ -207,7 +207,7 @@ LaunchSpec build_launch(const LaunchRequest& request, const Cgroups& cgroups, co
     spec.cgroup_files = cgroups.files(cgroup_path);
     spec.oom_file = cgroups.oom_file(cgroup_path);
     plan_root(request, spec);
-    plan_mounts(request, cgroups, shim, spec);
+    plan_mounts(request, cgroups, shim, spec, targets);
     return spec;
 }
 

@@ -104,7 +104,7 @@ uint64_t propagation(const std::string& name, const std::string& target) {
 const char* const kHarmlessProcFiles[] = {"/proc/cpuinfo", "/proc/diskstats", "/proc/loadavg", "/proc/meminfo",
                                           "/proc/stat",    "/proc/swaps",     "/proc/uptime"};
 
-void add_bind(const Mount& mount, const std::string& target, LaunchSpec& spec) {
+void check_bind_source(const Mount& mount, const std::string& target) {
     if (mount.source.empty() || mount.source[0] != '/') {
         throw Error(Code::invalid_argument,
                     "mount " + target + ": the source \"" + mount.source + "\" is not an absolute path");
@@ -114,6 +114,10 @@ void add_bind(const Mount& mount, const std::string& target, LaunchSpec& spec) {
         throw Error(Code::invalid_argument,
                     "invalid mount config for type \"bind\": bind source path does not exist: " + mount.source);
     }
+}
+
+void add_bind(const PlacedMount& mount, const std::string& target, LaunchSpec& spec, std::vector<Fd>& handed) {
+    if (!mount.tree) check_bind_source(mount, target);
     bool harmless = is_harmless_in_proc(target);
     uint64_t how = propagation(mount.propagation, target);
     uint32_t flags = (how & kRecursivePropagation ? shim::kRecursive : 0u) | (harmless ? shim::kProcAllowed : 0u);
@@ -126,10 +130,14 @@ void add_bind(const Mount& mount, const std::string& target, LaunchSpec& spec) {
     result.confined_to = mount.confined_to;
     result.propagation = how & ~kRecursivePropagation;
     if (how & kSharedMount) result.propagation = 0;  // it stays the peer that it is of the host's mount
+    if (mount.tree) {
+        result.fd = shim::kFirstExtraFd + static_cast<int>(handed.size());
+        handed.push_back(mount.tree->duplicate());
+    }
     spec.mounts.push_back(std::move(result));
 }
 
-void add_mount(const Mount& mount, LaunchSpec& spec) {
+void add_mount(const PlacedMount& mount, LaunchSpec& spec, std::vector<Fd>& handed) {
     if (mount.target.empty() || mount.target[0] != '/') {
         throw Error(Code::invalid_argument, "mount target \"" + mount.target + "\" is not an absolute path");
     }
@@ -141,7 +149,7 @@ void add_mount(const Mount& mount, LaunchSpec& spec) {
         return own.target == target && (own.kind == MountKind::filesystem || own.kind == MountKind::bind);
     });
     if (mount.type != Mount::Type::tmpfs) {
-        add_bind(mount, target, spec);
+        add_bind(mount, target, spec, handed);
         return;
     }
     TmpfsOptions options = tmpfs_options(mount);
@@ -263,10 +271,11 @@ void plan_root(const LaunchRequest& request, LaunchSpec& spec) {
     }
 }
 
-void plan_mounts(const LaunchRequest& request, const Cgroups& cgroups, const std::string& shim, LaunchSpec& spec) {
+void plan_mounts(const LaunchRequest& request, const Cgroups& cgroups, const std::string& shim, LaunchSpec& spec,
+                 std::vector<Fd>& handed) {
     add_own_filesystems(request, cgroups, spec);
     add_network_files(request, spec);
-    for (const Mount& mount : request.mounts) add_mount(mount, spec);
+    for (const PlacedMount& mount : request.mounts) add_mount(mount, spec, handed);
     if (request.spec.init) spec.mounts.push_back(bind_mount(shim, "/sbin/docker-init", kReadOnly, 0));
     add_masks(request, spec);
 }

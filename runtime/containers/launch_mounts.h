@@ -7,7 +7,9 @@ namespace kedge::runtime {
 
 /// The container's own file systems, its devices, the caller's mounts, then what is masked, in the order in which they
 /// are made. Fills spec.mounts, spec.device_rules and the overlay. `shim`: the program that serves as docker-init.
-void plan_mounts(const LaunchRequest& request, const Cgroups& cgroups, const std::string& shim, LaunchSpec& spec);
+/// What is mounted from descriptors of the request goes into `handed`, which the shim gets from kFirstExtraFd on.
+void plan_mounts(const LaunchRequest& request, const Cgroups& cgroups, const std::string& shim, LaunchSpec& spec,
+                 std::vector<Fd>& handed);
 
 /// The folders of the overlay: `layers` topmost first. Throws Error when the names don't fit into what mount(2) takes.
 void plan_root(const LaunchRequest& request, LaunchSpec& spec);

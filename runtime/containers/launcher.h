@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "runtime/container_spec.h"
+#include "runtime/containers/placed_mount.h"
 
 #include <cstdint>
 #include <functional>
@@ -29,8 +30,8 @@ struct LaunchRequest {
     std::string container_folder;  ///< <root>/containers/<id>: has upper/ and work/ for the overlay, hosts, hostname,
                                    ///< resolv.conf, <id>-json.log
     std::string run_folder;        ///< <run>/containers/<id>: config.json, pid, exit, the shim's socket
-    std::vector<Mount> mounts;  ///< volumes already turned into binds of their _data folder; sorted by depth of target
-    std::string cgroup_parent;  ///< relative: `kedge`
+    std::vector<PlacedMount> mounts;    ///< sorted by depth of target
+    std::string cgroup_parent;          ///< relative: `kedge`
     bool new_network_namespace = true;  ///< false: the host's, or `join_network`
     int join_network = -1;              ///< a network namespace to join instead
 };

@@ -4,7 +4,6 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/log.h"
-#include "runtime/containers/bind_source.h"
 #include "runtime/containers/container_check.h"
 #include "runtime/containers/resolve.h"
 
@@ -25,6 +24,8 @@ struct ContainerEngine::Prepared {
     BridgeNetworks::Attached attached;
     std::string hostname;
     Fd joined;  ///< the network namespace of `container:<id>`
+    /// Until it is known to run: of two that start with the same volume the second gets what the first has mounted.
+    std::unique_lock<std::mutex> mounting;
 };
 
 namespace {
@@ -44,10 +45,6 @@ std::vector<PortBinding> published_ports(const ContainerRecord& record) {
         if (!given) ports.push_back(port);
     }
     return ports;
-}
-
-size_t depth(const std::string& path) {
-    return static_cast<size_t>(std::count(path.begin(), path.end(), '/'));
 }
 
 }  // namespace
@@ -135,6 +132,7 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
             if (!r.ports_published) r.info.ports.clear();
         });
         fault_point("container.start.after_record");
+        publish_volumes("mount", *record);
         publish_networks("connect", *record);
         publish(*record, "start");
         supervisor_->watch(id, run->shim_pidfd.duplicate());
@@ -193,6 +191,7 @@ BridgeNetworks::Attached ContainerEngine::reserve(const BridgeNetworks::Attachme
 ContainerEngine::Prepared ContainerEngine::prepare(const ContainerRecord& record, const StartOptions& options) {
     const ContainerInfo& info = record.info;
     Prepared prepared;
+    prepared.mounting = hold_volume_mounts(info);
     const bool named_as_host = info.spec.network_mode == "host" || info.spec.uts_mode == "host";
     std::string host_mode = named_as_host ? host_name() : info.id.substr(0, 12);
     prepared.hostname = info.spec.hostname.empty() ? host_mode : info.spec.hostname;
@@ -227,24 +226,6 @@ EtcFiles ContainerEngine::etc_files_of(const ContainerInfo& info, const std::str
     // On the default network names of containers are not known: there the given servers are asked directly.
     const bool direct = endpoints.size() == 1 && endpoints[0].network == kDefaultNetwork && !info.spec.dns.empty();
     return etc_files(info, hostname, endpoints, direct || endpoints.empty() ? "" : endpoints[0].gateway, gateway);
-}
-
-/// What is mounted, volumes turned into binds of their folders, those that lie in others last.
-std::vector<Mount> ContainerEngine::mounts_of(const ContainerInfo& info) const {
-    std::vector<Mount> mounts = info.mounts;
-    for (Mount& mount : mounts) {
-        // Made by create() already, but one below /run is gone after a reboot.
-        if (mount.type == Mount::Type::bind && mount.create_host_path) make_bind_source(mount);
-        if (mount.type != Mount::Type::volume) continue;
-        mount.source = volumes_.inspect(mount.source).mountpoint;
-        mount.type = Mount::Type::bind;
-        if (mount.subpath.empty()) continue;
-        mount.confined_to = mount.source;
-        mount.source += clean_path(mount.subpath);
-    }
-    std::stable_sort(mounts.begin(), mounts.end(),
-                     [](const Mount& a, const Mount& b) { return depth(a.target) < depth(b.target); });
-    return mounts;
 }
 
 LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const Prepared& prepared) const {

@@ -34,7 +34,8 @@ void take(const json& j, const char* key, Nanoseconds& value) {
 NLOHMANN_JSON_SERIALIZE_ENUM(Protocol, {{Protocol::tcp, "tcp"}, {Protocol::udp, "udp"}})
 NLOHMANN_JSON_SERIALIZE_ENUM(Mount::Type, {{Mount::Type::bind, "bind"},
                                            {Mount::Type::volume, "volume"},
-                                           {Mount::Type::tmpfs, "tmpfs"}})
+                                           {Mount::Type::tmpfs, "tmpfs"},
+                                           {Mount::Type::image, "image"}})
 NLOHMANN_JSON_SERIALIZE_ENUM(RestartPolicy::Name, {{RestartPolicy::Name::no, "no"},
                                                    {RestartPolicy::Name::always, "always"},
                                                    {RestartPolicy::Name::on_failure, "on-failure"},
@@ -80,6 +81,9 @@ void to_json(json& j, const Mount& v) {
          {"subpath", v.subpath},
          {"volume_labels", v.volume_labels},
          {"tmpfs_options", v.tmpfs_options}};
+    // Newer than the others: what doesn't ask for them has the text that it had.
+    if (!v.volume_options.empty()) j["volume_options"] = v.volume_options;
+    if (!v.image_id.empty()) j["image_id"] = v.image_id;
 }
 
 void from_json(const json& j, Mount& v) {
@@ -98,6 +102,8 @@ void from_json(const json& j, Mount& v) {
     take(j, "subpath", v.subpath);
     take(j, "volume_labels", v.volume_labels);
     take(j, "tmpfs_options", v.tmpfs_options);
+    take(j, "volume_options", v.volume_options);
+    take(j, "image_id", v.image_id);
 }
 
 void to_json(json& j, const Healthcheck& v) {

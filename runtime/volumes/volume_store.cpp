@@ -7,6 +7,7 @@
 #include "base/folder.h"
 #include "base/log.h"
 #include "runtime/volumes/copy_tree.h"
+#include "runtime/volumes/volume_mount.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
 #include <fmt/format.h>
@@ -49,8 +50,26 @@ Error no_such_volume(const std::string& name) {
     return Error(Code::not_found, "get " + name + ": no such volume");
 }
 
-std::string labels_text(const VolumeSpec& spec) {
-    return nlohmann::json(spec.labels).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+using Texts = std::map<std::string, std::string>;
+
+std::string text_of(const Texts& texts) {
+    return nlohmann::json(texts).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+Texts texts_from(const std::string& text) {
+    Texts texts;
+    auto parsed = nlohmann::json::parse(text, nullptr, false);
+    if (!parsed.is_object()) return texts;
+    for (auto& [key, value] : parsed.items()) texts[key] = value.is_string() ? value.get<std::string>() : "";
+    return texts;
+}
+
+void check_options(const VolumeSpec& spec) {
+    try {
+        check_volume_options(spec.options);
+    } catch (const Error& e) {
+        throw e.with_context("create " + spec.name);
+    }
 }
 
 }  // namespace
@@ -73,7 +92,8 @@ VolumeStore::VolumeStore(const std::string& folder, Database& database, Events& 
     make_folders(AT_FDCWD, path_, 0711);
     folder_ = open_at(AT_FDCWD, path_, O_RDONLY | O_DIRECTORY);
     database_.migrate("volumes", {"CREATE TABLE volumes(name TEXT PRIMARY KEY, labels TEXT NOT NULL, "
-                                  "created INTEGER NOT NULL, anonymous INTEGER NOT NULL)"});
+                                  "created INTEGER NOT NULL, anonymous INTEGER NOT NULL)",
+                                  "ALTER TABLE volumes ADD COLUMN options TEXT NOT NULL DEFAULT '{}'"});
     load();
     adopt_folders();
 }
@@ -82,15 +102,12 @@ VolumeStore::~VolumeStore() = default;
 
 void VolumeStore::load() {
     database_.read([&](SQLite::Database& db) {
-        SQLite::Statement query(db, "SELECT name, labels, created, anonymous FROM volumes");
+        SQLite::Statement query(db, "SELECT name, labels, created, anonymous, options FROM volumes");
         while (query.executeStep()) {
             VolumeInfo info;
             info.spec.name = query.getColumn(0).getString();
-            auto labels = nlohmann::json::parse(query.getColumn(1).getString(), nullptr, false);
-            if (labels.is_object()) {
-                for (auto& [key, value] : labels.items())
-                    info.spec.labels[key] = value.is_string() ? value.get<std::string>() : "";
-            }
+            info.spec.labels = texts_from(query.getColumn(1).getString());
+            info.spec.options = texts_from(query.getColumn(4).getString());
             info.created = WallTime(Nanoseconds(query.getColumn(2).getInt64()));
             info.anonymous = query.getColumn(3).getInt() != 0;
             info.mountpoint = path_ + "/" + info.spec.name + "/_data";
@@ -163,11 +180,13 @@ void VolumeStore::make_folder(const std::string& name) {
 
 void VolumeStore::insert(const VolumeInfo& info) {
     database_.transaction(Durability::power, [&](SQLite::Database& db) {
-        SQLite::Statement row(db, "INSERT INTO volumes(name, labels, created, anonymous) VALUES(?, ?, ?, ?)");
+        SQLite::Statement row(db,
+                              "INSERT INTO volumes(name, labels, created, anonymous, options) VALUES(?, ?, ?, ?, ?)");
         row.bind(1, info.spec.name);
-        row.bind(2, labels_text(info.spec));
+        row.bind(2, text_of(info.spec.labels));
         row.bind(3, static_cast<int64_t>(info.created.time_since_epoch().count()));
         row.bind(4, info.anonymous ? 1 : 0);
+        row.bind(5, text_of(info.spec.options));
         row.exec();
     });
     volumes_[info.spec.name] = info;
@@ -185,18 +204,22 @@ VolumeInfo VolumeStore::create(const VolumeSpec& spec) {
                     fmt::format("create {}: error looking up volume plugin {}: plugin \"{}\" not found", info.spec.name,
                                 spec.driver, spec.driver));
     }
-    if (!spec.options.empty()) {
-        throw Error(Code::invalid_argument, fmt::format("volume {}: driver option \"{}\" is not supported",
-                                                        info.spec.name, spec.options.begin()->first));
+    {
+        // One that is there is taken as it is, whatever is asked for.
+        std::lock_guard lock(mutex_);
+        if (auto known = volumes_.find(info.spec.name); known != volumes_.end()) return known->second;
     }
+    check_options(info.spec);
     return add(info);
 }
 
-void VolumeStore::create_anonymous(const std::string& name) {
+void VolumeStore::create_anonymous(const std::string& name, const std::map<std::string, std::string>& options) {
     VolumeInfo info;
     info.spec.name = name;
+    info.spec.options = options;
     info.anonymous = true;
     check_name(name);
+    check_options(info.spec);
     (void)add(info);
 }
 

@@ -27,7 +27,7 @@ public:
 
     VolumeInfo create(const VolumeSpec& spec) override;
     /// A volume that was asked for without a name and got this one.
-    void create_anonymous(const std::string& name);
+    void create_anonymous(const std::string& name, const std::map<std::string, std::string>& options = {});
     void remove(const std::string& name, bool force) override;
     VolumeInfo inspect(const std::string& name) const override;
     int64_t size(const std::string& name) const override;

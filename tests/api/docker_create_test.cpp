@@ -141,6 +141,12 @@ TEST(DockerCreate, MountsAreReadInAllTheirForms) {
         {{"Type", "volume"}, {"Source", "data"}, {"VolumeOptions", {{"Subpath", "a/b"}, {"Labels", {{"k", "v"}}}}}});
     EXPECT_EQ(part.subpath, "a/b");
     EXPECT_EQ(part.volume_labels.at("k"), "v");
+    const Mount made = mount(
+        {{"Type", "volume"}, {"VolumeOptions", {{"DriverConfig", {{"Name", "local"}, {"Options", {{"o", "ro"}}}}}}}});
+    EXPECT_EQ(made.volume_options.at("o"), "ro");
+    const Mount image = mount({{"Type", "image"}, {"Source", "i:1"}, {"ImageOptions", {{"Subpath", "etc"}}}});
+    EXPECT_EQ(image.type, Mount::Type::image);
+    EXPECT_EQ(image.source + "/" + image.subpath, "i:1/etc");
     const json options = json::array({json::array({"exec"}), json::array({"uid", "5"})});
     EXPECT_EQ(mount({{"Type", "tmpfs"}, {"TmpfsOptions", {{"Options", options}}}}).tmpfs_options,
               (std::vector<std::string>{"exec", "uid=5"}));
@@ -151,8 +157,9 @@ TEST(DockerCreate, MountsAreReadInAllTheirForms) {
               json{{"Type", "volume"}, {"BindOptions", {{"Propagation", "shared"}}}},
               json{{"Type", "tmpfs"}, {"VolumeOptions", {{"NoCopy", true}}}},
               json{{"Type", "tmpfs"}, {"TmpfsOptions", {{"Options", json::array({"exec"})}}}},
-              json{{"Type", "image"}, {"Source", "busybox"}},
-              json{{"Type", "volume"}, {"VolumeOptions", {{"DriverConfig", {{"Name", "nfs"}}}}}},
+              json{{"Type", "image"}, {"VolumeOptions", json::object()}},
+              json{{"Type", "image"}, {"ImageOptions", {{"New", 1}}}},
+              json{{"Type", "volume"}, {"VolumeOptions", {{"DriverConfig", {{"Options", {1}}}}}}},
               json{{"Type", "bind"}, {"BindOptions", {{"ReadOnlyForceRecursive", true}}}},
               json{{"Type", "bind"}, {"BindOptions", {{"New", true}}}}, json{{"Type", "bind"}, {"New", "x"}}}) {
         EXPECT_FALSE(refusal({{"HostConfig", {{"Mounts", json::array({bad})}}}}).empty()) << bad;

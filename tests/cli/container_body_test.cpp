@@ -255,8 +255,9 @@ TEST(ContainerBody, BadMountsAreRefusedInDockersWords) {
              {"target=/b,tmpfs-size=1m", "cannot mix 'tmpfs-*' options with mount type 'volume'"},
              {"type=tmpfs,target=/b,tmpfs-mode=9", "invalid value for tmpfs-mode: 9"},
              {"type=tmpfs,target=/b,tmpfs-size=much", "invalid size: 'much'"},
-             {"type=cluster,target=/b", "mount type cluster is not supported yet"},
-             {"target=/b,volume-opt=a=b", "volume-opt is not supported yet"},
+             {"type=cluster,target=/b", "mount type cluster is not supported"},
+             {"type=image,source=i,target=/b,volume-opt=a=b", "cannot mix 'volume-*' options with mount type 'image'"},
+             {"target=/b,image-subpath=a", "cannot mix 'image-*' options with mount type 'volume'"},
              {"type=bind,source=/a,target=/b,bind-recursive=x",
               "invalid value for bind-recursive: x (must be \"enabled\", \"disabled\", \"writable\", or "
               "\"readonly\")"}}) {
@@ -372,6 +373,15 @@ TEST(ContainerBody, ASeccompProfileIsSentAsItsContent) {
               json({"seccomp=unconfined"}));
     EXPECT_EQ(refusal({"--security-opt", "seccomp=none.json"}),
               "opening seccomp profile (none.json) failed: open none.json: no such file or directory");
+}
+
+TEST(ContainerBody, MountsOfImagesAndVolumesWithOptions) {
+    auto mount = [](const char* flag) { return with({"--mount", flag})["HostConfig"]["Mounts"][0]; };
+    EXPECT_EQ(mount("type=image,source=web:1,target=/x,image-subpath=etc"),
+              (json{{"Type", "image"}, {"Source", "web:1"}, {"Target", "/x"}, {"ImageOptions", {{"Subpath", "etc"}}}}));
+    EXPECT_EQ(mount("source=fast,target=/x,volume-driver=local,volume-opt=type=tmpfs,\"volume-opt=o=size=1m,uid=5\"")
+                  ["VolumeOptions"]["DriverConfig"],
+              (json{{"Name", "local"}, {"Options", {{"type", "tmpfs"}, {"o", "size=1m,uid=5"}}}}));
 }
 
 TEST(ContainerBody, UnconfinedSystemPathsAreEmptyLists) {

@@ -99,10 +99,42 @@ TEST_F(VolumeStoreTest, NamesDriversAndOptionsThatCantBeAreRefused) {
     spec.driver = "nfs";
     EXPECT_EQ(code_of([&] { store->create(spec); }), Code::not_found);
     spec.driver = "local";
-    spec.options = {{"type", "tmpfs"}};
-    EXPECT_EQ(code_of([&] { store->create(spec); }), Code::invalid_argument);
+    const std::string zero("a\0b", 3);
+    const std::pair<std::map<std::string, std::string>, const char*> wrong[] = {
+        {{{"nope", "1"}}, "invalid option: \"nope\""},
+        {{{"type", "tmpfs"}}, "missing required option: \"device\""},
+        {{{"o", "bind"}}, "missing required option: \"device\""},
+        {{{"device", "x"}}, "missing required option: \"type\""},
+        {{{"size", "1g"}}, "quota size requested but no quota support"},
+        {{{"size", "x"}}, "invalid size: 'x'"},
+        {{{"type", "cifs"}, {"device", "//h:445/s"}}, "port not allowed in CIFS device URL, include 'port' in 'o='"},
+        {{{"type", "none"}, {"device", zero}}, "invalid option: \"device\" has a zero byte"},
+        {{{"type", "none"}, {"device", "/x"}, {"o", "bind,rshared"}},
+         "the mount option \"rshared\" is not supported for volumes"}};
+    for (const auto& [options, why] : wrong) {
+        spec.options = options;
+        try {
+            store->create(spec);
+            ADD_FAILURE() << why;
+        } catch (const Error& e) {
+            EXPECT_EQ(e.what(), std::string("create data: ") + why);
+            EXPECT_EQ(e.code(), Code::invalid_argument);
+        }
+    }
     EXPECT_TRUE(store->list().empty());
     EXPECT_TRUE(fs::is_empty(folder + "/volumes"));
+}
+
+TEST_F(VolumeStoreTest, OptionsStayAndAreThoseOfWhoMadeIt) {
+    VolumeSpec spec;
+    spec.name = "data";
+    spec.options = {{"type", "tmpfs"}, {"device", "tmpfs"}, {"o", "size=1m"}};
+    store->create(spec);
+    open();
+    EXPECT_EQ(store->inspect("data").spec.options, spec.options);
+    VolumeSpec other = spec;
+    other.options = {{"nope", "1"}};
+    EXPECT_EQ(store->create(other).spec.options, spec.options) << "what is there is taken as it is";
 }
 
 TEST_F(VolumeStoreTest, OnlyAnUnusedVolumeIsRemovedAndThenAllOfIt) {
