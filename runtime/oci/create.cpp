@@ -1,16 +1,15 @@
 #include "base/clock.h"
 #include "base/error.h"
-#include "runtime/containers/launch_dialogue.h"
-#include "runtime/containers/launch_plan_writer.h"
 #include "runtime/containers/launch_process.h"
 #include "runtime/oci/commands.h"
 #include "runtime/oci/plan.h"
+#include "runtime/oci/shim_call.h"
 
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace kedge::oci {
@@ -101,8 +100,7 @@ Launch plan(const Making& m) {
 }
 
 /// The first process lives from here on; what has to be known of it is written down first.
-void adopt(Making& m, runtime::Launched& started, int shim_pid) {
-    (void)::waitpid(shim_pid, nullptr, 0);  // then whoever takes in orphans is its parent
+void adopt(Making& m, runtime::Launched& started) {
     m.state.init = started.init;
     m.pidfd = std::move(started.init_pidfd);
     m.folder.save(m.state);
@@ -120,22 +118,10 @@ void run_create_hooks(Making& m) {
 Fd make(Making& m) {
     make_groups(m);
     Launch launch = plan(m);
-    runtime::PlanWriter writer(launch.spec);
-    Fd memory = writer.to_memfd(), terminal;
-    runtime::ShimDialogue dialogue(writer, launch.spec);
-    std::vector<int> descriptors{0, 1, 2, memory.get(), dialogue.shim_end()};
-    for (const Fd& extra : launch.extras) descriptors.push_back(extra.get());
-    const int shim_pid = runtime::spawn_shim(m.runtime.shim, "create", descriptors);
-    dialogue.close_shim_end();
-    launch.extras.clear();
-    runtime::Launched started;
-    try {
-        dialogue.await_spawned(started);
-    } catch (...) {
-        (void)::waitpid(shim_pid, nullptr, 0);
-        throw;
-    }
-    adopt(m, started, shim_pid);
+    ShimCall call(m.runtime, "create", launch);
+    runtime::ShimDialogue& dialogue = call.dialogue();
+    Fd terminal;
+    adopt(m, call.started());
     dialogue.let_go();
     dialogue.await(shim::MessageKind::prepared, nullptr, nullptr);
     set_from_outside(process_of(m.config), m.state.init.pid);

@@ -1,18 +1,16 @@
 #include "base/error.h"
 #include "base/text.h"
-#include "runtime/containers/launch_dialogue.h"
-#include "runtime/containers/launch_plan_writer.h"
 #include "runtime/containers/launch_process.h"
 #include "runtime/containers/launch_user.h"
 #include "runtime/oci/commands.h"
 #include "runtime/oci/plan.h"
+#include "runtime/oci/shim_call.h"
 
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstring>
@@ -79,21 +77,9 @@ void check_status(Status status, bool ignore_paused) {
 
 /// Makes the process; it executes once what only others can set has been set.
 Created spawn(const Runtime& runtime, Launch& launch, const Process& process) {
-    runtime::PlanWriter writer(launch.spec);
-    Fd memory = writer.to_memfd();
-    runtime::ShimDialogue dialogue(writer, launch.spec);
-    std::vector<int> descriptors{0, 1, 2, memory.get(), dialogue.shim_end()};
-    for (const Fd& extra : launch.extras) descriptors.push_back(extra.get());
-    const int shim_pid = runtime::spawn_shim(runtime.shim, "exec", descriptors);
-    dialogue.close_shim_end();
-    runtime::Launched started;
-    try {
-        dialogue.await_spawned(started);
-    } catch (...) {
-        (void)::waitpid(shim_pid, nullptr, 0);
-        throw;
-    }
-    (void)::waitpid(shim_pid, nullptr, 0);
+    ShimCall call(runtime, "exec", launch);
+    runtime::ShimDialogue& dialogue = call.dialogue();
+    runtime::Launched& started = call.started();
     set_from_outside(process, started.init.pid);
     set_processors(process.final_processors, started.init.pid);
     dialogue.let_go();

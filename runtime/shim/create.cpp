@@ -80,14 +80,7 @@ void make_late(uint64_t late) {
     tell(message);
     await_go();  // hooks have seen it
     leave_host(start);
-    write_sysctls(start);
-    cover_all(start);
-    enter_working_dir(start);
-    seal_root(start);
-    (void)sys(__NR_setsid);
-    connect_streams(start);
-    connect_terminal(start);
-    set_limits(start);
+    settle(start);
     change_personality(start);
     become_user(start);
     check_executable(start);

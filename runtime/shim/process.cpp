@@ -244,8 +244,10 @@ char** pointers(const Start& start, List list) {
     return reinterpret_cast<char**>(slots);
 }
 
-/// As a shell does it: every folder of PATH in turn. Returns only if nothing could be executed.
-void execute_from_path(const Start& start, const char* name, char** arguments, char** environment) {
+/// Calls `found` with each name that the program may have, as a shell does it: in every folder of PATH in turn, until
+/// it says true.
+template <typename Found>
+bool look_in_path(const Start& start, const char* name, Found found) {
     const char* search = start.text(start.plan->search_path);
     char path[PATH_MAX];
     while (true) {
@@ -254,15 +256,19 @@ void execute_from_path(const Start& start, const char* name, char** arguments, c
         Line line(path, sizeof path);
         if (size > 0) line.add(search, size).add("/");
         line.add(name);
-        if (!line.overflowed()) {
-            long result = sys(__NR_execve, path, arguments, environment);
-            // It is there but can't be run: that is the answer. Folders and files that aren't executable are passed
-            // over.
-            if (result != -ENOENT && result != -EACCES && result != -ENOTDIR) fail(Stage::exec, result);
-        }
-        if (search[size] == 0) break;
+        if (!line.overflowed() && found(path)) return true;
+        if (search[size] == 0) return false;
         search += size + 1;
     }
+}
+
+[[noreturn]] void execute_from_path(const Start& start, const char* name, char** arguments, char** environment) {
+    (void)look_in_path(start, name, [&](const char* path) {
+        long result = sys(__NR_execve, path, arguments, environment);
+        // It is there but can't be run: that is the answer. Folders and files that aren't executable are passed over.
+        if (result != -ENOENT && result != -EACCES && result != -ENOTDIR) fail(Stage::exec, result);
+        return false;
+    });
     fail(Stage::exec_path, -ENOENT);
 }
 
@@ -285,19 +291,9 @@ bool is_folder(const char* path) {
 }
 
 bool executable_in_path(const Start& start, const char* name) {
-    const char* search = start.text(start.plan->search_path);
-    char path[PATH_MAX];
-    while (true) {
-        size_t size = 0;
-        while (search[size] && search[size] != ':') size++;
-        Line line(path, sizeof path);
-        if (size > 0) line.add(search, size).add("/");
-        line.add(name);
-        if (!line.overflowed() && sys(__NR_faccessat, AT_FDCWD, path, kMayExecute) == 0 && !is_folder(path))
-            return true;
-        if (search[size] == 0) return false;
-        search += size + 1;
-    }
+    return look_in_path(start, name, [](const char* path) {
+        return sys(__NR_faccessat, AT_FDCWD, path, kMayExecute) == 0 && !is_folder(path);
+    });
 }
 
 }  // namespace

@@ -77,14 +77,7 @@ void become_container(Start& start) {
     name_host(start);
     enter_root(start);
     mount_all(start);
-    write_sysctls(start);
-    cover_all(start);
-    enter_working_dir(start);
-    seal_root(start);
-    (void)sys(__NR_setsid);
-    connect_streams(start);
-    connect_terminal(start);
-    set_limits(start);
+    settle(start);
     await_go();  // the network is wired
     become_user(start);
     load_filter(start);

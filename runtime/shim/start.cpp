@@ -87,4 +87,15 @@ int clone_process(const Start& start, int* pidfd) {
     return static_cast<int>(pid);
 }
 
+void settle(const Start& start) {
+    write_sysctls(start);
+    cover_all(start);
+    enter_working_dir(start);
+    seal_root(start);
+    (void)sys(__NR_setsid);
+    connect_streams(start);
+    connect_terminal(start);
+    set_limits(start);
+}
+
 }  // namespace kedge::shim

@@ -76,6 +76,9 @@ void connect_streams(const Start& start);
 void connect_terminal(const Start& start);
 void show_console(const Start& start, unsigned number);
 void set_limits(const Start& start);
+/// From write_sysctls to set_limits, in the order that is right: all that is the same however a container is made, once
+/// its mounts are there.
+void settle(const Start& start);
 void enter_working_dir(const Start& start);
 /// Makes the root read-only if asked for: the last change of the mounts, as targets and the working folder are made
 /// before.

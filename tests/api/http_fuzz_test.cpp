@@ -1,6 +1,7 @@
 #include "api/request_head.h"
 #include "base/error.h"
 #include "tests/api/raw_client.h"
+#include "tests/support/touch_everything.h"
 
 #include <gtest/gtest.h>
 
@@ -70,24 +71,6 @@ void mutate(Random& random, std::string& text) {
     }
 }
 
-/// Reads the body as routes do and answers in each of the ways that there are.
-Response touch_everything(const Request& request) {
-    std::string body = request.body(1u << 20);
-    (void)request.flag("all");
-    Response response;
-    response.body = std::to_string(body.size()) + request.parameter("name") + request.header("x-registry-auth");
-    response.headers = {{"X-Path", request.path}};
-    if (request.path.find("exec") != std::string::npos) {
-        response.take_over = [body](Duplex& duplex) {
-            char buffer[100];
-            while (size_t n = duplex.read(buffer, sizeof buffer)) duplex.write({buffer, n});
-        };
-    } else if (request.path.find("logs") != std::string::npos) {
-        response.stream = [](Writer& writer) { writer.write("line\n"); };
-    }
-    return response;
-}
-
 /// Every answer is one of ours: a status line that HTTP knows, whatever was asked.
 void expect_answers(const std::string& sent, const std::string& received) {
     if (received.empty()) return;
@@ -97,7 +80,7 @@ void expect_answers(const std::string& sent, const std::string& received) {
 }
 
 TEST(HttpFuzz, TheServerAnswersOrClosesWhateverComes) {
-    TestServer server(touch_everything);
+    TestServer server([](const Request& request) { return touch_everything(request, 1u << 20); });
     constexpr int kRounds = 3000;
     for (unsigned seed = 0; seed < kRounds && !testing::Test::HasFailure(); ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));

@@ -3,6 +3,7 @@
 #include "api/connection.h"
 #include "api/exchange.h"
 #include "api/peer_watch.h"
+#include "tests/support/touch_everything.h"
 
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -18,23 +19,9 @@ void require(bool holds) {
     if (!holds) std::abort();
 }
 
-/// Reads the body as routes do and answers in each of the ways that there are.
-Response touch_everything(const Request& request) {
+Response answer(const Request& request) {
     require(request.path.starts_with("/"));
-    std::string body = request.body(4096);
-    (void)request.flag("all");
-    Response response;
-    response.body = std::to_string(body.size()) + request.parameter("name") + request.header("x-registry-auth");
-    response.headers = {{"X-Path", request.path}};
-    if (request.path.find("exec") != std::string::npos) {
-        response.take_over = [](Duplex& duplex) {
-            char buffer[100];
-            while (size_t n = duplex.read(buffer, sizeof buffer)) duplex.write({buffer, n});
-        };
-    } else if (request.path.find("logs") != std::string::npos) {
-        response.stream = [](Writer& writer) { writer.write("line\n"); };
-    }
-    return response;
+    return touch_everything(request, 4096);
 }
 
 std::string all_of(int socket) {
@@ -55,12 +42,11 @@ void serve(const char* data, size_t size) {
     require(::send(client.get(), data, size, 0) == static_cast<ssize_t>(size));
     require(::shutdown(client.get(), SHUT_WR) == 0);
     Connection connection(server.get(), end.get(), limits);
-    const Serving serving{
-        .watch = watch, .handler = touch_everything, .peer = [] { return Peer{}; }, .taken_over = [] {}};
+    const Serving serving{.watch = watch, .handler = answer, .peer = [] { return Peer{}; }, .taken_over = [] {}};
     while (serve_request(connection, serving).next) {
     }
-    std::string answer = all_of(client.get());
-    require(answer.empty() || answer.starts_with("HTTP/1.1 "));
+    std::string received = all_of(client.get());
+    require(received.empty() || received.starts_with("HTTP/1.1 "));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "tests/runtime/engine_fixture.h"
+#include "tests/runtime/outside_fixture.h"
 
 #include <filesystem>
 
@@ -8,18 +8,7 @@ using namespace kedge::runtime;
 namespace {
 
 /// Images and volumes that mean harm. Beside every container lies a folder of the host's that must stay as it is.
-struct Hostile : test::EngineFixture {
-    void SetUp() override {
-        EngineFixture::SetUp();
-        outside = folder + "/outside";
-        make_folders(AT_FDCWD, outside);
-        write_file_durably(AT_FDCWD, outside + "/secret", "of the host\n");
-    }
-    void TearDown() override {
-        EXPECT_EQ(entries(outside), std::vector<std::string>{"secret"}) << "something was made outside";
-        EXPECT_EQ(read_file_at(AT_FDCWD, outside + "/secret"), "of the host\n");
-        EngineFixture::TearDown();
-    }
+struct Hostile : test::OutsideFixture {
     /// An image of busybox without the base's /etc, /dev, /proc and so on where `more` puts something else.
     void import_hostile(const std::function<void(test::TarWriter&)>& more) {
         static const std::string busybox = read_file_at(AT_FDCWD, "/bin/busybox");
@@ -46,7 +35,6 @@ struct Hostile : test::EngineFixture {
             return std::string("refused: ") + e.what();
         }
     }
-    std::string outside;
 };
 
 }  // namespace
