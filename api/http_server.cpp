@@ -196,6 +196,10 @@ void HttpServer::State::accept_from(const std::shared_ptr<State>& self, int list
     }
 }
 
+void HttpServer::serve(std::vector<Listener> listeners) {
+    for (Listener& listener : listeners) serve(std::move(listener));
+}
+
 void HttpServer::serve(Listener listener) {
     int fd = listener.fd();
     state_->listeners.push_back(std::move(listener));

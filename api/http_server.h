@@ -9,6 +9,9 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
+
+struct addrinfo;
 
 namespace kedge::api {
 
@@ -18,8 +21,9 @@ public:
     /// A Unix socket with this mode and group (empty: unchanged), put in place of an abandoned one in one step. Error
     /// conflict when somebody answers there already.
     static Listener on_unix(const std::string& path, unsigned mode, const std::string& group);
-    /// `host:port`, `:port`, `[v6]:port`; port 0 takes a free one.
-    static Listener on_tcp(const std::string& host_port);
+    /// `host:port`, `:port`, `[v6]:port`: one for each address of the host, or of this machine. Port 0 takes a free
+    /// one, the same for all.
+    static std::vector<Listener> on_tcp(const std::string& host_port);
 
     Listener(Listener&&) noexcept = default;
     Listener& operator=(Listener&&) noexcept = default;
@@ -31,6 +35,8 @@ public:
 
 private:
     Listener() = default;
+    /// Without a descriptor, and with errno, if that is not possible. `port`: in place of the address' own, unless 0.
+    static Listener on_address(const addrinfo& address, uint16_t port);
     Fd fd_;
     std::string path_;
     uint64_t inode_ = 0;
@@ -54,6 +60,7 @@ public:
     HttpServer& operator=(const HttpServer&) = delete;
 
     void serve(Listener listener);
+    void serve(std::vector<Listener> listeners);
     /// One connection that somebody else has accepted, from `peer`.
     void serve(Fd socket, Peer peer);
 

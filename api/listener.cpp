@@ -107,7 +107,27 @@ Listener Listener::on_unix(const std::string& path, unsigned mode, const std::st
     return listener;
 }
 
-Listener Listener::on_tcp(const std::string& host_port) {
+Listener Listener::on_address(const addrinfo& address, uint16_t port) {
+    sockaddr_storage name{};
+    std::memcpy(&name, address.ai_addr, address.ai_addrlen);
+    if (port != 0 && address.ai_family == AF_INET) reinterpret_cast<sockaddr_in&>(name).sin_port = htons(port);
+    if (port != 0 && address.ai_family == AF_INET6) reinterpret_cast<sockaddr_in6&>(name).sin6_port = htons(port);
+    Listener listener;
+    listener.fd_.reset(::socket(address.ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!listener.fd_) return listener;
+    int on = 1;
+    (void)::setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // only shortens a restart
+    if (address.ai_family == AF_INET6) (void)::setsockopt(listener.fd(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (::bind(listener.fd(), reinterpret_cast<const sockaddr*>(&name), address.ai_addrlen) != 0 ||
+        ::listen(listener.fd(), kBacklog) != 0) {
+        const int failure = errno;
+        listener.fd_.reset();
+        errno = failure;
+    }
+    return listener;
+}
+
+std::vector<Listener> Listener::on_tcp(const std::string& host_port) {
     auto [host, port] = split_host_port(host_port);
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
@@ -116,16 +136,21 @@ Listener Listener::on_tcp(const std::string& host_port) {
     int failure = ::getaddrinfo(host.empty() ? nullptr : host.c_str(), port.c_str(), &hints, &found);
     if (failure != 0) throw Error(Code::invalid_argument, host_port + ": " + ::gai_strerror(failure));
     std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> addresses(found, ::freeaddrinfo);
-    Listener listener;
-    listener.fd_.reset(::socket(addresses->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    if (!listener.fd_) throw_errno("socket");
-    int on = 1;
-    (void)::setsockopt(listener.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);  // only shortens a restart
-    if (::bind(listener.fd(), addresses->ai_addr, addresses->ai_addrlen) != 0 ||
-        ::listen(listener.fd(), kBacklog) != 0) {
-        throw_errno("listen on " + host_port);
+    std::vector<Listener> listeners;
+    int missing = 0;
+    for (const addrinfo* address = addresses.get(); address; address = address->ai_next) {
+        // A port that the kernel chose for the first is that of all.
+        Listener listener = on_address(*address, listeners.empty() ? uint16_t{0} : listeners.front().port());
+        if (listener.fd_) {
+            listeners.push_back(std::move(listener));
+            continue;
+        }
+        // Of a name with addresses of both kinds, the machine may have only one kind.
+        if (errno != EAFNOSUPPORT && errno != EADDRNOTAVAIL) throw_errno("listen on " + host_port);
+        missing = errno;
     }
-    return listener;
+    if (listeners.empty()) throw errno_error("listen on " + host_port, missing);
+    return listeners;
 }
 
 uint16_t Listener::port() const {

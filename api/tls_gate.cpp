@@ -60,15 +60,16 @@ Context make_context(const TlsFiles& files) {
 }  // namespace
 
 struct TlsGate::State {
-    State(Listener from, const TlsFiles& files, HttpServer& to)
-        : listener(std::move(from)), context(make_context(files)), server(to), end(::eventfd(0, EFD_CLOEXEC)) {
+    State(std::vector<Listener> from, const TlsFiles& files, HttpServer& to)
+        : listeners(std::move(from)), context(make_context(files)), server(to), end(::eventfd(0, EFD_CLOEXEC)) {
         if (!end) throw_errno("eventfd");
     }
 
     void accept_all(const std::shared_ptr<State>& self);
+    void accept_one(const Listener& listener, const std::shared_ptr<State>& self);
     void serve(Fd socket);
 
-    Listener listener;
+    std::vector<Listener> listeners;
     Context context;
     HttpServer& server;
     Fd end;  ///< readable once this ends
@@ -89,26 +90,36 @@ void TlsGate::State::accept_all(const std::shared_ptr<State>& self) {
                 continue;
             }
         }
-        pollfd entries[] = {{listener.fd(), POLLIN, 0}, {end.get(), POLLIN, 0}};
-        if (::poll(entries, 2, -1) < 0 && errno != EINTR) return;
-        if (entries[1].revents) return;
-        Fd socket(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
-        if (!socket) {
-            if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) ::poll(entries + 1, 1, 50);
+        std::vector<pollfd> entries = {{end.get(), POLLIN, 0}};
+        for (const Listener& listener : listeners) entries.push_back({listener.fd(), POLLIN, 0});
+        if (::poll(entries.data(), entries.size(), -1) < 0) {
+            if (errno != EINTR) return;
             continue;
         }
-        std::lock_guard lock(mutex);
-        try {
-            std::thread([self, socket = std::move(socket)]() mutable {
-                self->serve(std::move(socket));
-                std::lock_guard done(self->mutex);
-                --self->connections;
-                self->changed.notify_all();
-            }).detach();  // counted, and waited for by the destructor
-            ++connections;
-        } catch (const std::system_error&) {
-            // The client is cut off, as it would be by a machine that can't take it.
-        }
+        if (entries[0].revents) return;
+        for (size_t i = 0; i < listeners.size(); i++)
+            if (entries[i + 1].revents) accept_one(listeners[i], self);
+    }
+}
+
+void TlsGate::State::accept_one(const Listener& listener, const std::shared_ptr<State>& self) {
+    Fd socket(::accept4(listener.fd(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+    if (!socket) {
+        pollfd over{end.get(), POLLIN, 0};
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM) ::poll(&over, 1, 50);
+        return;
+    }
+    std::lock_guard lock(mutex);
+    try {
+        std::thread([self, socket = std::move(socket)]() mutable {
+            self->serve(std::move(socket));
+            std::lock_guard done(self->mutex);
+            --self->connections;
+            self->changed.notify_all();
+        }).detach();  // counted, and waited for by the destructor
+        ++connections;
+    } catch (const std::system_error&) {
+        // The client is cut off, as it would be by a machine that can't take it.
     }
 }
 
@@ -129,8 +140,8 @@ void TlsGate::State::serve(Fd socket) {
     relay(ssl.get(), socket.get(), ours.get(), end.get());
 }
 
-TlsGate::TlsGate(Listener listener, const TlsFiles& files, HttpServer& server)
-    : state_(std::make_shared<State>(std::move(listener), files, server)) {
+TlsGate::TlsGate(std::vector<Listener> listeners, const TlsFiles& files, HttpServer& server)
+    : state_(std::make_shared<State>(std::move(listeners), files, server)) {
     state_->acceptor = std::thread([state = state_] { state->accept_all(state); });
 }
 

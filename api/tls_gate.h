@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace kedge::api {
 
@@ -19,7 +20,7 @@ struct TlsFiles {
 class TlsGate {
 public:
     /// Throws Error that names a file which is missing, is not what it should be, or may be read by others.
-    TlsGate(Listener listener, const TlsFiles& files, HttpServer& server);
+    TlsGate(std::vector<Listener> listeners, const TlsFiles& files, HttpServer& server);
     ~TlsGate();  ///< ends all connections
     TlsGate(const TlsGate&) = delete;
     TlsGate& operator=(const TlsGate&) = delete;

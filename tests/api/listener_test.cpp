@@ -6,6 +6,9 @@
 
 #include <grp.h>
 #include <gtest/gtest.h>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 
 namespace kedge::api {
@@ -118,20 +121,37 @@ class TcpListener : public testing::Test {};
 TEST_F(TcpListener, ServesOnAFreePortOfBothFamilies) {
     for (const char* address : {"127.0.0.1:0", "[::1]:0", ":0"}) {
         HttpServer server({}, fixed("x"));
-        Listener listener = Listener::on_tcp(address);
-        uint16_t port = listener.port();
+        std::vector<Listener> listeners = Listener::on_tcp(address);
+        ASSERT_FALSE(listeners.empty());
+        uint16_t port = listeners.front().port();
         EXPECT_NE(port, 0);
-        server.serve(std::move(listener));
+        server.serve(std::move(listeners));
         if (std::string(address) == "[::1]:0") continue;
         EXPECT_EQ(RawClient(port).ask(request("GET", "/")).body, "x");
     }
 }
 
+TEST_F(TcpListener, ListensOnEveryAddressWithOnePort) {
+    std::vector<Listener> all = Listener::on_tcp(":0");
+    ASSERT_EQ(all.size(), 2u) << "both kinds";
+    EXPECT_EQ(all[0].port(), all[1].port());
+    const uint16_t port = all[0].port();
+    HttpServer server({}, fixed("x"));
+    server.serve(std::move(all));
+    EXPECT_EQ(RawClient(port).ask(request("GET", "/")).body, "x");
+    Fd six(::socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in6 address{};
+    address.sin6_family = AF_INET6;
+    address.sin6_addr = in6addr_loopback;
+    address.sin6_port = htons(port);
+    EXPECT_EQ(::connect(six.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0) << errno;
+}
+
 TEST_F(TcpListener, SaysWhichPortIsInUse) {
-    Listener first = Listener::on_tcp("127.0.0.1:0");
-    std::string address = "127.0.0.1:" + std::to_string(first.port());
+    std::vector<Listener> first = Listener::on_tcp("127.0.0.1:0");
+    std::string address = "127.0.0.1:" + std::to_string(first.at(0).port());
     try {
-        Listener::on_tcp(address);
+        (void)Listener::on_tcp(address);
         FAIL();
     } catch (const Error& error) {
         EXPECT_NE(std::string(error.what()).find(address), std::string::npos) << error.what();
@@ -142,7 +162,7 @@ TEST_F(TcpListener, SaysWhichPortIsInUse) {
 TEST_F(TcpListener, RefusesWhatIsNoHostAndPort) {
     for (const char* bad : {"", "80", "localhost", "127.0.0.1:", "127.0.0.1:65536", "127.0.0.1:-1", "127.0.0.1:http",
                             "127.0.0.1:80x", "not an address:80", "[::1:80"}) {
-        EXPECT_EQ(code_of([&] { Listener::on_tcp(bad); }), Code::invalid_argument) << bad;
+        EXPECT_EQ(code_of([&] { (void)Listener::on_tcp(bad); }), Code::invalid_argument) << bad;
     }
 }
 

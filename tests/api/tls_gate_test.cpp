@@ -108,9 +108,9 @@ struct Gate : testing::Test {
     static void SetUpTestSuite() { certificates = std::make_unique<Certificates>(); }
     static void TearDownTestSuite() { certificates.reset(); }
     void SetUp() override {
-        Listener listener = Listener::on_tcp("127.0.0.1:0");
-        port = listener.port();
-        gate = std::make_unique<TlsGate>(std::move(listener), certificates->files(), server);
+        std::vector<Listener> listeners = Listener::on_tcp("127.0.0.1:0");
+        port = listeners.at(0).port();
+        gate = std::make_unique<TlsGate>(std::move(listeners), certificates->files(), server);
     }
 
     static Response answer(const Request& request) {
