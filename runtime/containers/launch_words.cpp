@@ -55,6 +55,13 @@ Error launch_error(const shim::Message& message, const std::string& subject, con
         if (message.error == EISDIR) reason += ": " + errno_text(EACCES);  // scripts look for one or the other
         return Error(Code::invalid_argument, "exec: \"" + program + "\": " + reason);
     }
+    if (message.stage == shim::Stage::plan && message.error == EINVAL) {
+        std::string version;
+        for (int shift = 56; shift >= 0; shift -= 8) version += static_cast<char>(shim::kPlanMagic >> shift & 0xff);
+        return Error(Code::unavailable,
+                     "kedge-shim is of another version than the agent: it can't read launch plans of " + version,
+                     "install both together");
+    }
     std::string text = stage_words(message.stage, subject) + ": " + errno_text(message.error);
     if (message.stage == shim::Stage::target && message.error == EPERM)
         text = "mount target " + subject + " lies in /proc: not allowed";

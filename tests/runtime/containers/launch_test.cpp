@@ -1,3 +1,4 @@
+#include "runtime/shim/launch_plan.h"
 #include "tests/runtime/containers/launch_fixture.h"
 
 #include <signal.h>
@@ -6,6 +7,21 @@
 #include <regex>
 
 namespace kedge::runtime {
+
+TEST_F(LaunchTest, AShimOfAnotherVersionIsSaidToBeOne) {
+    std::string program = slurp(shim_path());
+    std::string version(reinterpret_cast<const char*>(&shim::kPlanMagic), sizeof shim::kPlanMagic);
+    size_t found = 0;
+    for (size_t at; (at = program.find(version)) != std::string::npos; found++) program[at] = '9';
+    ASSERT_GT(found, 0u);
+    const std::string other = root_ + "/kedge-shim";
+    std::ofstream(other) << program;
+    std::filesystem::permissions(other, std::filesystem::perms::owner_all);
+    launcher_ = std::make_unique<Launcher>(other, instance_);
+    const std::string said = refusal(request("v", {"true"}));
+    EXPECT_TRUE(said.starts_with("kedge-shim is of another version than the agent")) << said;
+    EXPECT_NE(said.find("kedge004"), std::string::npos) << said;
+}
 
 TEST_F(LaunchTest, AContainerRunsAndItsExitCodeIsRecorded) {
     EXPECT_EQ(run(request("a", {"true"})).exit_code, 0);
