@@ -22,6 +22,7 @@ namespace {
 
 constexpr size_t kShortName = 26;
 constexpr std::string_view kTemporary = ".tmp-";
+constexpr std::string_view kSetAside = ".damaged-";
 
 std::string short_name(const Digest& diff_id) {
     return diff_id.hex().substr(0, kShortName);
@@ -38,6 +39,14 @@ LayerStore::Unpacked read_meta(int root, const std::string& name) {
 
 std::string meta_text(const LayerStore::Unpacked& layer) {
     return nlohmann::json{{"diff_id", layer.diff_id.str()}, {"size", layer.size}}.dump() + "\n";
+}
+
+/// What is set aside is named after the machine's run: `.damaged-<16 hex>-<16 hex>`. In another one no container has it
+/// mounted any more.
+std::string set_aside_prefix() {
+    std::string boot = read_file_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64);
+    std::erase_if(boot, [](char c) { return c == '-' || c == '\n'; });
+    return std::string(kSetAside) + boot.substr(0, 16) + "-";
 }
 
 /// Whether `name` is a layer's folder, and of which layer.
@@ -59,16 +68,27 @@ LayerStore::LayerStore(const std::string& folder, int64_t size_limit)
     adopt();
 }
 
-/// What a crash or damage left behind goes; a layer that is missing then is unpacked again from its blob.
+/// What a crash or damage left behind goes; a layer that is missing then is unpacked again from its blob. The files of
+/// a damaged one stay until the machine starts anew: containers may run with them.
 void LayerStore::adopt() {
+    const std::string aside = set_aside_prefix();
     for (const std::string& name : names_in(root_.get())) {
         Unpacked layer;
         if (!name.starts_with(kTemporary) && is_layer(root_.get(), name, layer)) {
             sizes_[layer.diff_id] = layer.size;
             continue;
         }
+        if (name.starts_with(aside)) continue;
         try {
-            remove_tree(root_.get(), name);
+            const bool was_layer = name.size() == kShortName &&
+                                   ::faccessat(root_.get(), (name + "/fs").c_str(), F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+            if (!was_layer) {
+                remove_tree(root_.get(), name);
+                continue;
+            }
+            log(LogLevel::error, folder_ + "/" + name + ": its meta.json is damaged: the layer is set aside");
+            if (::renameat(root_.get(), name.c_str(), root_.get(), (aside + random_hex(8)).c_str()) != 0)
+                throw_errno("set aside");
         } catch (const Error& e) {
             log(LogLevel::error, folder_ + "/" + name + ": " + e.what());
         }

@@ -29,6 +29,17 @@ TEST_F(Damage, ARowOfANetworkThatCantBeUnderstood) {
     EXPECT_NO_THROW(make_network("addresses")) << "its name is free again";
 }
 
+TEST_F(Damage, ALayersMetadataUnderAContainerThatRuns) {
+    const std::string id = run(shell("echo ready; sleep 1000"));
+    ASSERT_TRUE(wait_for_log(id, "ready"));
+    close_engine();
+    for (const std::string& layer : entries(options.root + "/layers"))
+        write_file_durably(AT_FDCWD, options.root + "/layers/" + layer + "/meta.json", "{");
+    ASSERT_NO_THROW(open_engine());
+    EXPECT_EQ(exec(id, "cat /etc/group | wc -l; id -u").output, "3\n0\n") << "its files are still there";
+    EXPECT_EQ(run_to_end(shell("exit 7")), 7) << "the layer is made again";
+}
+
 TEST_F(Damage, APinThatIsNoDigest) {
     engine->images().pin("release", {engine->images().get("busybox").id});
     close_engine();

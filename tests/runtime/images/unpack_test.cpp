@@ -377,7 +377,21 @@ TEST_F(Unpack, LeftOversAndDamagedFoldersAreRemovedAtTheStart) {
     EXPECT_EQ(again.list(), std::vector<Digest>{layer.diff_id});
     EXPECT_EQ(again.size(layer.diff_id), 1);
     EXPECT_FALSE(again.has(other.diff_id));
-    EXPECT_EQ(names_in(path + "/layers").size(), 1u);
+    // Somebody may run with the damaged one, until the machine starts anew.
+    auto aside = [&] {
+        std::vector<std::string> names = names_in(path + "/layers");
+        std::erase_if(names, [](const std::string& name) { return !name.starts_with(".damaged-"); });
+        return names;
+    };
+    EXPECT_EQ(names_in(path + "/layers").size(), 2u);
+    ASSERT_EQ(aside().size(), 1u);
+    EXPECT_EQ(read_text(path + "/layers/" + aside()[0] + "/fs/b"), "yy");
+    { LayerStore third(path + "/layers", kLimit); }
+    ASSERT_EQ(aside().size(), 1u);
+    const std::string of_before = path + "/layers/.damaged-0123456789abcdef-0123456789abcdef";
+    ASSERT_EQ(::rename((path + "/layers/" + aside()[0]).c_str(), of_before.c_str()), 0);
+    { LayerStore fourth(path + "/layers", kLimit); }
+    EXPECT_EQ(aside(), std::vector<std::string>{});
 }
 
 TEST_F(Unpack, FolderNamesFitAMountOptionPage) {
