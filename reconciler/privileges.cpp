@@ -1,6 +1,7 @@
 #include "reconciler/privileges.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -69,6 +70,29 @@ void check_privileged_keys(const sources::Service& service) {
     }
 }
 
+/// A bind by another name needs what a bind needs. A tmpfs is no more than what `tmpfs` gives every service. Others
+/// read what the kernel is told to: a device, or with overlay folders that `device` doesn't name.
+void check_volume_options(const std::string& key, const std::map<std::string, std::string>& options,
+                          const Policy& policy) {
+    auto option = [&](const char* name) {
+        auto found = options.find(name);
+        return found == options.end() ? std::string() : found->second;
+    };
+    if (options.empty()) return;
+    const std::string device = option("device"), type = option("type");
+    const std::vector<std::string> words = split(option("o"), ',');
+    const bool bind = std::any_of(words.begin(), words.end(),
+                                  [](const std::string& word) { return word == "bind" || word == "rbind"; });
+    if (bind) {
+        if (is_allowed(device, {}, policy)) return;
+        refuse("volumes." + key + ".driver_opts.device",
+               "mounting " + device + " of the host is not allowed on this device", "allowed_binds");
+    }
+    if (type == "tmpfs" || policy.allow_privileged) return;
+    refuse("volumes." + key + ".driver_opts.type", "a volume of type \"" + type + "\" is not allowed on this device",
+           "allow_privileged");
+}
+
 }  // namespace
 
 void check_privileges(const sources::Project& project, const std::vector<std::string>& own_folders,
@@ -82,10 +106,7 @@ void check_privileges(const sources::Project& project, const std::vector<std::st
         }
     }
     for (const auto& [key, volume] : project.volumes) {
-        auto device = volume.driver_opts.find("device");  // a bind by another name
-        if (device == volume.driver_opts.end() || is_allowed(device->second, {}, policy)) continue;
-        refuse("volumes." + key + ".driver_opts.device",
-               "mounting " + device->second + " of the host is not allowed on this device", "allowed_binds");
+        check_volume_options(key, volume.driver_opts, policy);
     }
 }
 

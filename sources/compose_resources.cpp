@@ -193,7 +193,10 @@ Volume read_volume(const std::string& key, const Node& node, const Project& proj
     });
     with(node, "driver_opts", [&](const Node& value) {
         volume.driver_opts = read_map(value);
-        if (!value.entries.empty()) fail(value.entries[0].value, "the volume option is not supported yet");
+        for (const auto& entry : value.entries) {
+            if (entry.key != "type" && entry.key != "o" && entry.key != "device")
+                fail(entry.value, "is no option of the local driver (type, device, o)");
+        }
     });
     with(node, "labels", [&](const Node& value) { volume.labels = read_map(value); });
     return volume;

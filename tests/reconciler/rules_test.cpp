@@ -76,8 +76,22 @@ TEST(Privileges, BindsAreAllowedInTheTreeAndWhereThePolicySays) {
 TEST(Privileges, ABindInTheClothesOfAVolumeIsRefused) {
     sources::Volume volume;
     volume.driver_opts = {{"type", "none"}, {"o", "bind"}, {"device", "/etc"}};
-    EXPECT_NE(refusal(service("web"), {}, {{"data", volume}}).find("volumes.data.driver_opts.device"),
-              std::string::npos);
+    auto refused = [&](const Policy& policy = {}) { return refusal(service("web"), policy, {{"data", volume}}); };
+    EXPECT_NE(refused().find("volumes.data.driver_opts.device"), std::string::npos);
+    Policy media;
+    media.allowed_binds = {"/media"};
+    volume.driver_opts["device"] = "/media/x";
+    EXPECT_EQ(refused(media), "");
+    volume.driver_opts["type"] = "tmpfs";
+    volume.driver_opts["device"] = "/etc";
+    EXPECT_NE(refused(media), "") << "with bind the type says nothing";
+    volume.driver_opts["o"] = "size=1m";
+    EXPECT_EQ(refused(), "");
+    // What a device may be, other words of the mount say as well.
+    volume.driver_opts = {{"type", "overlay"}, {"device", "/media/x"}, {"o", "lowerdir=/etc:/media/x"}};
+    EXPECT_NE(refused(media).find("volumes.data.driver_opts.type"), std::string::npos);
+    media.allow_privileged = true;
+    EXPECT_EQ(refused(media), "");
 }
 
 TEST(Privileges, WhatIsAsGoodAsTheHostsRootNeedsThePolicysWord) {

@@ -143,6 +143,8 @@ TEST_F(ComposeResourcesTest, VolumesAreReadWhole) {
     EXPECT_EQ(volume(""), (Volume{"v", "shop_v", false, "", {}, {}}));
     EXPECT_EQ(volume("{name: mine}"), (Volume{"v", "mine", false, "", {}, {}}));
     EXPECT_EQ(volume("{driver: local, labels: {a: b}}"), (Volume{"v", "shop_v", false, "local", {{"a", "b"}}, {}}));
+    EXPECT_EQ(volume("{driver_opts: {type: tmpfs, device: tmpfs, o: 'size=1m'}}").driver_opts,
+              (Map{{"type", "tmpfs"}, {"device", "tmpfs"}, {"o", "size=1m"}}));
     EXPECT_EQ(volume("{external: true}"), (Volume{"v", "v", true, "", {}, {}}));
     EXPECT_EQ(volume("{external: true, name: theirs}"), (Volume{"v", "theirs", true, "", {}, {}}));
     auto one = [](const std::string& body, const std::string& wanted) {
@@ -151,7 +153,7 @@ TEST_F(ComposeResourcesTest, VolumesAreReadWhole) {
     expect_errors({
         one("{name: ../x}", ".name: invalid name \"../x\", only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
         one("{driver: nfs}", ".driver: the volume driver \"nfs\" is not supported yet"),
-        one("{driver_opts: {type: none}}", ".driver_opts.type: the volume option is not supported yet"),
+        one("{driver_opts: {size: 1g}}", ".driver_opts.size: is no option of the local driver (type, device, o)"),
         one("{external: true, labels: {a: b}}",
             ".labels: conflicting parameters \"external\" and \"labels\" specified for volume"),
     });
