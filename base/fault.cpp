@@ -62,6 +62,7 @@ constexpr std::string_view kFaultPoints[] = {
     "container.start.after_record",
     "container.stop.before_record",
     "container.stop.after_record",
+    "container.commit.paused",
     "container.remove.before_record",
     "container.remove.after_record",
     "ports.move.before",

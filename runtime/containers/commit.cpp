@@ -1,4 +1,6 @@
 #include "base/error.h"
+#include "base/fault.h"
+#include "base/fd.h"
 #include "base/log.h"
 #include "base/piped.h"
 #include "base/tar/tree_to_tar.h"
@@ -96,7 +98,9 @@ void write_layer(const ContainerLayers& layers, const Piped::Write& write, const
 /// A container that stands still until this is let go, or ends.
 class Still {
 public:
-    Still(Containers& containers, std::string id) : containers_(containers), id_(std::move(id)) {}
+    /// `note`: a file that is there meanwhile, for the agent that comes after one that dies.
+    Still(Containers& containers, std::string id, std::string note)
+        : containers_(containers), id_(std::move(id)), note_(std::move(note)) {}
     ~Still() {
         try {
             end();
@@ -109,10 +113,14 @@ public:
 
     void begin() {
         try {
+            (void)open_at(AT_FDCWD, note_, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
             containers_.pause(id_);
             paused_ = true;
+            fault_point("container.commit.paused");
         } catch (const Error& e) {
-            if (e.code() != Code::conflict) throw;  // it has just ended, or somebody else has paused it
+            (void)::unlink(note_.c_str());
+            if (e.code() != Code::conflict && e.code() != Code::not_found)
+                throw;  // it has just ended, or somebody else has paused it
         }
     }
     void end() {
@@ -123,11 +131,12 @@ public:
             // It has ended, or somebody else has let it go.
             if (e.code() != Code::conflict && e.code() != Code::not_found) throw;
         }
+        (void)::unlink(note_.c_str());  // it may have gone with its container
     }
 
 private:
     Containers& containers_;
-    const std::string id_;
+    const std::string id_, note_;
     bool paused_ = false;
 };
 
@@ -150,7 +159,7 @@ ImageInfo ContainerEngine::commit(const std::string& id, const CommitOptions& op
                      .container = info.id,
                      .config = merged(std::move(config), own)};
 
-    Still still(*this, info.id);
+    Still still(*this, info.id, committing_note(info.id));
     if (options.pause && info.status == Status::running) still.begin();
     Piped layer([&](const Piped::Write& write) { write_layer(layers, write, stop); });
     ImageInfo image = images_.add_layer(

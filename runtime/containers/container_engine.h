@@ -114,6 +114,8 @@ private:
                                 const std::function<void(const ContainerRecord&)>& tell = {});
     std::string folder_of(const std::string& id) const { return options_.root + "/containers/" + id; }
     std::string run_folder_of(const std::string& id) const { return options_.run + "/containers/" + id; }
+    /// There while a commit keeps the container paused.
+    std::string committing_note(const std::string& id) const { return run_folder_of(id) + "/committing"; }
     void publish(const ContainerRecord& record, const std::string& action,
                  const std::map<std::string, std::string>& more = {}) const;
 
@@ -163,7 +165,7 @@ private:
 
     // stop.cpp
     void stop_run(const Snapshot& record, int signal, std::optional<int> grace);
-    void kill_and_wait(const Snapshot& record);
+    void kill_and_wait(const Snapshot& record, bool held);
     bool cancel_restart(const Snapshot& record);
     void stop_and_start(const Snapshot& record, std::optional<int> timeout_seconds, const std::string& signal);
 

@@ -111,6 +111,7 @@ void ContainerEngine::adopt(const Snapshot& record, Launched run) {
     } catch (const Error& e) {
         log(LogLevel::error, fmt::format("container {}: its networks: {}", record->info.name, e.what()));
     }
+    if (::unlink(committing_note(id).c_str()) == 0) launcher_.cgroups().thaw(launcher_.group(id));
     // The former agent may have gone between stopping its processes and writing that down.
     const Status status = launcher_.cgroups().is_frozen(launcher_.group(id)) ? Status::paused : Status::running;
     if (record->info.pid != shared->init.pid || record->info.status != status) {

@@ -30,7 +30,7 @@ void ContainerEngine::remove(const std::string& id, const RemoveOptions& options
             r.info.stopped_by_hand = true;
             if (r.info.status == Status::restarting) r.info.status = Status::exited;
         });
-        if (status != Status::restarting) kill_and_wait(record);
+        if (status != Status::restarting) kill_and_wait(record, true);
         record = store_.get(record->info.id);
         if (!record) return;
     }

@@ -89,17 +89,23 @@ void ContainerEngine::stop_run(const Snapshot& record, int signal, std::optional
     auto run = run_of(record->info.id);
     auto ended = [](const ContainerRecord& r) { return !is_up(r); };
     if (run && send(*run, signal)) publish(*record, "kill", {{"signal", std::to_string(signal)}});
-    (void)let_go(record->info.id, signal != SIGKILL);  // it can take the signal now
+    {
+        // Not while somebody pauses it or lets it go: it would run and be called paused, or the other way round.
+        auto entry = live(record->info.id);
+        std::lock_guard lock(entry->operation);
+        (void)let_go(record->info.id, signal != SIGKILL);  // it can take the signal now
+    }
     if (grace && *grace < 0) {
         (void)store_.wait(record, ended);
         return;
     }
     auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(grace.value_or(kDefaultGrace));
     if (store_.wait(record, ended, {}, deadline)) return;
-    kill_and_wait(record);
+    kill_and_wait(record, false);
 }
 
-void ContainerEngine::kill_and_wait(const Snapshot& record) {
+/// `held`: the caller has the container's operation lock.
+void ContainerEngine::kill_and_wait(const Snapshot& record, bool held) {
     auto run = run_of(record->info.id);
     if (run && send(*run, SIGKILL)) publish(*record, "kill", {{"signal", "9"}});
     // What is paused, perhaps just now by somebody else, can't die.
@@ -107,6 +113,9 @@ void ContainerEngine::kill_and_wait(const Snapshot& record) {
     const auto deadline = std::chrono::steady_clock::now() + kKillPatience;
     while (Snapshot now = store_.wait(record, settled, {}, deadline)) {
         if (now->info.status != Status::paused || !store_.get(now->info.id)) return;
+        auto entry = live(now->info.id);
+        std::unique_lock lock(entry->operation, std::defer_lock);
+        if (!held) lock.lock();
         (void)let_go(now->info.id, false);
     }
     std::string reason = run ? uninterruptible(run->init.pid) : std::string();

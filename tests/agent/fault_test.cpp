@@ -104,6 +104,20 @@ struct Fault : AgentFixture, testing::WithParamInterface<std::string_view> {
         step(
             "removal by hand", [&] { (void)call("DELETE", "/networks/side"); }, [&] { return is_there(false); });
     }
+    /// A container that somebody makes an image of goes on afterwards.
+    void commit_by_hand() {
+        const std::string store = services().at("store");
+        auto is_there = [&](bool wanted) {
+            const json container = get("/containers/" + store + "/json");
+            return has_image("side:1") == wanted && container.is_object() && container.contains("State") &&
+                   container.at("State").value("Status", "") == "running";
+        };
+        step(
+            "commit", [&] { (void)post("/commit?repo=side&tag=1&container=" + store); },
+            [&] { return is_there(true); });
+        step(
+            "removal of the image", [&] { (void)call("DELETE", "/images/side:1"); }, [&] { return is_there(false); });
+    }
     bool has_image(const std::string& name) {
         json image = get("/images/" + name + "/json");
         return image.is_object() && image.contains("Id");
@@ -164,6 +178,7 @@ TEST_P(Fault, AfterAKillThereTheAgentComesToTheSameEnd) {
     EXPECT_EQ(images().at("web"), "app:1");
     push("app:1", false, "good");
     connect_by_hand();
+    commit_by_hand();
     auto one_network = [&] {
         json networks = get("/networks?filters=%7B%22type%22%3A%5B%22custom%22%5D%7D");
         return networks.is_array() && networks.size() == 1;
