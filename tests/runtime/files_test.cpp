@@ -1,7 +1,7 @@
 // The files of containers: runtime/container_files.h.
 #include "base/piped.h"
 #include "base/tar/tar_reader.h"
-#include "tests/runtime/engine_fixture.h"
+#include "tests/runtime/outside_fixture.h"
 
 #include <filesystem>
 #include <future>
@@ -12,19 +12,7 @@ using namespace kedge::runtime;
 
 namespace {
 
-struct Files : test::EngineFixture {
-    void SetUp() override {
-        EngineFixture::SetUp();
-        outside = folder + "/outside";
-        make_folders(AT_FDCWD, outside);
-        write_file_durably(AT_FDCWD, outside + "/secret", "of the host\n");
-    }
-    void TearDown() override {
-        EXPECT_EQ(entries(outside), std::vector<std::string>{"secret"}) << "something was made outside";
-        EXPECT_EQ(read_file_at(AT_FDCWD, outside + "/secret"), "of the host\n");
-        EngineFixture::TearDown();
-    }
-
+struct Files : test::OutsideFixture {
     ContainerFiles& files() { return engine->files(); }
 
     std::string bytes(const FileArchive& archive) {
@@ -70,7 +58,6 @@ struct Files : test::EngineFixture {
         std::string mounts = read_file_at(AT_FDCWD, "/proc/self/mountinfo");
         return mounts.find(instance) != std::string::npos;
     }
-    std::string outside;
 };
 
 using Content = std::map<std::string, std::string>;
@@ -470,4 +457,15 @@ TEST_F(Files, ACommitThatCanNotBeLeavesNothing) {
               std::string::npos);
     EXPECT_EQ(engine->images().list().size(), before);
     EXPECT_EQ(entries(options.root + "/images/blobs/sha256"), blobs);
+}
+
+TEST_F(Files, ABindThatIsGoneFromTheHostKeepsNobodyFromTheRest) {
+    make_folders(AT_FDCWD, folder + "/gone", 0755);
+    ContainerSpec spec = shell("true");
+    spec.mounts = {bind(folder + "/gone", "/mnt"), volume("vol", "/srv")};
+    const std::string id = containers().create(spec);
+    remove_tree(AT_FDCWD, folder + "/gone");
+    EXPECT_EQ(engine->files().stat(id, "/etc/passwd").name, "passwd");
+    EXPECT_EQ(engine->files().stat(id, "/srv").name, "srv");
+    EXPECT_NE(refusal([&] { containers().start(id); }).find("bind source path does not exist"), std::string::npos);
 }
