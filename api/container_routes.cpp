@@ -5,6 +5,7 @@
 #include "api/image_platform.h"
 #include "api/json_body.h"
 #include "api/older_versions.h"
+#include "api/prune_event.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/error.h"
@@ -92,6 +93,7 @@ Response prune(const Request& request, const Services& services) {
             if (error.code() != Code::not_found && error.code() != Code::conflict) throw;
         }
     }
+    publish_prune(services.engine.events(), "container", freed);
     return json_reply({{"ContainersDeleted", removed}, {"SpaceReclaimed", freed}});
 }
 

@@ -62,7 +62,7 @@ json event_json(const runtime::Event& event) {
     if (event.type == "container" ||
         event.type == "image") {  // the fields of before API 1.22, which clients still read
         line["status"] = event.action;
-        line["id"] = event.id;
+        if (!event.id.empty()) line["id"] = event.id;
         if (auto image = event.attributes.find("image"); image != event.attributes.end()) line["from"] = image->second;
     }
     return line;

@@ -3,6 +3,7 @@
 #include "api/filters.h"
 #include "api/image_platform.h"
 #include "api/older_versions.h"
+#include "api/prune_event.h"
 #include "api/registry_auth.h"
 #include "api/reply.h"
 #include "api/routes.h"
@@ -136,6 +137,7 @@ Response prune(const Request& request, const Services& services) {
     // And content of no image, unless only some images are meant.
     const bool some = filters.has("label") || filters.has("label!") || filters.has("until");
     if (!some) freed += services.engine.images().collect();
+    publish_prune(services.engine.events(), "image", freed);
     return json_reply({{"ImagesDeleted", removed.empty() ? json(nullptr) : removed}, {"SpaceReclaimed", freed}});
 }
 

@@ -2,6 +2,7 @@
 #include "api/filters.h"
 #include "api/json_body.h"
 #include "api/predefined_networks.h"
+#include "api/prune_event.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/error.h"
@@ -123,6 +124,7 @@ Response prune(const Request& request, const Services& services) {
                 throw;  // taken or gone since it was listed
         }
     }
+    publish_prune(services.engine.events(), "network", 0);
     return json_reply({{"NetworksDeleted", removed.empty() ? json(nullptr) : removed}});
 }
 

@@ -1,5 +1,6 @@
 #include "api/disk_usage.h"
 #include "api/older_versions.h"
+#include "api/prune_event.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/digest.h"
@@ -187,7 +188,8 @@ void add_system_routes(Router& router, const Services& services) {
                     "logging in is not supported by kedge: credentials are in the agent's configuration");
     });
     // There is no cache of builds, so none of it is left.
-    router.add("POST", "/build/prune", [](const Request&) {
+    router.add("POST", "/build/prune", [&services](const Request&) {
+        publish_prune(services.engine.events(), "builder", 0);
         return json_reply({{"CachesDeleted", nullptr}, {"SpaceReclaimed", 0}});
     });
     router.add("GET", "/system/df",

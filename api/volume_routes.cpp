@@ -1,6 +1,7 @@
 #include "api/docker_json.h"
 #include "api/filters.h"
 #include "api/json_body.h"
+#include "api/prune_event.h"
 #include "api/reply.h"
 #include "api/routes.h"
 #include "base/error.h"
@@ -70,6 +71,7 @@ Response prune(const Request& request, const Services& services) {
                 throw;  // taken or gone since it was listed
         }
     }
+    publish_prune(services.engine.events(), "volume", freed);
     return json_reply({{"VolumesDeleted", removed}, {"SpaceReclaimed", freed}});
 }
 

@@ -1,6 +1,7 @@
 #include "runtime/containers/container_engine.h"
 
 #include "base/error.h"
+#include "base/pipe.h"
 #include "base/stop_fd.h"
 #include "runtime/containers/process_tree.h"
 #include "runtime/containers/resolve.h"
@@ -52,8 +53,10 @@ void tell_failure(const Launcher::Exec& process, int out, int err) {
     (void)!::write(to, line.data(), line.size());
 }
 
-std::string joined(const std::vector<std::string>& arguments) {
-    return fmt::format("{}", fmt::join(arguments, " "));
+/// As events show it: the program, a blank, and its arguments.
+std::string command_text(const std::vector<std::string>& arguments) {
+    if (arguments.empty()) return {};
+    return fmt::format("{} {}", arguments.front(), fmt::join(arguments.begin() + 1, arguments.end(), " "));
 }
 
 Launcher::ExecRequest exec_request(const ContainerInfo& info, const ExecSpec& spec, const std::string& hostname) {
@@ -82,15 +85,11 @@ Launcher::ExecRequest exec_request(const ContainerInfo& info, const ExecSpec& sp
 class Output {
 public:
     Output(size_t limit) : limit_(limit) {
-        int ends[2];
-        if (::pipe2(ends, O_CLOEXEC) != 0) throw_errno("pipe");
-        read_.reset(ends[0]);
-        write_.reset(ends[1]);
-        if (::fcntl(read_.get(), F_SETFL, O_NONBLOCK) != 0) throw_errno("pipe");
+        if (::fcntl(pipe_.read.get(), F_SETFL, O_NONBLOCK) != 0) throw_errno("pipe");
     }
-    int write_end() const { return write_.get(); }
-    void started() { write_.reset(); }
-    int get() const { return read_.get(); }
+    int write_end() const { return pipe_.write.get(); }
+    void started() { pipe_.write.reset(); }
+    int get() const { return pipe_.read.get(); }
 
     /// Takes some of what is there. False at the end of the stream.
     bool take() { return take(sizeof buffer_); }
@@ -98,7 +97,7 @@ public:
     /// Takes what is there by now, and no more: a writer may be faster than this.
     void take_rest() {
         int there = 0;
-        if (::ioctl(read_.get(), FIONREAD, &there) == 0) (void)take(static_cast<size_t>(there));
+        if (::ioctl(get(), FIONREAD, &there) == 0) (void)take(static_cast<size_t>(there));
     }
 
     std::string text;
@@ -106,7 +105,7 @@ public:
 private:
     bool take(size_t most) {
         for (size_t taken = 0; taken < most;) {
-            ssize_t n = ::read(read_.get(), buffer_, sizeof buffer_);
+            ssize_t n = ::read(get(), buffer_, sizeof buffer_);
             if (n < 0 && errno == EINTR) continue;
             if (n < 0) return true;
             if (n == 0) return false;
@@ -118,7 +117,7 @@ private:
 
     size_t limit_;
     char buffer_[16384];
-    Fd read_, write_;
+    Pipe pipe_ = make_pipe();
 };
 
 }  // namespace
@@ -136,7 +135,7 @@ ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Na
     Launcher::ExecRequest request = exec_request(record->info, spec, hostname_of(record->info));
     Output output(output_limit);
     request.out = request.err = output.write_end();
-    std::string exec_id = random_hex(32), command = joined(spec.arguments);
+    std::string exec_id = random_hex(32), command = command_text(spec.arguments);
     publish(*record, "exec_create: " + command, {{"execID", exec_id}});
     Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
     entered.lock.unlock();
@@ -182,7 +181,7 @@ int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int 
     request.in = in;
     request.out = out;
     request.err = err;
-    std::string exec_id = random_hex(32), command = joined(spec.arguments);
+    std::string exec_id = random_hex(32), command = command_text(spec.arguments);
     publish(*record, "exec_create: " + command, {{"execID", exec_id}});
     Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
     entered.lock.unlock();

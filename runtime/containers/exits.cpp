@@ -68,11 +68,11 @@ void ContainerEngine::finish_run(const std::string& id) {
     };
     Snapshot record = change_at_any_rate(id, Keep::process, edit, [&](const ContainerRecord& r) {
         if (r.info.oom_killed) publish(r, "oom");
+        publish_networks("disconnect", r);
+        publish_volumes("unmount", r);
         auto ran = std::chrono::floor<std::chrono::seconds>(r.info.finished - r.info.started);
         publish(r, "die",
                 {{"exitCode", std::to_string(r.info.exit_code)}, {"execDuration", std::to_string(ran.count())}});
-        publish_networks("disconnect", r);
-        publish_volumes("unmount", r);
     });
     if (again) schedule_restart(id, record->info.finished - record->info.started);
     if (remove) workers_->post([this, id] { remove_ended(id); });

@@ -39,6 +39,7 @@ ImageInfo ImageStore::add_layer(int tar_fd, const ChildImage& child, const std::
         if (name) named.name = name->full();
         std::lock_guard lock(change_);
         assign(named);
+        publish("create", id.str(), id.str(), child.config);
         if (name) publish("tag", id.str(), name->familiar(), child.config);
         return describe(entries(), id);
     } catch (...) {

@@ -75,6 +75,10 @@ Images::Archive ImageStore::save(const std::vector<std::string>& references) {
                         "pull it again");
         }
     }
+    for (const SavedImage& saved : images) {
+        const ImageInfo& info = saved.image->info;
+        publish("save", info.id.str(), info.id.str(), info.config);
+    }
     return [this, hold, images](const std::function<bool(std::string_view)>& sink, std::stop_token stop) {
         save_archive(blobs_, images, sink, std::move(stop));
     };

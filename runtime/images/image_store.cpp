@@ -278,6 +278,7 @@ ImageInfo ImageStore::import(int tar_fd, const ImportOptions& options, const Pro
         if (name) named.name = name->full();
         std::lock_guard lock(change_);
         assign(named);
+        if (name) publish("tag", id.str(), name->familiar(), config);
         publish("import", id.str(), id.str(), config);
         return describe(entries(), id);
     } catch (...) {

@@ -173,6 +173,31 @@ TEST_F(DockerResources, EventsAreStreamedAsTheyHappen) {
     EXPECT_EQ(get("/events?until=x").status, 400);
 }
 
+TEST_F(DockerResources, PruningIsToldWithWhatItFreed) {
+    RawClient client = server->client();
+    client.send(request("GET", "/events?filters=" + std::string(R"({"event":["prune"]})")));
+    client.until("\r\n\r\n");
+    for (const char* kind : {"container", "image", "volume", "network"}) {
+        EXPECT_EQ(post("/" + std::string(kind) + "s/prune").status, 200);
+        (void)client.until("\r\n");
+        json event = json::parse(client.until("\n"));
+        (void)client.until("\r\n");
+        EXPECT_EQ(event["Type"], kind);
+        EXPECT_EQ(event["Action"], "prune");
+        EXPECT_EQ(event["Actor"], (json{{"ID", ""}, {"Attributes", {{"reclaimed", "0"}}}}));
+        EXPECT_FALSE(event.contains("id"));
+    }
+}
+
+TEST_F(DockerResources, VolumesKeepTheOptionsOfTheLocalDriver) {
+    const json wanted = {{"type", "tmpfs"}, {"device", "tmpfs"}, {"o", "size=1m"}};
+    EXPECT_EQ(post("/volumes/create", {{"Name", "fast"}, {"DriverOpts", wanted}}).status, 201);
+    EXPECT_EQ(get("/volumes/fast").body["Options"], wanted);
+    Reply wrong = post("/volumes/create", {{"Name", "odd"}, {"DriverOpts", {{"nope", "1"}}}});
+    EXPECT_EQ(wrong.status, 400);
+    EXPECT_EQ(wrong.message(), "create odd: invalid option: \"nope\"");
+}
+
 TEST_F(DockerResources, WhatIsNotSupportedSaysSo) {
     for (const auto& [target, method] :
          std::map<std::string, std::string>{{"/build", "POST"}, {"/images/a/b/push", "POST"}}) {

@@ -224,3 +224,30 @@ containers().remove(id, {.volumes = true});
 containers().remove(other, {.volumes = true});
 EXPECT_TRUE(engine->volumes().list().empty());
 }
+
+TEST_F(VolumeMounts, MountsAndUnmountsAreTold) {
+    Mount fixed = volume("data", "/fixed");
+    fixed.read_only = true;
+    const uint64_t from = engine->events().next();
+    std::string id = containers().create(mounting("true", {fixed}));
+    containers().start(id);
+    (void)containers().wait(id);
+    std::vector<std::string> told;
+    std::map<std::string, std::string> mounted, unmounted;
+    auto note = [&](const Event& event) {
+        told.push_back(event.type + " " + event.action);
+        if (event.action == "mount") mounted = event.attributes;
+        if (event.action == "unmount") unmounted = event.attributes;
+    };
+    (void)engine->events().read(from, note, {}, std::chrono::steady_clock::now());
+    EXPECT_EQ(told,
+              (std::vector<std::string>{"volume create", "container create", "volume mount", "network connect",
+                                        "container start", "network disconnect", "volume unmount", "container die"}));
+    using Texts = std::map<std::string, std::string>;
+    EXPECT_EQ(mounted, (Texts{{"container", id},
+                              {"destination", "/fixed"},
+                              {"driver", "local"},
+                              {"propagation", ""},
+                              {"read/write", "false"}}));
+    EXPECT_EQ(unmounted, (Texts{{"container", id}, {"driver", "local"}}));
+}

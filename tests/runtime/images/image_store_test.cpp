@@ -71,7 +71,7 @@ TEST_F(ImageStoreTest, AnImportedTarIsAnImageOfOneLayer) {
     EXPECT_EQ(image.id, Digest::of(image.config_json));
     ASSERT_EQ(store->layer_folders(image.id).size(), 1u);
     EXPECT_EQ(read_text(store->layer_folders(image.id)[0] + "/file"), "hello");
-    EXPECT_EQ(actions(), std::vector<std::string>{"import"});
+    EXPECT_EQ(actions(), (std::vector<std::string>{"tag", "import"}));
 }
 
 TEST_F(ImageStoreTest, ChangesThatCannotBeMadeAreRefusedBeforeAnythingIsStored) {
@@ -157,7 +157,7 @@ TEST_F(ImageStoreTest, RemovingAName) {
     EXPECT_TRUE(store->list().empty());
     EXPECT_TRUE(store->blobs().list().empty());
     EXPECT_TRUE(names_in(path + "/layers").empty());
-    EXPECT_EQ(actions(), (std::vector<std::string>{"import", "tag", "untag", "untag", "delete"}));
+    EXPECT_EQ(actions(), (std::vector<std::string>{"tag", "import", "tag", "untag", "untag", "delete"}));
     EXPECT_EQ(refusal(Code::not_found, [&] { store->remove("app:v1", false); }), "No such image: app:v1");
 }
 
