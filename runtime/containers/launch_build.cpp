@@ -49,7 +49,9 @@ SecurityOptions parse_security(const ContainerSpec& container, std::vector<std::
             warnings.push_back("security option " + key +
                                " is not in force: containers are not confined by a security module here");
         } else {
-            throw Error(Code::invalid_argument, "Invalid --security-opt: \"" + option + "\"");
+            throw Error(Code::invalid_argument,
+                        (split == std::string::npos ? "Invalid --security-opt: \"" : "invalid --security-opt 2: \"") +
+                            option + "\"");
         }
     }
     return result;

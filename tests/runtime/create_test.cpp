@@ -162,7 +162,7 @@ TEST_F(Create, WhatOnlyAStartWouldFindIsToldByCreateToo) {
     };
     EXPECT_EQ(wrong([](auto& s) { s.cap_add = {"FLYING"}; }), "invalid CapAdd: unknown capability: \"CAP_FLYING\"");
     EXPECT_EQ(wrong([](auto& s) { s.ulimits = {{"wishes", 1, 1}}; }), "invalid ulimit type: wishes");
-    EXPECT_EQ(wrong([](auto& s) { s.security_opt = {"nonsense=1"}; }), "Invalid --security-opt: \"nonsense=1\"");
+    EXPECT_EQ(wrong([](auto& s) { s.security_opt = {"nonsense=1"}; }), "invalid --security-opt 2: \"nonsense=1\"");
     EXPECT_EQ(wrong([](auto& s) {
                   s.sysctls = {{"kernel.panic", "1"}};
               }),

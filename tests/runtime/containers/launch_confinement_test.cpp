@@ -63,7 +63,7 @@ TEST_F(LaunchTest, TheFilterRefusesWhatContainersHaveNoUseFor) {
         EXPECT_TRUE(refusal(r).starts_with("seccomp profile: ")) << bad;
     }
     r.spec.security_opt = {"nonsense=1"};
-    EXPECT_EQ(refusal(r), "Invalid --security-opt: \"nonsense=1\"");
+    EXPECT_EQ(refusal(r), "invalid --security-opt 2: \"nonsense=1\"");
 }
 
 TEST_F(LaunchTest, LimitsStandInTheCgroup) {
