@@ -49,22 +49,9 @@ void check_values(const Filters& filters) {
     (void)filters.flag("is-task", false);
 }
 
+/// Docker's names begin with a slash; people write patterns with it and without.
 bool name_matches(const Filters& filters, const ContainerInfo& info) {
-    const auto& wanted = filters.values("name");
-    // Docker matches a pattern against /name; people use plain parts, sometimes anchored.
-    return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), [&](std::string part) {
-               bool from_start = part.starts_with("^"), to_end = part.ends_with("$");
-               if (from_start) part.erase(0, 1);
-               if (to_end) part.pop_back();
-               if (part.starts_with("/")) {
-                   part.erase(0, 1);
-                   from_start = true;
-               }
-               if (from_start && to_end) return info.name == part;
-               if (from_start) return info.name.starts_with(part);
-               if (to_end) return info.name.ends_with(part);
-               return info.name.find(part) != std::string::npos;
-           });
+    return filters.match("name", info.name) || filters.match("name", "/" + info.name);
 }
 
 bool network_matches(const Filters& filters, const ContainerInfo& info) {

@@ -4,6 +4,8 @@
 #include "api/stream_time.h"
 #include "base/error.h"
 
+#include <re2/re2.h>
+
 #include <algorithm>
 
 namespace kedge::api {
@@ -45,10 +47,14 @@ bool Filters::exact(const std::string& name, const std::string& value) const {
     return !has(name) || values(name).contains(value);
 }
 
-bool Filters::part(const std::string& name, const std::string& value) const {
+bool Filters::match(const std::string& name, const std::string& value) const {
     const auto& wanted = values(name);
-    return wanted.empty() || std::any_of(wanted.begin(), wanted.end(),
-                                         [&](const std::string& w) { return value.find(w) != std::string::npos; });
+    auto matches = [&](const std::string& text) {
+        std::shared_ptr<const RE2>& expression = expressions_[text];
+        if (!expression) expression = std::make_shared<const RE2>(text, RE2::Quiet);
+        return text == value || (expression->ok() && RE2::PartialMatch(value, *expression));
+    };
+    return wanted.empty() || std::any_of(wanted.begin(), wanted.end(), matches);
 }
 
 bool Filters::prefix(const std::string& name, const std::string& value) const {

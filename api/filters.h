@@ -4,8 +4,13 @@
 #include "base/clock.h"
 
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
+
+namespace re2 {
+class RE2;
+}
 
 namespace kedge::api {
 
@@ -21,8 +26,9 @@ public:
 
     /// True if nothing is asked of `name`, or `value` is one of the asked.
     bool exact(const std::string& name, const std::string& value) const;
-    /// The same where a part of the value is enough.
-    bool part(const std::string& name, const std::string& value) const;
+    /// The same where the asked is a regular expression that matches a part of the value. In time that is linear in the
+    /// value, whatever the expression is; what is none matches only itself.
+    bool match(const std::string& name, const std::string& value) const;
     bool prefix(const std::string& name, const std::string& value) const;
     /// `label` filters: every `key` or `key=value` is there, and none of `label!`.
     bool labels(const std::map<std::string, std::string>& labels) const;
@@ -34,6 +40,7 @@ public:
 
 private:
     std::map<std::string, std::set<std::string>> values_;
+    mutable std::map<std::string, std::shared_ptr<const re2::RE2>> expressions_;  ///< that were asked for before
 };
 
 }  // namespace kedge::api

@@ -29,7 +29,7 @@ Response list_networks(const Request& request, const Services& services) {
     json result = json::array();
     for (const runtime::NetworkInfo& info : all_networks(services)) {
         const bool predefined = is_predefined(info.spec.name);
-        if (!filters.part("name", info.spec.name) || !filters.prefix("id", info.id) ||
+        if (!filters.match("name", info.spec.name) || !filters.prefix("id", info.id) ||
             !filters.exact("driver", info.spec.driver))
             continue;
         if (!filters.labels(info.spec.labels) || !filters.exact("scope", "local")) continue;

@@ -32,7 +32,7 @@ Response list_volumes(const Request& request, const Services& services) {
     if (filters.has("dangling")) used = used_volumes(services.engine.containers());
     json volumes = json::array();
     for (const runtime::VolumeInfo& info : services.engine.volumes().list()) {
-        if (!filters.part("name", info.spec.name) || !filters.exact("driver", info.spec.driver)) continue;
+        if (!filters.match("name", info.spec.name) || !filters.exact("driver", info.spec.driver)) continue;
         if (!filters.labels(info.spec.labels)) continue;
         if (filters.has("dangling") && filters.flag("dangling", false) == used.contains(info.spec.name)) continue;
         volumes.push_back(volume_json(info));

@@ -144,6 +144,20 @@ TEST(Filters, AreReadInBothOfDockersForms) {
     EXPECT_FALSE(Filters(Request{}, known).has("status"));
 }
 
+TEST(Filters, MatchWithRegularExpressions) {
+    auto match = [](const std::string& expression, const std::string& value) {
+        return Filters(with_query("filters", json{{"name", {expression}}}.dump()), {"name"}).match("name", value);
+    };
+    EXPECT_TRUE(match("b.*[0-9]$", "web2"));
+    EXPECT_FALSE(match("b.*[0-9]$", "web2x"));
+    EXPECT_TRUE(match("eb", "web"));
+    EXPECT_FALSE(match("^eb", "web"));
+    EXPECT_TRUE(match("a|w", "web"));
+    EXPECT_FALSE(match("(", "web")) << "it is none";
+    EXPECT_TRUE(match("(", "(")) << "but a value all the same";
+    EXPECT_FALSE(match("(a*)*(a*)*(a*)*b", std::string(3000, 'a'))) << "which takes others for ever";
+}
+
 TEST(Filters, ThatAreMalformedOrUnknownAreRefused) {
     for (const char* bad : {"x", "[]", "1", "null", R"({"other":["x"]})", R"({"status":"running"})",
                             R"({"status":[1]})", R"({"status":[null]})", R"({"status":1})", R"({"status":["a")"}) {
