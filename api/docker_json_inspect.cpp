@@ -62,8 +62,8 @@ json mount_json(const runtime::Mount& mount) {
                             : image                  ? "image"
                                                      : "volume"},
                    {"Source", mount.source},
-                   {"Target", mount.target},
-                   {"ReadOnly", mount.read_only}};
+                   {"Target", mount.target}};
+    if (mount.read_only) result["ReadOnly"] = true;
     if (mount.non_recursive) result["BindOptions"]["NonRecursive"] = true;
     if (mount.read_only_top) result["BindOptions"]["ReadOnlyNonRecursive"] = true;
     if (!mount.subpath.empty()) result[image ? "ImageOptions" : "VolumeOptions"]["Subpath"] = mount.subpath;
