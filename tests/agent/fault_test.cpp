@@ -190,4 +190,29 @@ TEST_P(Fault, AfterAKillThereTheAgentComesToTheSameEnd) {
 
 INSTANTIATE_TEST_SUITE_P(EveryPoint, Fault, testing::ValuesIn(fault_points().begin(), fault_points().end()), test_name);
 
+/// Of no project: nobody else would let it go.
+struct CommitFault : AgentFixture {};
+
+TEST_F(CommitFault, AContainerThatACommitHasPausedGoesOnWithTheNextAgent) {
+    ASSERT_TRUE(start("container.commit.paused"));
+    (void)import("plain:1", kApp);
+    (void)post("/containers/create?name=plain", {{"Image", "plain:1"}, {"HostConfig", {{"NetworkMode", "none"}}}});
+    (void)post("/containers/plain/start");
+    auto status = [&] { return get("/containers/plain/json").at("State").at("Status").get<std::string>(); };
+    ASSERT_EQ(status(), "running");
+    try {
+        (void)post("/commit?container=plain&repo=side");
+    } catch (const std::exception&) {
+        // Its connection ends with it.
+    }
+    ASSERT_TRUE(until([&] { return !running(); })) << "the fault point is never passed";
+    ASSERT_TRUE(start());
+    EXPECT_EQ(status(), "running");
+    (void)post("/containers/plain/pause");
+    kill_agent();
+    ASSERT_TRUE(start());
+    EXPECT_EQ(status(), "paused") << "by hand it stays";
+    (void)call("DELETE", "/containers/plain?force=1");
+}
+
 }  // namespace kedge::test
