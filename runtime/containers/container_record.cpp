@@ -207,6 +207,8 @@ void resolved_from_json(const std::string& text, ContainerRecord* record) {
         j.at("stop_signal").get_to(info.stop_signal);
         j.at("labels").get_to(info.labels);
         j.at("mounts").get_to(info.mounts);
+        for (const Mount& mount : info.mounts)
+            if (!mount.image_id.empty()) (void)Digest::parse(mount.image_id);
         j.at("anonymous_volumes").get_to(record->anonymous_volumes);
         j.at("exposed_ports").get_to(record->exposed_ports);
         if (j.contains("healthcheck")) info.healthcheck = j.at("healthcheck").get<Healthcheck>();

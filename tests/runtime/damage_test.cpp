@@ -48,6 +48,18 @@ TEST_F(Damage, APinThatIsNoDigest) {
     EXPECT_THROW(engine->images().remove("busybox", false), Error) << "the pin beside it holds";
 }
 
+TEST_F(Damage, AMountedImageThatIsNoDigest) {
+    runtime::ContainerSpec spec = shell("true", "mounting");
+    spec.mounts = {volume("busybox", "/x")};
+    spec.mounts[0].type = runtime::Mount::Type::image;
+    (void)containers().create(spec);
+    close_engine();
+    change_database("UPDATE containers SET resolved = json_set(resolved, '$.mounts[0].image_id', 'nonsense')");
+    ASSERT_NO_THROW(open_engine());
+    EXPECT_TRUE(containers().list().empty()) << "its row can't be understood";
+    EXPECT_NO_THROW(engine->images().remove("busybox", false));
+}
+
 TEST_F(Damage, FoldersAmongTheVolumesThatNobodyMade) {
     close_engine();
     make_folders(AT_FDCWD, options.root + "/volumes/.removed-x");

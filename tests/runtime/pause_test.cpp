@@ -1,3 +1,4 @@
+#include "runtime/containers/cgroups.h"
 #include "tests/runtime/engine_fixture.h"
 
 #include <SQLiteCpp/SQLiteCpp.h>
@@ -235,4 +236,42 @@ TEST_F(Pause, ManyAtOnceEndInOneOfTheTwoStates) {
     EXPECT_EQ(wrong, 0);
     containers().stop(id);
     EXPECT_EQ(containers().inspect(id).exit_code, 7);
+}
+
+TEST_F(Pause, WhileItIsBeingStoppedItRunsIfItIsSaidToRun) {
+    const Cgroups groups;
+    for (int i = 0; i < 3; ++i) {
+        const std::string id = paused(shell(kStubborn));
+        std::atomic<bool> over{false};
+        uint64_t from = now();
+        std::jthread stopping([&] {
+            EXPECT_NO_THROW(containers().stop(id, 1));
+            over = true;
+        });
+        bool told = false;
+        while (!told && !over)
+            from = engine->events().read(
+                from, [&](const Event& event) { told = told || event.action == "kill"; }, {},
+                std::chrono::steady_clock::now() + std::chrono::milliseconds(100));
+        auto unless_refused = [](auto&& step) {
+            try {
+                step();
+            } catch (const Error& e) {
+                EXPECT_EQ(e.code(), Code::conflict) << e.what();
+            }
+        };
+        unless_refused([&] { containers().unpause(id); });
+        unless_refused([&] { containers().pause(id); });
+        // Nobody but the stop changes it from here on.
+        bool stood_still = false;
+        while (!over) {
+            const bool runs = status(id) == Status::running;
+            stood_still =
+                stood_still || (runs && groups.is_frozen(instance + "/" + id) && status(id) == Status::running);
+        }
+        EXPECT_FALSE(stood_still) << "it was said to run";
+        stopping.join();
+        EXPECT_EQ(status(id), Status::exited);
+        containers().remove(id, {.force = true});
+    }
 }
