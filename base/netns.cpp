@@ -12,7 +12,7 @@
 
 namespace kedge {
 
-Fd socket_in(int netns, int domain, int type, int protocol) {
+Fd socket_in(int netns, int domain, int type, int protocol, const std::function<void()>& also) {
     int fd = -1;
     int failure = 0;
     const char* step = "enter network namespace";
@@ -25,6 +25,7 @@ Fd socket_in(int netns, int domain, int type, int protocol) {
         step = "open socket in network namespace";
         fd = ::socket(domain, type | SOCK_CLOEXEC, protocol);
         if (fd < 0) failure = errno;
+        if (also) also();
     }).join();
     if (fd < 0) throw errno_error(step, failure);
     return Fd(fd);

@@ -16,7 +16,7 @@ namespace kedge::runtime {
 enum class Protocol { tcp, udp };
 
 struct PortBinding {
-    std::string host_ip;     ///< empty: every address of the host
+    std::string host_ip;     ///< of either family; empty: every address of the host, of both
     uint16_t host_port = 0;  ///< 0: any free port, chosen at start
     uint16_t container_port = 0;
     Protocol protocol = Protocol::tcp;
@@ -109,6 +109,7 @@ struct NetworkAttachment {
     std::string mac = {};      ///< hardware address; empty: one that follows from the IPv4 address
     /// `com.docker.network.endpoint.ifname` and `.sysctls`.
     std::map<std::string, std::string> options = {};
+    std::string ip6 = {};  ///< fixed IPv6 address; empty: the next free one, if the network has any
     bool operator==(const NetworkAttachment&) const = default;
 };
 

@@ -48,6 +48,9 @@ struct NetworkEndpoint {
     int gateway_priority = 0;
     std::string link;                            ///< the host's end
     std::map<std::string, std::string> options;  ///< of its NetworkAttachment
+    std::string ip6;                             ///< empty: none; also while the container doesn't run
+    int prefix_length6 = 0;
+    std::string gateway6;
     /// While a running container is connected to it or disconnected from it: what has to be finished, or undone.
     enum class Change { none, joining, leaving };
     Change change = Change::none;

@@ -21,12 +21,17 @@ struct NetworkSpec {
     std::string ip_range = {};  ///< CIDR inside of `subnet` that addresses are given from; empty: all of it
     bool attachable = false;    ///< said of it, no more: it is about clusters
     std::map<std::string, std::string> aux_addresses = {};  ///< name: address that no container gets
+    bool ipv6 = false;                                      ///< IPv6 as well: the same as above of it follows
+    std::string subnet6 = {};                               ///< empty: the next free one of those of this machine
+    std::string gateway6 = {};
+    std::string ip_range6 = {};
+    std::map<std::string, std::string> aux_addresses6 = {};
     bool operator==(const NetworkSpec&) const = default;
 };
 
 struct NetworkInfo {
     std::string id;      ///< 64 hex digits
-    NetworkSpec spec;    ///< with subnet and gateway filled in
+    NetworkSpec spec;    ///< with subnets and gateways filled in
     std::string bridge;  ///< the link's name
     WallTime created;
     std::vector<std::string> containers;  ///< ids of the connected running containers

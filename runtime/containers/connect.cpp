@@ -5,7 +5,7 @@
 #include "base/fault.h"
 #include "base/log.h"
 #include "runtime/containers/container_check.h"
-#include "runtime/networks/ipv4.h"
+#include "runtime/networks/ipv6.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -54,15 +54,30 @@ void ContainerEngine::check_attachment(const NetworkAttachment& network) const {
                     "network-scoped alias is supported only for containers in user defined networks");
     }
     check_endpoint(network);
-    if (network.ip.empty()) return;
+    if (network.ip.empty() && network.ip6.empty()) return;
     if (info.spec.name == kDefaultNetwork) {
         throw Error(Code::invalid_argument, "user specified IP address is supported on user defined networks only");
     }
-    const Subnet subnet = Subnet::parse(info.spec.subnet);
-    if (!subnet.usable(Ipv4::parse(network.ip))) {
+    if (!network.ip.empty()) {
+        const Subnet subnet = Subnet::parse(info.spec.subnet);
+        if (!subnet.usable(Ipv4::parse(network.ip))) {
+            throw Error(Code::invalid_argument,
+                        "Invalid address " + network.ip + ": It does not belong to any of this network's subnets",
+                        "the subnet is " + info.spec.subnet);
+        }
+    }
+    if (network.ip6.empty()) return;
+    if (!info.spec.ipv6) {
         throw Error(Code::invalid_argument,
-                    "Invalid address " + network.ip + ": It does not belong to any of this network's subnets",
-                    "the subnet is " + info.spec.subnet);
+                    "invalid endpoint settings:\nuser specified IP address is supported only when connecting to "
+                    "networks with user configured subnets",
+                    "the network has no IPv6");
+    }
+    if (!Subnet6::parse(info.spec.subnet6).usable(Ipv6::parse(network.ip6))) {
+        throw Error(
+            Code::invalid_argument,
+            "invalid endpoint settings:\nno configured subnet or ip-range contain the IP address " + network.ip6,
+            "the subnet is " + info.spec.subnet6);
     }
 }
 

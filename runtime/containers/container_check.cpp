@@ -156,6 +156,8 @@ void check_network(const ContainerSpec& spec) {
         if (network.network.empty()) refuse("network name must not be empty");
         if (!names.insert(network.network).second) refuse("network {} is given twice", network.network);
         if (!network.ip.empty() && !is_address(network.ip)) refuse("invalid IPv4 address: {}", network.ip);
+        if (!network.ip6.empty() && (!is_address(network.ip6) || network.ip6.find(':') == std::string::npos))
+            refuse("invalid IPv6 address: {}", network.ip6);
         check_endpoint(network);
     }
     if (mode.empty() && spec.networks.empty() && !spec.ports.empty())

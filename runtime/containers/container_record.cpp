@@ -74,6 +74,9 @@ json endpoints_json(const std::vector<NetworkEndpoint>& endpoints) {
                         {"gateway_priority", e.gateway_priority},
                         {"link", e.link},
                         {"options", e.options},
+                        {"ip6", e.ip6},
+                        {"prefix_length6", e.prefix_length6},
+                        {"gateway6", e.gateway6},
                         {"change", kChangeNames[static_cast<size_t>(e.change)]}});
     }
     return list;
@@ -93,6 +96,9 @@ std::vector<NetworkEndpoint> endpoints_from(const json& list) {
         e.gateway_priority = j.value("gateway_priority", 0);
         e.link = j.value("link", std::string());
         e.options = j.value("options", std::map<std::string, std::string>());
+        e.ip6 = j.value("ip6", std::string());
+        e.prefix_length6 = j.value("prefix_length6", 0);
+        e.gateway6 = j.value("gateway6", std::string());
         e.change = static_cast<NetworkEndpoint::Change>(index_of(kChangeNames, j.value("change", std::string("none"))));
         endpoints.push_back(std::move(e));
     }

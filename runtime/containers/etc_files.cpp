@@ -18,8 +18,8 @@ namespace {
 constexpr const char* kLocalHosts =
     "127.0.0.1\tlocalhost\n"
     "::1\tlocalhost ip6-localhost ip6-loopback\n"
-    "fe00::0\tip6-localnet\n"
-    "ff00::0\tip6-mcastprefix\n"
+    "fe00::\tip6-localnet\n"
+    "ff00::\tip6-mcastprefix\n"
     "ff02::1\tip6-allnodes\n"
     "ff02::2\tip6-allrouters\n";
 
@@ -110,7 +110,10 @@ EtcFiles etc_files(const ContainerInfo& info, const std::string& hostname,
         files.hosts += address + "\t" + host.substr(0, colon) + "\n";
     }
     std::string names = spec.domainname.empty() ? hostname : hostname + "." + spec.domainname + " " + hostname;
-    for (const NetworkEndpoint& endpoint : endpoints) files.hosts += endpoint.ip + "\t" + names + "\n";
+    for (const NetworkEndpoint& endpoint : endpoints) {
+        files.hosts += endpoint.ip + "\t" + names + "\n";
+        if (!endpoint.ip6.empty()) files.hosts += endpoint.ip6 + "\t" + names + "\n";
+    }
     files.resolv_conf = resolv_conf(spec, name_server);
     return files;
 }

@@ -58,6 +58,7 @@ void ContainerEngine::finish_run(const std::string& id) {
                       [](const NetworkEndpoint& e) { return e.change == NetworkEndpoint::Change::leaving; });
         for (NetworkEndpoint& endpoint : r.info.endpoints) {
             endpoint.ip.clear();
+            endpoint.ip6.clear();
             endpoint.change = NetworkEndpoint::Change::none;
         }
         if (r.info.health.status != Health::Status::none) r.info.health.status = Health::Status::unhealthy;

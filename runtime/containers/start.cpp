@@ -47,6 +47,20 @@ std::vector<PortBinding> published_ports(const ContainerRecord& record) {
     return ports;
 }
 
+/// What its own sysctls say of IPv6, as far as they do: nobody else decides it then.
+std::optional<bool> asked_ipv6(const ContainerSpec& spec) {
+    std::optional<bool> asked;
+    for (const auto& [key, value] : spec.sysctls) {
+        std::string name = key;
+        std::replace(name.begin(), name.end(), '/', '.');
+        if (!name.starts_with("net.ipv6.conf.") || !name.ends_with(".disable_ipv6") ||
+            name == "net.ipv6.conf.lo.disable_ipv6")
+            continue;
+        asked = asked.value_or(true) && value == "0";
+    }
+    return asked;
+}
+
 }  // namespace
 
 BridgeNetworks::Attachment attachment_of(const ContainerRecord& record, bool publish_ports) {
@@ -58,6 +72,7 @@ BridgeNetworks::Attachment attachment_of(const ContainerRecord& record, bool pub
         if (network.network != kHostNetwork && network.network != kNoNetwork) attachment.networks.push_back(network);
     }
     attachment.dns = info.spec.dns;
+    attachment.ipv6 = asked_ipv6(info.spec);
     // It may still join a network that they can be published on.
     if (info.spec.network_mode != kHostNetwork) attachment.ports = published_ports(record);
     attachment.publish_ports = publish_ports && !attachment.networks.empty();
@@ -165,7 +180,10 @@ void ContainerEngine::start_failed(const Snapshot& record, bool by_policy, int e
         r.info.exit_code = exit_code;
         r.info.error = error.what();
         r.info.pid = 0;
-        for (NetworkEndpoint& endpoint : r.info.endpoints) endpoint.ip.clear();
+        for (NetworkEndpoint& endpoint : r.info.endpoints) {
+            endpoint.ip.clear();
+            endpoint.ip6.clear();
+        }
         r.info.ports.clear();
         // By its policy it goes on restarting until the caller has decided; nobody who waits for its end may wake up
         // before.

@@ -6,28 +6,59 @@
 
 namespace kedge::runtime {
 
-AddressPool::AddressPool(Subnet subnet, Ipv4 gateway, Subnet range)
+namespace {
+
+constexpr const char* family_of(const Subnet&) {
+    return "IPv4";
+}
+constexpr const char* family_of(const Subnet6&) {
+    return "IPv6";
+}
+
+[[noreturn]] void throw_no_subnet(const char* family) {
+    throw Error(Code::resource_exhausted, std::string("could not find an available, non-overlapping ") + family +
+                                              " address pool among the defaults to assign to the network")
+        .set_transient(false);
+}
+
+}  // namespace
+
+template <typename Range>
+AddressesOf<Range>::AddressesOf(Range subnet, One gateway, Range range)
     : subnet_(subnet), range_(range), taken_{gateway}, last_{range.base.bits - 1} {
     if (range_.base == subnet_.base) last_ = subnet_.base;
 }
 
-Ipv4 AddressPool::take() {
-    Ipv4 candidate = last_;
-    const uint32_t first = std::max(range_.base.bits, subnet_.first().bits);
-    const uint32_t last = std::min(range_.broadcast().bits, subnet_.broadcast().bits - 1);
+template <typename Range>
+auto AddressesOf<Range>::first() const -> One {
+    return std::max(range_.base, subnet_.first());
+}
+
+template <typename Range>
+auto AddressesOf<Range>::last() const -> One {
+    return std::min(One{range_.base.bits | ~range_.mask()}, subnet_.last());
+}
+
+template <typename Range>
+auto AddressesOf<Range>::take() -> One {
+    One candidate = last_;
     // One of taken_.size() + 1 successive usable addresses is free, unless the range has fewer.
     for (size_t tries = 0; tries <= taken_.size() + 2; ++tries) {
-        candidate.bits = candidate.bits >= last || candidate.bits < first ? first : candidate.bits + 1;
+        if (candidate >= last() || candidate < first())
+            candidate = first();
+        else
+            ++candidate.bits;
         if (taken_.insert(candidate).second) {
             last_ = candidate;
             return candidate;
         }
     }
-    throw Error(Code::resource_exhausted,
-                "no available IPv4 addresses on this network's address pools: " + range_.str());
+    throw Error(Code::resource_exhausted, std::string("no available ") + family_of(subnet_) +
+                                              " addresses on this network's address pools: " + range_.str());
 }
 
-void AddressPool::take(Ipv4 address) {
+template <typename Range>
+void AddressesOf<Range>::take(One address) {
     if (!subnet_.usable(address)) {
         throw Error(Code::invalid_argument,
                     "Invalid address " + address.str() + ": It does not belong to any of this network's subnets",
@@ -36,9 +67,18 @@ void AddressPool::take(Ipv4 address) {
     if (!taken_.insert(address).second) throw Error(Code::conflict, "Address already in use: " + address.str());
 }
 
-void AddressPool::give_back(Ipv4 address) {
+template <typename Range>
+bool AddressesOf<Range>::take_if_free(One address) {
+    return address >= first() && address <= last() && taken_.insert(address).second;
+}
+
+template <typename Range>
+void AddressesOf<Range>::give_back(One address) {
     taken_.erase(address);
 }
+
+template class AddressesOf<Subnet>;
+template class AddressesOf<Subnet6>;
 
 Subnet free_subnet(const std::vector<Subnet>& pools, const std::vector<Subnet>& taken) {
     for (const Subnet& pool : pools) {
@@ -50,10 +90,16 @@ Subnet free_subnet(const std::vector<Subnet>& pools, const std::vector<Subnet>& 
             if (std::none_of(taken.begin(), taken.end(), overlaps)) return candidate;
         }
     }
-    throw Error(
-        Code::resource_exhausted,
-        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network")
-        .set_transient(false);
+    throw_no_subnet("IPv4");
+}
+
+Subnet6 free_subnet(const Subnet6& pool, const std::vector<Subnet6>& taken) {
+    Subnet6 candidate{pool.base, 64};
+    for (; pool.contains(candidate.base); candidate.base.bits += Uint128{1} << 64) {
+        auto overlaps = [&](const Subnet6& other) { return other.overlaps(candidate); };
+        if (std::none_of(taken.begin(), taken.end(), overlaps)) return candidate;
+    }
+    throw_no_subnet("IPv6");
 }
 
 }  // namespace kedge::runtime

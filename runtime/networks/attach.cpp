@@ -2,7 +2,6 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/fault.h"
-#include "runtime/networks/conntrack.h"
 #include "runtime/networks/network_state.h"
 
 #include <algorithm>
@@ -49,14 +48,12 @@ BridgeNetworks::Attached BridgeNetworks::reserve(const Attachment& attachment) {
         const bool can_publish = !attachment.changed_by_hand || state_->way_out(attached);
         const bool publish = attachment.publish_ports && !attachment.ports.empty() && can_publish;
         if (publish) (void)state_->outward_address(container);
-        for (PortBinding binding : attachment.ports) {
-            if (!publish) break;
-            container.held.emplace_back(host_port_of(binding));
-            binding.host_port = container.held.back().port().port;
-            attached.ports.push_back(binding);
+        if (publish) {
+            attached.ports = by_family(attachment.ports);
+            container.held = hold_ports(attached.ports);
         }
     } catch (const Error&) {
-        state_->give_addresses_back(attached);
+        for (const NetworkEndpoint& endpoint : attached.endpoints) state_->give_back(endpoint);
         throw;
     }
     Attached result = attached;
@@ -82,9 +79,10 @@ void BridgeNetworks::connect(const Attachment& attachment, const Attached& attac
     state_->serve_missing_names(found->second.attached);
     state_->add_names(found->second);
     const Firewall::Changes changes = state_->port_changes(found->second, true);
-    state_->firewall.publish(changes);
+    state_->lead(changes);
     for (HeldPort& port : found->second.held) port.listen();
-    forget_stale_flows(changes);
+    state_->relay.listen(found->second.held);
+    state_->forget_flows(changes);
 }
 
 void BridgeNetworks::disconnect(const std::string& container_id) {
@@ -94,11 +92,11 @@ void BridgeNetworks::disconnect(const std::string& container_id) {
     State::Container container = std::move(found->second);
     state_->containers.erase(found);
     state_->names.remove_container(container_id);
-    state_->give_addresses_back(container.attached);
+    for (const NetworkEndpoint& endpoint : container.attached.endpoints) state_->give_back(endpoint);
     container.held.clear();
     const Firewall::Changes changes = state_->port_changes(container, false);
-    state_->firewall.publish(changes);
-    forget_stale_flows(changes);
+    state_->lead(changes);
+    state_->forget_flows(changes);
 }
 
 void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attached) {
@@ -110,6 +108,8 @@ void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attache
         if (network == state_->networks.end()) continue;  // its record was lost; the links still work
         try {
             network->second.addresses.take(Ipv4::parse(endpoint.ip));
+            if (network->second.addresses6 && !endpoint.ip6.empty())
+                network->second.addresses6->take(Ipv6::parse(endpoint.ip6));
         } catch (const Error&) {
             // adopted twice
         }
@@ -127,7 +127,8 @@ void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attache
     State::Container& kept =
         state_->containers.insert_or_assign(attachment.container_id, std::move(container)).first->second;
     state_->add_names(kept);
-    state_->firewall.publish(state_->port_changes(kept, true));
+    state_->lead(state_->port_changes(kept, true));
+    state_->relay.listen(kept.held);
 }
 
 void BridgeNetworks::move_ports(const std::string& from, const std::string& to, const RecordPorts& record) {
@@ -140,7 +141,7 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to, 
 
     // Worked out on a copy, so that a failure changes nothing.
     State::Container next{target->second.attachment, target->second.attached, {}};
-    std::vector<PortBinding> missing = next.attachment.ports;
+    std::vector<PortBinding> missing = by_family(next.attachment.ports);
     for (const PortBinding& own : next.attached.ports) {
         auto found =
             std::find_if(missing.begin(), missing.end(), [&](const PortBinding& b) { return is_same(b, own); });
@@ -153,11 +154,8 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to, 
             (moved ? next : closed).attached.ports.push_back(moved ? *moved : binding);
         }
     }
-    for (PortBinding binding : missing) {
-        next.held.emplace_back(host_port_of(binding));
-        binding.host_port = next.held.back().port().port;
-        next.attached.ports.push_back(binding);
-    }
+    next.held = hold_ports(missing);
+    next.attached.ports.insert(next.attached.ports.end(), missing.begin(), missing.end());
     Firewall::Changes changes = state_->port_changes(next, true);
     const Firewall::Changes closing = state_->port_changes(closed, false);
     changes.insert(closing.begin(), closing.end());
@@ -168,14 +166,15 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to, 
         for (const auto& [port, backend] : state_->port_changes(*before, true)) back[port] = backend;
     }
     fault_point("ports.move.before");
-    state_->firewall.publish(changes);
+    state_->lead(changes);
     try {
         fault_point("ports.move.after");
         for (HeldPort& port : next.held) port.listen();
+        state_->relay.listen(next.held);
         if (record) record(next.attached.ports);
     } catch (...) {
-        state_->firewall.publish(back);
-        forget_stale_flows(back);
+        state_->lead(back);
+        state_->forget_flows(back);
         throw;
     }
     target->second.attached.ports = next.attached.ports;
@@ -187,7 +186,7 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to, 
         source->second.held.clear();
         source->second.attached.ports.clear();
     }
-    forget_stale_flows(changes);
+    state_->forget_flows(changes);
 }
 
 void BridgeNetworks::rename(const std::string& container_id, const std::string& name) {
@@ -212,8 +211,8 @@ void BridgeNetworks::remove_leftovers() {
                 // The record of its network was lost: where its ports led is not known.
             }
         }
-        state_->firewall.publish(changes);
-        forget_stale_flows(changes);
+        state_->lead(changes);
+        state_->forget_flows(changes);
         links = state_->unknown_links();
     }
     for (const std::string& name : links) remove_link(name);

@@ -1,7 +1,6 @@
 // Networks that a running container joins and leaves.
 #include "base/error.h"
 #include "base/fault.h"
-#include "runtime/networks/conntrack.h"
 #include "runtime/networks/network_state.h"
 
 #include <algorithm>
@@ -16,6 +15,21 @@ BridgeNetworks::State::Container& BridgeNetworks::State::connected(const std::st
     return found->second;
 }
 
+/// The hardware address follows from the IPv4 address. If the IPv6 address does so too, nobody has a wrong one of it
+/// noted when both are given to another container.
+std::optional<Ipv6> BridgeNetworks::State::take_ipv6(Network& network, Ipv4 address, const std::string& wanted) {
+    if (!network.addresses6) return {};
+    if (!wanted.empty()) {
+        const Ipv6 fixed = Ipv6::parse(wanted);
+        network.addresses6->take(fixed);
+        return fixed;
+    }
+    const NetworkSpec& spec = network.info.spec;
+    const Subnet6 range = spec.ip_range6.empty() ? *network.subnet6 : Subnet6::parse(spec.ip_range6);
+    const Ipv6 beside{range.base.bits + (address.bits - network.subnet.base.bits)};
+    return network.addresses6->take_if_free(beside) ? beside : network.addresses6->take();
+}
+
 NetworkEndpoint BridgeNetworks::State::take_endpoint(const Attachment& attachment, const NetworkAttachment& wanted) {
     Network& network = find(wanted.network);
     Ipv4 address;
@@ -23,12 +37,24 @@ NetworkEndpoint BridgeNetworks::State::take_endpoint(const Attachment& attachmen
         address = network.addresses.take();
     else
         network.addresses.take(address = Ipv4::parse(wanted.ip));
+    std::optional<Ipv6> address6;
+    try {
+        if (attachment.ipv6.value_or(true)) address6 = take_ipv6(network, address, wanted.ip6);
+    } catch (const Error&) {
+        network.addresses.give_back(address);
+        throw;
+    }
     NetworkEndpoint endpoint;
     endpoint.network = network.info.spec.name;
     endpoint.network_id = network.info.id;
     endpoint.ip = address.str();
     endpoint.prefix_length = network.subnet.prefix;
     endpoint.gateway = network.gateway.str();
+    if (address6) {
+        endpoint.ip6 = address6->str();
+        endpoint.prefix_length6 = network.subnet6->prefix;
+        endpoint.gateway6 = network.gateway6.str();
+    }
     const std::optional<MacAddress> mac = parse_mac(wanted.mac);
     endpoint.mac = mac ? to_string(*mac) : mac_of(address);
     endpoint.options = wanted.options;
@@ -42,6 +68,7 @@ Endpoint BridgeNetworks::State::link_of(const Container& container, const Networ
                                         const std::string& name) {
     const Network& network = find(endpoint.network_id);
     const NetworkEndpoint* out = way_out(container.attached);
+    const NetworkEndpoint* out6 = way_out(container.attached, true);
     const bool leads_out = out && out->network_id == endpoint.network_id;
     Endpoint made;
     made.host_name = endpoint.link;
@@ -51,7 +78,13 @@ Endpoint BridgeNetworks::State::link_of(const Container& container, const Networ
     made.subnet = network.subnet;
     if (leads_out) made.default_gateway = network.gateway;
     made.mtu = network.mtu;
-    made.reflects = leads_out && !container.attachment.ports.empty();
+    if (!endpoint.ip6.empty() && network.subnet6) {
+        made.ipv6 = {Ipv6::parse(endpoint.ip6), *network.subnet6};
+        if (out6 && out6->network_id == endpoint.network_id) made.ipv6->default_gateway = network.gateway6;
+    }
+    made.keeps_ipv6 = container.attachment.ipv6.has_value();
+    made.reflects =
+        !container.attachment.ports.empty() && (leads_out || (made.ipv6 && !made.ipv6->default_gateway.any()));
     made.mac = parse_mac(endpoint.mac);
     EndpointOptions wishes = parse_endpoint_options(endpoint.options);
     if (!wishes.interface.empty()) made.name = wishes.interface;
@@ -79,27 +112,23 @@ void BridgeNetworks::State::move_to_way_out(Container& container, bool publish) 
     Attached& attached = container.attached;
     if (way_out(attached)) {
         if (attached.ports.empty() && publish) {
-            std::vector<HeldPort> held;
-            std::vector<PortBinding> ports;
-            for (PortBinding binding : container.attachment.ports) {
-                held.emplace_back(host_port_of(binding));
-                binding.host_port = held.back().port().port;
-                ports.push_back(binding);
-            }
+            std::vector<PortBinding> ports = by_family(container.attachment.ports);
+            std::vector<HeldPort> held = hold_ports(ports);
             for (HeldPort& port : held) port.listen();
             container.held = std::move(held);
             attached.ports = std::move(ports);
         }
         const Firewall::Changes changes = port_changes(container, true);
-        firewall.publish(changes);
-        forget_stale_flows(changes);
+        lead(changes);
+        relay.listen(container.held);
+        forget_flows(changes);
         return;
     }
     const Firewall::Changes changes = port_changes(container, false);
-    firewall.publish(changes);
+    lead(changes);
     container.held.clear();
     attached.ports.clear();
-    forget_stale_flows(changes);
+    forget_flows(changes);
 }
 
 NetworkEndpoint BridgeNetworks::join(const std::string& container_id, const NetworkAttachment& wanted) {
@@ -143,15 +172,19 @@ std::vector<PortBinding> BridgeNetworks::finish_join(const std::string& containe
     endpoint->change = Change::none;
     state_->serve_missing_names(container.attached);
     state_->add_names(container);
-    const bool leads_out = !link.default_gateway.any();
+    const bool leads_out = !link.default_gateway.any() || (link.ipv6 && !link.ipv6->default_gateway.any());
     if (leads_out) state_->move_to_way_out(container, publish_ports && first_way_out);
     return container.attached.ports;
 }
 
 std::vector<PortBinding> BridgeNetworks::leave(const std::string& container_id, const std::string& network_id,
                                                int netns) {
-    std::string link, next_link;
-    Ipv4 next_gateway;
+    struct Route {
+        std::string link;
+        Address gateway;
+    };
+    std::string link;
+    std::vector<Route> routes;
     bool reflects = false;
     std::vector<PortBinding> ports;
     {
@@ -159,27 +192,32 @@ std::vector<PortBinding> BridgeNetworks::leave(const std::string& container_id, 
         auto found = state_->containers.find(container_id);
         if (found == state_->containers.end()) return {};
         State::Container& container = found->second;
-        const NetworkEndpoint* before = state_->way_out(container.attached);
-        NetworkEndpoint* endpoint = state_->endpoint_of(container, network_id);
+        const NetworkEndpoint* endpoint = state_->endpoint_of(container, network_id);
         if (!endpoint) return container.attached.ports;
-        const bool led_out = before == endpoint || endpoint->change != Change::none;
-        link = endpoint->link;
-        const Ipv4 address = Ipv4::parse(endpoint->ip);
+        const NetworkEndpoint left = *endpoint;
+        bool led_out[2];
+        for (const bool ipv6 : {false, true}) {
+            led_out[ipv6] = state_->way_out(container.attached, ipv6) == endpoint || endpoint->change != Change::none;
+        }
+        link = left.link;
         std::erase_if(container.attached.endpoints,
                       [&](const NetworkEndpoint& e) { return e.network_id == network_id; });
         state_->add_names(container);
-        if (led_out) state_->move_to_way_out(container, false);
-        if (const NetworkEndpoint* next = state_->way_out(container.attached); next && led_out) {
-            next_link = next->link;
-            next_gateway = state_->find(next->network_id).gateway;
-            reflects = !container.attachment.ports.empty();
+        if (led_out[0] || led_out[1]) state_->move_to_way_out(container, false);
+        for (const bool ipv6 : {false, true}) {
+            const NetworkEndpoint* next = state_->way_out(container.attached, ipv6);
+            if (!next || !led_out[ipv6]) continue;
+            const State::Network& network = state_->find(next->network_id);
+            routes.push_back({next->link, ipv6 ? Address(network.gateway6) : Address(network.gateway)});
         }
-        auto network = state_->networks.find(network_id);
-        if (network != state_->networks.end()) network->second.addresses.give_back(address);
+        reflects = !container.attachment.ports.empty();
+        state_->give_back(left);
         ports = container.attached.ports;
     }
     if (!link.empty()) remove_link(link);
-    if (!next_link.empty() && netns >= 0) set_default_route(next_link, next_gateway, netns, reflects);
+    for (const Route& route : routes) {
+        if (netns >= 0) set_default_route(route.link, route.gateway, netns, reflects);
+    }
     return ports;
 }
 

@@ -3,10 +3,10 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/fault.h"
-#include "runtime/networks/conntrack.h"
 #include "runtime/networks/network_state.h"
 
 #include <algorithm>
+#include <iterator>
 
 namespace kedge::runtime {
 
@@ -20,9 +20,10 @@ void check_name(const std::string& name) {
     if (!fine) throw Error(Code::invalid_argument, "invalid network name: \"" + name + "\"");
 }
 
-Subnet parse_subnet(const std::string& text) {
+template <typename Range>
+Range parse_subnet(const std::string& text) {
     try {
-        return Subnet::parse(text);
+        return Range::parse(text);
     } catch (const Error& e) {
         if (std::string_view(e.what()).find("CIDR") == std::string_view::npos)
             throw Error(Code::invalid_argument, std::string("invalid network config:\n") + e.what());
@@ -32,7 +33,7 @@ Subnet parse_subnet(const std::string& text) {
 }
 
 Subnet check_subnet(const std::string& text) {
-    Subnet subnet = parse_subnet(text);
+    Subnet subnet = parse_subnet<Subnet>(text);
     const Subnet unusable[] = {Subnet::parse("0.0.0.0/8"), Subnet::parse("127.0.0.0/8"), Subnet::parse("224.0.0.0/3")};
     for (const Subnet& bad : unusable) {
         if (subnet.overlaps(bad))
@@ -45,14 +46,70 @@ Subnet check_subnet(const std::string& text) {
 
 void check_range(const std::string& text, const Subnet& subnet) {
     if (text.empty()) return;
-    const Subnet range = parse_subnet(text);
+    const Subnet range = parse_subnet<Subnet>(text);
     if (range.prefix < subnet.prefix || !subnet.contains(range.base))
         throw Error(Code::invalid_argument, "no matching subnet for range " + text);
     if (!subnet.usable(range.base) && !subnet.usable(range.broadcast()))
         throw Error(Code::invalid_argument, "invalid range " + text + ": it has no room for containers");
 }
 
+Subnet6 check_subnet6(const std::string& text) {
+    const Subnet6 subnet = parse_subnet<Subnet6>(text);
+    // What stands for nobody, loopback and IPv4; what is of one link alone; groups.
+    for (const char* other : {"::/8", "fe80::/10", "ff00::/8"}) {
+        if (subnet.overlaps(Subnet6::parse(other)))
+            throw Error(Code::invalid_argument, "invalid subnet " + text + ": it overlaps " + other);
+    }
+    if (subnet.prefix > 126)
+        throw Error(Code::invalid_argument, "invalid subnet " + text + ": it has no room for containers");
+    return subnet;
+}
+
+void check_range6(const std::string& text, const Subnet6& subnet) {
+    if (text.empty()) return;
+    const Subnet6 range = parse_subnet<Subnet6>(text);
+    if (range.prefix < subnet.prefix || !subnet.contains(range.base))
+        throw Error(Code::invalid_argument, "no matching subnet for range " + text);
+    if (!subnet.usable(range.last()))
+        throw Error(Code::invalid_argument, "invalid range " + text + ": it has no room for containers");
+}
+
 }  // namespace
+
+void BridgeNetworks::State::choose_ipv6(NetworkSpec& spec, const std::vector<std::string>& bridges) const {
+    if (!spec.ipv6) {
+        for (const std::string& text : {spec.subnet6, spec.gateway6, spec.ip_range6}) {
+            if (!text.empty())
+                throw Error(Code::invalid_argument, "the network has no IPv6, which " + text + " is of",
+                            "--ipv6 gives it some");
+        }
+        return;
+    }
+    std::vector<Subnet6> taken;
+    for (const auto& [id, network] : networks) {
+        if (network.subnet6) taken.push_back(*network.subnet6);
+    }
+    std::vector<Subnet6> used = ipv6_subnets_in_use(bridges);
+    Subnet6 subnet;
+    if (spec.subnet6.empty()) {
+        taken.insert(taken.end(), used.begin(), used.end());
+        subnet = free_subnet(pool6, taken);
+    } else {
+        subnet = check_subnet6(spec.subnet6);
+        // A part of what the host has on a link may be a network's; all of it, or an address that the host has, not.
+        std::copy_if(used.begin(), used.end(), std::back_inserter(taken), [&](const Subnet6& other) {
+            return subnet.contains(other.base) && other.prefix >= subnet.prefix;
+        });
+        if (std::any_of(taken.begin(), taken.end(), [&](const Subnet6& other) { return other.overlaps(subnet); }))
+            throw Error(Code::conflict, "invalid pool request: Pool overlaps with other one on this address space");
+    }
+    spec.subnet6 = subnet.str();
+    const std::string asked = spec.gateway6;
+    spec.gateway6 = asked.empty() ? subnet.first().str() : Ipv6::parse(asked).str();
+    if (!subnet.usable(Ipv6::parse(spec.gateway6)))
+        throw Error(Code::invalid_argument, "no matching subnet for gateway " + asked);
+    check_range6(spec.ip_range6, subnet);
+}
 
 std::string id_of_mode(const std::string& mode) {
     return Digest::of("kedge network " + mode).hex();
@@ -125,6 +182,7 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
         throw Error(Code::invalid_argument, "no matching subnet for gateway " + spec.gateway);
     }
     check_range(spec.ip_range, subnet);
+    state_->choose_ipv6(info.spec, bridges);
 
     if (!options.bridge.empty()) state_->refuse_existing_link(options.bridge);
 
@@ -134,8 +192,9 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
     fault_point("network.create.after_record");
     try {
         enable_forwarding();
+        if (info.spec.ipv6) enable_ipv6_forwarding();
         state_->make_link(network);
-        state_->firewall.add_network(info.bridge, {network.subnet, info.spec.internal});
+        state_->firewall.add_network(info.bridge, network.wall());
         state_->serve_names(network);
     } catch (const Error&) {
         state_->firewall.remove_network(info.bridge);

@@ -7,6 +7,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,8 @@ public:
         bool publish_ports = true;
         std::vector<std::string> dns = {};  ///< whom the name server asks for it; empty: those of resolv_conf
         bool changed_by_hand = false;       ///< its networks: it is no error then if none leads out for its ports
+        /// Whether its links have IPv6, if the user says so; else those have it whose networks do.
+        std::optional<bool> ipv6 = {};
     };
     struct Attached {
         std::vector<NetworkEndpoint> endpoints;

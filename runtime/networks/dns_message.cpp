@@ -21,18 +21,39 @@ struct FreeBytes {
     void operator()(uint8_t* bytes) const { std::free(bytes); }
 };
 
-// `4.3.2.1.in-addr.arpa.` is 1.2.3.4.
-std::optional<Ipv4> reversed_address(std::string name) {
-    constexpr std::string_view suffix = ".in-addr.arpa.";
-    for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
-    if (!name.ends_with(suffix)) return {};
-    name.resize(name.size() - suffix.size());
+// `4.3.2.1.` is 1.2.3.4.
+std::optional<Address> reversed_ipv4(const std::string& name) {
     try {
         uint32_t bits = Ipv4::parse(name).bits;
         return Ipv4{bits >> 24 | (bits >> 8 & 0xff00) | (bits << 8 & 0xff0000) | bits << 24};
     } catch (const Error&) {
         return {};
     }
+}
+
+// 32 hexadecimal digits, the last one first, with dots between them (RFC 3596, 2.5).
+std::optional<Address> reversed_ipv6(const std::string& name) {
+    if (name.size() != 63) return {};
+    Ipv6 address;
+    for (size_t at = name.size(); at-- > 0;) {
+        const char c = name[at];
+        if (at % 2 == 1) {
+            if (c != '.') return {};
+            continue;
+        }
+        const bool digit = c >= '0' && c <= '9';
+        if (!digit && (c < 'a' || c > 'f')) return {};
+        address.bits = address.bits << 4 | static_cast<unsigned>(digit ? c - '0' : c - 'a' + 10);
+    }
+    return address;
+}
+
+std::optional<Address> reversed_address(std::string name) {
+    constexpr std::string_view suffix4 = ".in-addr.arpa.", suffix6 = ".ip6.arpa.";
+    for (char& c : name) c = static_cast<char>(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+    if (name.ends_with(suffix4)) return reversed_ipv4(name.substr(0, name.size() - suffix4.size()));
+    if (name.ends_with(suffix6)) return reversed_ipv6(name.substr(0, name.size() - suffix6.size()));
+    return {};
 }
 
 ldns_pkt_rcode to_rcode(DnsQuery::Result result) {
@@ -91,7 +112,8 @@ std::optional<DnsQuery> DnsQuery::parse(std::string_view wire) {
     const ldns_rr_type type = ldns_rr_get_type(question);
     query.standard_ =
         ldns_pkt_get_opcode(parsed) == LDNS_PACKET_QUERY && ldns_rr_get_class(question) == LDNS_RR_CLASS_IN;
-    query.address_ = type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_ANY;
+    query.ipv4_ = type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_ANY;
+    query.ipv6_ = type == LDNS_RR_TYPE_AAAA || type == LDNS_RR_TYPE_ANY;
     if (type == LDNS_RR_TYPE_PTR) query.reversed_ = reversed_address(query.name_);
     return query;
 }
@@ -115,10 +137,17 @@ std::string DnsQuery::answer(Result result) const {
     return to_wire(begin_answer(result).get());
 }
 
-std::string DnsQuery::answer(const std::vector<Ipv4>& addresses, size_t limit) const {
+std::string DnsQuery::answer(const std::vector<Address>& addresses, size_t limit) const {
     Packet answer = begin_answer(Result::ok);
-    for (Ipv4 address : addresses) {
-        const uint32_t bits = htonl(address.bits);
+    for (const Address& address : addresses) {
+        if (!(is_ipv6(address) ? ipv6_ : ipv4_)) continue;
+        if (const auto* ipv6 = std::get_if<Ipv6>(&address)) {
+            const Ipv6::Bytes bytes = ipv6->bytes();
+            push_record(answer.get(), question_owner(packet_.get()), LDNS_RR_TYPE_AAAA,
+                        ldns_rdf_new_frm_data(LDNS_RDF_TYPE_AAAA, bytes.size(), bytes.data()));
+            continue;
+        }
+        const uint32_t bits = htonl(std::get<Ipv4>(address).bits);
         push_record(answer.get(), question_owner(packet_.get()), LDNS_RR_TYPE_A,
                     ldns_rdf_new_frm_data(LDNS_RDF_TYPE_A, sizeof bits, &bits));
     }

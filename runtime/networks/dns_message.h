@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/networks/ipv4.h"
+#include "runtime/networks/ipv6.h"
 
 #include <cstdint>
 #include <functional>
@@ -22,16 +22,15 @@ public:
 
     const std::string& name() const { return name_; }  ///< as text, with a final dot
     bool standard() const { return standard_; }        ///< an ordinary query for the Internet class
-    bool wants_address() const { return address_; }    ///< A or ANY
-    /// PTR of an IPv4 address.
-    std::optional<Ipv4> reversed() const { return reversed_; }
+    /// A PTR's address.
+    const std::optional<Address>& reversed() const { return reversed_; }
 
     enum class Result { ok, server_failure, no_such_name, not_implemented, refused };
     /// An answer without records.
     std::string answer(Result result) const;
-    /// A records; without any, the name exists but has none of what was asked for. Longer than `limit` (or what the
-    /// asker said that it takes): cut, and marked so that it asks again by TCP.
-    std::string answer(const std::vector<Ipv4>& addresses, size_t limit) const;
+    /// A and AAAA records, as far as they were asked for; without any, the name exists but has none of that. Longer
+    /// than `limit` (or what the asker said that it takes): cut, and marked so that it asks again by TCP.
+    std::string answer(const std::vector<Address>& addresses, size_t limit) const;
     std::string answer_name(const std::string& name) const;
 
     static constexpr size_t kNoLimit = 65535;
@@ -46,8 +45,8 @@ private:
     Packet packet_;
     std::string name_;
     bool standard_ = false;
-    bool address_ = false;
-    std::optional<Ipv4> reversed_;
+    bool ipv4_ = false, ipv6_ = false;  // of A, AAAA or ANY
+    std::optional<Address> reversed_;
 };
 
 }  // namespace kedge::runtime

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "runtime/container_spec.h"
-#include "runtime/networks/ipv4.h"
+#include "runtime/networks/ipv6.h"
 #include "runtime/networks/nft_context.h"
 
 #include <map>
@@ -14,20 +14,25 @@ namespace kedge::runtime {
 /// A port of this host: the key of the maps that say where it leads.
 struct HostPort {
     Protocol protocol = Protocol::tcp;
-    Ipv4 address;  ///< any(): every address of the host
+    Address address;  ///< is_any(): every address of the host of that family
     uint16_t port = 0;
     auto operator<=>(const HostPort&) const = default;
 };
 
 struct Backend {
-    Ipv4 address;
+    Address address;
     uint16_t port = 0;
     bool operator==(const Backend&) const = default;
 };
 
-/// kedge's one nftables table, by libnftables, in the network namespace of the threads that call it. It remembers what
-/// should be in the table, and puts the whole back if somebody flushed it. Every change is one transaction.
-/// Thread-safe. The table stays when this is destroyed.
+/// Whether packets to `port` can be translated to `backend`: not from one family to the other, and not from ::1, which
+/// the kernel lets go nowhere. What can't is for PortRelay.
+bool is_translated(const HostPort& port, const Backend& backend);
+
+/// kedge's one nftables table, by libnftables, in the network namespace of the threads that call it: of the family
+/// `ip`, and as long as a network has IPv6 another one of the same name of `ip6`. It remembers what should be in them,
+/// and puts the whole back if somebody flushed it. Every change is one transaction. Thread-safe. The table stays when
+/// this is destroyed.
 class Firewall {
 public:
     explicit Firewall(std::string table);
@@ -35,6 +40,7 @@ public:
     struct Network {
         Subnet subnet;
         bool internal = false;
+        std::optional<Subnet6> subnet6 = {};
     };
     /// The whole table anew, in one transaction, so that no packet misses it. Published ports that were there stay.
     /// Without networks there is no table.
@@ -45,13 +51,17 @@ public:
     void remove_network(const std::string& bridge);
 
     /// Ports that from now on lead there, or (empty) no longer anywhere. Established connections stay where they are.
+    /// One whose packets can't be translated is only closed to internal networks.
     using Changes = std::map<HostPort, std::optional<Backend>>;
     void publish(const Changes& changes);
 
     std::map<HostPort, Backend> published() const;
+    /// Whether a network has IPv6.
+    bool translates_ipv6() const;
 
 private:
     void rebuild();
+    bool has_ipv6() const;
     std::map<HostPort, Backend> read_published();
 
     const std::string table_;
@@ -59,6 +69,7 @@ private:
     mutable std::mutex mutex_;
     std::map<std::string, Network> networks_;
     std::map<HostPort, Backend> published_;
+    bool made_ipv6_ = false;  // the second table may be there
 };
 
 }  // namespace kedge::runtime

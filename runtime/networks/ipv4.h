@@ -30,6 +30,7 @@ struct Subnet {
     bool overlaps(const Subnet& other) const { return contains(other.base) || other.contains(base); }
     Ipv4 first() const { return {base.bits + 1}; }
     Ipv4 broadcast() const { return {base.bits | ~mask()}; }
+    Ipv4 last() const { return {broadcast().bits - 1}; }
     /// Inside, and neither the network's own nor the broadcast address.
     bool usable(Ipv4 address) const { return contains(address) && address != base && address != broadcast(); }
     auto operator<=>(const Subnet&) const = default;

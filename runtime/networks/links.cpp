@@ -13,12 +13,15 @@
 #include <linux/veth.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <set>
+#include <type_traits>
 
 namespace kedge::runtime {
 
@@ -48,12 +51,23 @@ NetlinkMessage& put_address(NetlinkMessage& message, int attribute, Ipv4 address
     return message.put(attribute, htonl(address.bits));
 }
 
+NetlinkMessage& put_address(NetlinkMessage& message, int attribute, Ipv6 address) {
+    const Ipv6::Bytes bytes = address.bytes();
+    return message.put(attribute, bytes.data(), bytes.size());
+}
+
 NetlinkMessage& put_mac(NetlinkMessage& message, int attribute, const MacAddress& mac) {
     return message.put(attribute, mac.data(), mac.size());
 }
 
 MacAddress mac_bytes(const Endpoint& endpoint) {
     return endpoint.mac.value_or(mac_bytes(endpoint.address));
+}
+
+Ipv6::Bytes bytes_of(const nlattr* attribute) {
+    Ipv6::Bytes bytes{};
+    (void)nla_memcpy(bytes.data(), attribute, bytes.size());
+    return bytes;
 }
 
 std::string text_of(const nlattr* attribute) {
@@ -116,9 +130,23 @@ NetlinkMessage add_address(int index, Ipv4 address, Subnet subnet) {
     return message;
 }
 
-NetlinkMessage add_default_route(int index, Ipv4 gateway) {
+// Usable at once: nobody else can have it, and asking around would take a second.
+NetlinkMessage add_address(int index, Ipv6 address, Subnet6 subnet) {
+    ifaddrmsg header{};
+    header.ifa_family = AF_INET6;
+    header.ifa_prefixlen = static_cast<uint8_t>(subnet.prefix);
+    header.ifa_index = static_cast<unsigned>(index);
+    header.ifa_flags = IFA_F_NODAD;
+    NetlinkMessage message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, header);
+    put_address(message, IFA_LOCAL, address);
+    put_address(message, IFA_ADDRESS, address);
+    return message;
+}
+
+template <typename One>
+NetlinkMessage add_default_route(int index, One gateway) {
     rtmsg header{};
-    header.rtm_family = AF_INET;
+    header.rtm_family = std::is_same_v<One, Ipv6> ? AF_INET6 : AF_INET;
     header.rtm_table = RT_TABLE_MAIN;
     header.rtm_protocol = RTPROT_BOOT;
     header.rtm_scope = RT_SCOPE_UNIVERSE;
@@ -180,6 +208,10 @@ std::vector<Link> links_of(NetlinkSocket& socket) {
     return links;
 }
 
+[[noreturn]] void throw_no_ipv6() {
+    throw Error(Code::invalid_argument, "the kernel of this machine has no IPv6");
+}
+
 void write_sysctl(const std::string& name, std::string_view value) {
     try {
         write_all(open_at(AT_FDCWD, "/proc/sys/net/" + name, O_WRONLY).get(), value);
@@ -187,6 +219,24 @@ void write_sysctl(const std::string& name, std::string_view value) {
         throw e.with_context("set net/" + name);
     }
 }
+
+// Links that come into being as long as this lives have no IPv6, if it was given the file that says so.
+class NoIpv6ForNewLinks {
+public:
+    explicit NoIpv6ForNewLinks(Fd setting) : setting_(std::move(setting)) {
+        if (!setting_ || ::pread(setting_.get(), &before_, 1, 0) != 1 || before_ != '0') setting_.reset();
+        if (setting_) (void)!::pwrite(setting_.get(), "1", 1, 0);
+    }
+    ~NoIpv6ForNewLinks() {
+        if (setting_) (void)!::pwrite(setting_.get(), "0", 1, 0);
+    }
+    NoIpv6ForNewLinks(const NoIpv6ForNewLinks&) = delete;
+    NoIpv6ForNewLinks& operator=(const NoIpv6ForNewLinks&) = delete;
+
+private:
+    Fd setting_;
+    char before_ = '0';
+};
 
 }  // namespace
 
@@ -210,33 +260,44 @@ std::string free_link_name(int netns) {
     }
 }
 
-void set_default_route(const std::string& host_link, Ipv4 gateway, int netns, bool reflects) {
+void set_default_route(const std::string& host_link, const Address& gateway, int netns, bool reflects) {
     NetlinkSocket host(NETLINK_ROUTE);
     const Link link = look_up(host, host_link);
-    NetlinkSocket(NETLINK_ROUTE, netns).send("set default route of container", add_default_route(link.peer, gateway));
+    NetlinkSocket(NETLINK_ROUTE, netns)
+        .send("set default route of container",
+              std::visit([&](auto to) { return add_default_route(link.peer, to); }, gateway));
     if (reflects) host.send("configure bridge port " + host_link, reflect(link.index));
 }
 
-std::vector<Ipv4> host_addresses() {
-    std::vector<Ipv4> addresses;
+std::vector<Address> host_addresses(int family) {
+    std::vector<Address> addresses;
     ifaddrmsg header{};
-    header.ifa_family = AF_INET;
+    header.ifa_family = static_cast<uint8_t>(family);
     NetlinkSocket(NETLINK_ROUTE).ask("list addresses", {RTM_GETADDR, NLM_F_DUMP, header}, [&](const nlmsghdr* answer) {
-        const nlattr* local = nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof header, IFA_LOCAL);
-        if (local) addresses.push_back({ntohl(nla_get_u32(local))});
+        auto find = [&](int attribute) {
+            return nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof header, attribute);
+        };
+        if (family == AF_INET6) {
+            if (const nlattr* address = find(IFA_ADDRESS)) addresses.emplace_back(Ipv6::of(bytes_of(address)));
+        } else if (const nlattr* local = find(IFA_LOCAL)) {
+            addresses.emplace_back(Ipv4{ntohl(nla_get_u32(local))});
+        }
     });
     return addresses;
 }
 
-std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links) {
+namespace {
+
+/// The destinations of the host's routes, those through `own_links` and the default ones aside. The kernel has a route
+/// for every address, so routes tell it all, the local table's included.
+void each_route(int family, const std::vector<std::string>& own_links,
+                const std::function<void(const nlattr* destination, int prefix)>& sink) {
     std::vector<int> own;
     for (const Link& link : list_links()) {
         if (std::find(own_links.begin(), own_links.end(), link.name) != own_links.end()) own.push_back(link.index);
     }
-    // The kernel has a route for every address, so routes tell it all, the local table's included.
-    std::vector<Subnet> subnets;
     rtmsg header{};
-    header.rtm_family = AF_INET;
+    header.rtm_family = static_cast<uint8_t>(family);
     NetlinkSocket(NETLINK_ROUTE).ask("list routes", {RTM_GETROUTE, NLM_F_DUMP, header}, [&](const nlmsghdr* answer) {
         auto* info = static_cast<const rtmsg*>(nlmsg_data(answer));
         auto find = [&](int attribute) {
@@ -246,12 +307,30 @@ std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links) {
         if (!destination || info->rtm_dst_len == 0 || info->rtm_type == RTN_MULTICAST) return;
         const nlattr* out = find(RTA_OIF);
         if (out && std::find(own.begin(), own.end(), static_cast<int>(nla_get_u32(out))) != own.end()) return;
-        subnets.push_back({{ntohl(nla_get_u32(destination))}, info->rtm_dst_len});
+        sink(destination, info->rtm_dst_len);
+    });
+}
+
+}  // namespace
+
+std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links) {
+    std::vector<Subnet> subnets;
+    each_route(AF_INET, own_links, [&](const nlattr* destination, int prefix) {
+        subnets.push_back({{ntohl(nla_get_u32(destination))}, prefix});
     });
     return subnets;
 }
 
-void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet, uint32_t mtu) {
+std::vector<Subnet6> ipv6_subnets_in_use(const std::vector<std::string>& own_links) {
+    std::vector<Subnet6> subnets;
+    each_route(AF_INET6, own_links, [&](const nlattr* destination, int prefix) {
+        subnets.push_back({Ipv6::of(bytes_of(destination)), prefix});
+    });
+    return subnets;
+}
+
+void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet, uint32_t mtu,
+                 const std::optional<Ends6>& ipv6) {
     NetlinkSocket socket(NETLINK_ROUTE);
     NetlinkMessage create(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
     create.put(IFLA_IFNAME, name);
@@ -264,10 +343,16 @@ void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway
         if (e.code() != Code::conflict) throw;  // it is there already
     }
     write_sysctl("ipv4/conf/" + name + "/route_localnet", "1");
+    const std::string settings6 = "ipv6/conf/" + name + "/";
     try {
-        write_sysctl("ipv6/conf/" + name + "/disable_ipv6", "1");
+        write_sysctl(settings6 + "disable_ipv6", ipv6 ? "0" : "1");
+        if (ipv6) {
+            write_sysctl(settings6 + "accept_ra", "0");   // no container tells the host its routes
+            write_sysctl(settings6 + "accept_dad", "0");  // until its own address is sure it would ask for no other
+        }
     } catch (const Error& e) {
-        if (e.code() != Code::not_found) throw;  // a kernel without IPv6
+        if (e.code() != Code::not_found) throw;
+        if (ipv6) throw_no_ipv6();
     }
     const int index = index_of(socket, name);
     NetlinkMessage set(RTM_SETLINK, 0, link_header(index, IFF_UP));
@@ -275,6 +360,7 @@ void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway
     if (mtu != 0) set.put(IFLA_MTU, mtu);
     std::vector<NetlinkMessage> messages;
     messages.push_back(add_address(index, gateway, subnet));
+    if (ipv6) messages.push_back(add_address(index, ipv6->address, ipv6->subnet));
     messages.push_back(std::move(set));
     socket.send("configure bridge " + name, messages);
 }
@@ -291,17 +377,35 @@ void remove_link(const std::string& name) {
 
 void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
     NetlinkSocket host(NETLINK_ROUTE);
-    NetlinkSocket inside(NETLINK_ROUTE, netns);
+    Fd new_links;  // whether links that are made inside have IPv6
+    const bool ipv4_only =
+        std::any_of(endpoints.begin(), endpoints.end(), [](const Endpoint& e) { return !e.ipv6 && !e.keeps_ipv6; });
+    Fd socket = socket_in(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, [&] {
+        if (ipv4_only) new_links = Fd(::open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_RDWR | O_CLOEXEC));
+    });
+    NetlinkSocket inside(std::move(socket));
     std::vector<NetlinkMessage> links, ports, addresses;
     for (const Endpoint& endpoint : endpoints)
         links.push_back(add_veth(endpoint, index_of(host, endpoint.bridge), netns));
-    host.send("create links", links);
+    {
+        const NoIpv6ForNewLinks meanwhile(std::move(new_links));
+        host.send("create links", links);
+    }
+    for (const Endpoint& endpoint : endpoints) {
+        if (!endpoint.ipv6) continue;
+        const std::string path = "ipv6/conf/" + endpoint.name + "/";
+        write_net_settings(netns, {{path + "disable_ipv6", "0"}, {path + "accept_ra", "0"}});
+    }
     addresses.emplace_back(RTM_SETLINK, 0, link_header(1, IFF_UP));  // loopback is always the first
     for (const Endpoint& endpoint : endpoints) {
         const int index = index_of(inside, endpoint.name);
         addresses.emplace_back(RTM_SETLINK, 0, link_header(index, IFF_UP));
         addresses.push_back(add_address(index, endpoint.address, endpoint.subnet));
         if (!endpoint.default_gateway.any()) addresses.push_back(add_default_route(index, endpoint.default_gateway));
+        if (!endpoint.ipv6) continue;
+        addresses.push_back(add_address(index, endpoint.ipv6->address, endpoint.ipv6->subnet));
+        if (!endpoint.ipv6->default_gateway.any())
+            addresses.push_back(add_default_route(index, endpoint.ipv6->default_gateway));
     }
     inside.send("configure links of container", addresses);
     for (const Endpoint& endpoint : endpoints) {
@@ -320,6 +424,28 @@ void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
 
 void enable_forwarding() {
     write_sysctl("ipv4/ip_forward", "1");
+}
+
+void enable_ipv6_forwarding() {
+    const std::string root = "/proc/sys/net/ipv6/conf/";
+    auto is = [&](const std::string& name, char value) {
+        return read_file_at(AT_FDCWD, root + name, 16).starts_with(value);
+    };
+    try {
+        if (is("all/forwarding", '1')) return;
+    } catch (const Error& e) {
+        if (e.code() != Code::not_found) throw;
+        throw_no_ipv6();
+    }
+    for (const Link& link : list_links()) {
+        try {
+            if (is(link.name + "/accept_ra", '1') && is(link.name + "/forwarding", '0'))
+                write_sysctl("ipv6/conf/" + link.name + "/accept_ra", "2");
+        } catch (const Error&) {
+            // It is gone, or has no IPv6.
+        }
+    }
+    write_sysctl("ipv6/conf/all/forwarding", "1");
 }
 
 }  // namespace kedge::runtime

@@ -1,8 +1,9 @@
 #pragma once
 
 #include "runtime/networks/endpoint_options.h"
-#include "runtime/networks/ipv4.h"
+#include "runtime/networks/ipv6.h"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,13 +25,23 @@ std::vector<Link> list_links();
 
 /// Every subnet of an address or route of the host (the default route aside), except those of `own_links`.
 std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links);
-/// Every address of the host.
-std::vector<Ipv4> host_addresses();
+std::vector<Subnet6> ipv6_subnets_in_use(const std::vector<std::string>& own_links);
+/// Every address of the host: AF_INET or AF_INET6.
+std::vector<Address> host_addresses(int family);
 
-/// Makes what is missing of a bridge: the link with `alias`, its address, up. A container on it reaches no IPv6 of the
-/// host's, and published ports can be reached by way of 127.0.0.1. An `mtu` of 0 is the kernel's own choice, here and
-/// below.
-void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet, uint32_t mtu = 0);
+/// What of a link is IPv6.
+struct Ends6 {
+    Ipv6 address;
+    Subnet6 subnet;
+    Ipv6 default_gateway = {};  ///< any(): no default route through it
+    bool operator==(const Ends6&) const = default;
+};
+
+/// Makes what is missing of a bridge: the link with `alias`, its addresses, up. Without `ipv6` a container on it
+/// reaches no IPv6 of the host's. Published ports can be reached by way of 127.0.0.1. An `mtu` of 0 is the kernel's own
+/// choice, here and below.
+void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet, uint32_t mtu = 0,
+                 const std::optional<Ends6>& ipv6 = {});
 /// Waits for the kernel's grace periods (tens of milliseconds): never while a container starts or stops.
 /// A link that is gone is fine.
 void remove_link(const std::string& name);
@@ -47,6 +58,8 @@ struct Endpoint {
     bool reflects = false;               ///< it may be reached from itself through one of its published ports
     std::optional<MacAddress> mac = {};  ///< empty: from its address
     std::vector<std::pair<std::string, std::string>> settings = {};  ///< see EndpointOptions
+    std::optional<Ends6> ipv6 = {};                                  ///< empty: its far end has no IPv6 at all
+    bool keeps_ipv6 = false;                                         ///< without `ipv6`: that is left as it is
 };
 /// Makes the pairs with their far ends directly inside `netns`, and configures those; loopback is brought up.
 void connect_namespace(const std::vector<Endpoint>& endpoints, int netns);
@@ -57,9 +70,13 @@ bool is_link(const std::string& name);
 std::string free_link_name(int netns);
 /// The default route of `netns` leads to this gateway from now on, through the far end of the pair whose near end is
 /// `host_link`. `reflects`: see Endpoint.
-void set_default_route(const std::string& host_link, Ipv4 gateway, int netns, bool reflects);
+void set_default_route(const std::string& host_link, const Address& gateway, int netns, bool reflects);
 
 /// net.ipv4.ip_forward of the current network namespace.
 void enable_forwarding();
+/// net.ipv6.conf.all.forwarding of the current network namespace. A link that takes its addresses and routes from
+/// routers goes on doing so, which a machine that forwards else doesn't. Error invalid_argument if the kernel has no
+/// IPv6.
+void enable_ipv6_forwarding();
 
 }  // namespace kedge::runtime

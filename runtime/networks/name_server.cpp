@@ -93,9 +93,8 @@ void NameServer::handle(const std::string& network_id, Ipv4 asker, std::string_v
     if (found.outcome == Outcome::refused) return reply(query->answer(DnsQuery::Result::refused));
     if (found.outcome == Outcome::known) {
         if (query->reversed()) return reply(query->answer_name(found.name));
-        // A name of ours without what was asked for (AAAA, MX, ...): it exists, and that is all.
-        const auto addresses = query->wants_address() ? found.addresses : std::vector<Ipv4>{};
-        return reply(query->answer(addresses, stream ? DnsQuery::kNoLimit : kPlainUdp));
+        // Without what was asked for (AAAA, MX, ...): it exists, and that is all.
+        return reply(query->answer(found.addresses, stream ? DnsQuery::kNoLimit : kPlainUdp));
     }
     if (!found.forward) {
         return reply(query->answer(query->reversed() ? DnsQuery::Result::no_such_name : DnsQuery::Result::refused));

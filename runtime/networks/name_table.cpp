@@ -12,6 +12,20 @@ std::string plain_name(std::string name) {
     return name;
 }
 
+namespace {
+
+bool holds(const NameTable::Network& network, const Address& address) {
+    if (const auto* ipv6 = std::get_if<Ipv6>(&address)) return network.subnet6 && network.subnet6->contains(*ipv6);
+    return network.subnet.contains(std::get<Ipv4>(address));
+}
+
+bool is_at(const NameTable::Presence& presence, const Address& address) {
+    if (const auto* ipv6 = std::get_if<Ipv6>(&address)) return presence.address6 == *ipv6;
+    return presence.address == std::get<Ipv4>(address);
+}
+
+}  // namespace
+
 void NameTable::add_network(const std::string& id, Network network) {
     std::lock_guard lock(mutex_);
     networks_.insert_or_assign(id, std::move(network));
@@ -57,13 +71,14 @@ std::optional<NameTable::View> NameTable::view_of(const std::string& network_id,
     return View{{network_id}, asker != network->second.gateway && !network->second.internal};
 }
 
-std::vector<Ipv4> NameTable::addresses(const std::string& network_id, const std::string& name) const {
-    std::vector<Ipv4> found;
+std::vector<const NameTable::Presence*> NameTable::presences(const std::string& network_id,
+                                                             const std::string& name) const {
+    std::vector<const Presence*> found;
     for (const auto& [id, container] : containers_) {
         for (const Presence& presence : container.presences) {
             if (presence.network_id != network_id) continue;
             if (std::find(presence.names.begin(), presence.names.end(), name) == presence.names.end()) continue;
-            found.push_back(presence.address);
+            found.push_back(&presence);
         }
     }
     return found;
@@ -77,27 +92,32 @@ NameTable::Found NameTable::find(const std::string& network_id, Ipv4 asker, cons
     for (const std::string& id : view->networks) {
         auto network = networks_.find(id);
         if (network == networks_.end()) continue;
-        std::vector<Ipv4> found = addresses(id, plain);
+        std::vector<const Presence*> found = presences(id, plain);
         const std::string suffix = "." + plain_name(network->second.name);
         if (found.empty() && plain.ends_with(suffix))
-            found = addresses(id, plain.substr(0, plain.size() - suffix.size()));
+            found = presences(id, plain.substr(0, plain.size() - suffix.size()));
         if (found.empty()) continue;
         std::rotate(found.begin(), found.begin() + static_cast<long>(turn_++ % found.size()), found.end());
-        return {Found::Outcome::known, false, std::move(found), {}};
+        std::vector<Address> addresses;
+        for (const Presence* presence : found) addresses.emplace_back(presence->address);
+        for (const Presence* presence : found) {
+            if (presence->address6) addresses.emplace_back(*presence->address6);
+        }
+        return {Found::Outcome::known, false, std::move(addresses), {}};
     }
     return {Found::Outcome::unknown, view->forward, {}, {}, view->servers};
 }
 
-NameTable::Found NameTable::find_address(const std::string& network_id, Ipv4 asker, Ipv4 address) {
+NameTable::Found NameTable::find_address(const std::string& network_id, Ipv4 asker, const Address& address) {
     std::lock_guard lock(mutex_);
     auto view = view_of(network_id, asker);
     if (!view) return {};
     for (const std::string& id : view->networks) {
         auto network = networks_.find(id);
-        if (network == networks_.end() || !network->second.subnet.contains(address)) continue;
+        if (network == networks_.end() || !holds(network->second, address)) continue;
         for (const auto& [other, container] : containers_) {
             for (const Presence& presence : container.presences) {
-                if (presence.network_id != id || presence.address != address || presence.names.empty()) continue;
+                if (presence.network_id != id || !is_at(presence, address) || presence.names.empty()) continue;
                 return {Found::Outcome::known, false, {}, presence.names[0] + "." + plain_name(network->second.name)};
             }
         }

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "runtime/networks/ipv4.h"
+#include "runtime/networks/ipv6.h"
 
 #include <map>
 #include <mutex>
@@ -18,11 +18,13 @@ public:
         Subnet subnet;
         Ipv4 gateway;
         bool internal = false;
+        std::optional<Subnet6> subnet6 = {};
     };
     struct Presence {
         std::string network_id;
         Ipv4 address;
         std::vector<std::string> names;  ///< the first is what a reverse look-up tells
+        std::optional<Ipv6> address6 = {};
     };
 
     void add_network(const std::string& id, Network network);
@@ -34,8 +36,8 @@ public:
     struct Found {
         enum class Outcome { known, unknown, refused };
         Outcome outcome = Outcome::refused;
-        bool forward = false;  ///< unknown: whoever asks may be told what others say
-        std::vector<Ipv4> addresses;
+        bool forward = false;                   ///< unknown: whoever asks may be told what others say
+        std::vector<Address> addresses;         ///< of both families
         std::string name;                       ///< of a reverse look-up
         std::vector<std::string> servers = {};  ///< with `forward`: those of the asker; empty: the host's
     };
@@ -43,7 +45,7 @@ public:
     /// an address that isn't the network's is refused. Several addresses come in an order that changes from time to
     /// time.
     Found find(const std::string& network_id, Ipv4 asker, const std::string& name);
-    Found find_address(const std::string& network_id, Ipv4 asker, Ipv4 address);
+    Found find_address(const std::string& network_id, Ipv4 asker, const Address& address);
 
 private:
     struct View {
@@ -56,7 +58,7 @@ private:
         std::vector<std::string> servers;
     };
     std::optional<View> view_of(const std::string& network_id, Ipv4 asker) const;
-    std::vector<Ipv4> addresses(const std::string& network_id, const std::string& name) const;
+    std::vector<const Presence*> presences(const std::string& network_id, const std::string& name) const;
 
     std::mutex mutex_;
     std::map<std::string, Network> networks_;

@@ -52,6 +52,8 @@ NetlinkSocket::NetlinkSocket(int protocol)
 NetlinkSocket::NetlinkSocket(int protocol, int netns)
     : socket_(socket_in(netns, AF_NETLINK, SOCK_RAW, protocol)), buffer_(65536) {}
 
+NetlinkSocket::NetlinkSocket(Fd socket) : socket_(std::move(socket)), buffer_(65536) {}
+
 std::string_view NetlinkSocket::receive() {
     while (true) {
         ssize_t n = ::recv(socket_.get(), buffer_.data(), buffer_.size(), 0);

@@ -43,6 +43,8 @@ class NetlinkSocket {
 public:
     explicit NetlinkSocket(int protocol);
     NetlinkSocket(int protocol, int netns);
+    /// One that is open.
+    explicit NetlinkSocket(Fd socket);
 
     /// Sends all messages at once and waits until each is acknowledged. Throws the first failure, as `what: ...`.
     void send(std::string_view what, const std::vector<NetlinkMessage>& messages);

@@ -2,8 +2,10 @@
 
 #include "base/digest.h"
 #include "base/error.h"
+#include "base/fd.h"
 #include "base/log.h"
-#include "runtime/networks/conntrack.h"
+
+#include <fcntl.h>
 
 #include <algorithm>
 #include <charconv>
@@ -36,6 +38,23 @@ NetworkOptions parse_network_options(const std::map<std::string, std::string>& o
     return parsed;
 }
 
+namespace {
+
+/// The same for this machine and agent at all times, and most likely no other's.
+Subnet6 own_pool6(const std::string& instance) {
+    std::string machine;
+    try {
+        machine = read_file_at(AT_FDCWD, "/etc/machine-id", 4096);
+    } catch (const Error&) {
+        // A machine without one has the same pool as others without.
+    }
+    const std::string digits = Digest::of("kedge IPv6 addresses of " + instance + " on " + machine).hex();
+    std::string text = "fd" + digits.substr(0, 2) + ":" + digits.substr(2, 4) + ":" + digits.substr(6, 4) + "::/48";
+    return Subnet6::parse(text);
+}
+
+}  // namespace
+
 BridgeNetworks::State::Network::Network(NetworkInfo made)
     : info(std::move(made)),
       subnet(Subnet::parse(info.spec.subnet)),
@@ -49,6 +68,18 @@ BridgeNetworks::State::Network::Network(NetworkInfo made)
             throw e.with_context("auxiliary address " + name + ":" + address);
         }
     }
+    const NetworkSpec& spec = info.spec;
+    if (!spec.ipv6) return;
+    subnet6 = Subnet6::parse(spec.subnet6);
+    gateway6 = Ipv6::parse(spec.gateway6);
+    addresses6.emplace(*subnet6, gateway6, spec.ip_range6.empty() ? *subnet6 : Subnet6::parse(spec.ip_range6));
+    for (const auto& [name, address] : spec.aux_addresses6) {
+        try {
+            addresses6->take(Ipv6::parse(address));
+        } catch (const Error& e) {
+            throw e.with_context("auxiliary address " + name + ":" + address);
+        }
+    }
 }
 
 BridgeNetworks::State::State(Options chosen, Database& database, Events* told)
@@ -58,6 +89,7 @@ BridgeNetworks::State::State(Options chosen, Database& database, Events* told)
       link_alias("kedge instance " + options.instance),
       table(database),
       firewall(options.instance),
+      pool6(own_pool6(options.instance)),
       name_server(names, options.resolv_conf) {
     for (const std::string& pool : options.address_pools) pools.push_back(Subnet::parse(pool));
     std::map<std::string, Firewall::Network> walls;
@@ -66,7 +98,7 @@ BridgeNetworks::State::State(Options chosen, Database& database, Events* told)
                           what = info.spec.name + " (" + info.spec.subnet + ", bridge " + info.bridge + ")";
         try {
             Network network(std::move(info));
-            walls[network.info.bridge] = {network.subnet, network.info.spec.internal};
+            walls[network.info.bridge] = network.wall();
             networks.emplace(id, std::move(network));
         } catch (const Error& e) {
             log(LogLevel::error, "network dropped, its record is damaged: " + what + ": " + e.what());
@@ -75,6 +107,13 @@ BridgeNetworks::State::State(Options chosen, Database& database, Events* told)
     }
     firewall.begin(walls);
     if (!networks.empty()) enable_forwarding();
+    const bool ipv6 =
+        std::any_of(networks.begin(), networks.end(), [](const auto& entry) { return entry.second.info.spec.ipv6; });
+    try {
+        if (ipv6) enable_ipv6_forwarding();
+    } catch (const Error& e) {
+        log(LogLevel::error, std::string("networks with IPv6 lead nowhere: ") + e.what());
+    }
     for (const auto& [id, network] : networks) {
         try {
             make_link(network);  // gone after a reboot
@@ -105,18 +144,20 @@ BridgeNetworks::State::Network& BridgeNetworks::State::find(const std::string& n
 }
 
 void BridgeNetworks::State::make_link(const Network& network) const {
-    make_bridge(network.info.bridge, link_alias, network.gateway, network.subnet, network.mtu);
+    std::optional<Ends6> ipv6;
+    if (network.subnet6) ipv6 = {network.gateway6, *network.subnet6};
+    make_bridge(network.info.bridge, link_alias, network.gateway, network.subnet, network.mtu, ipv6);
 }
 
 void BridgeNetworks::State::serve_names(const Network& network) {
     const NameServer::Ports ports = name_server.listen(network.info.id, network.gateway);
-    names.add_network(network.info.id,
-                      {network.info.spec.name, network.subnet, network.gateway, network.info.spec.internal});
+    names.add_network(network.info.id, {network.info.spec.name, network.subnet, network.gateway,
+                                        network.info.spec.internal, network.subnet6});
     Firewall::Changes changes;
     changes[{Protocol::udp, network.gateway, 53}] = Backend{network.gateway, ports.udp};
     changes[{Protocol::tcp, network.gateway, 53}] = Backend{network.gateway, ports.tcp};
     firewall.publish(changes);
-    forget_stale_flows(changes);
+    forget_flows(changes);
     for (const auto& [port, backend] : changes) name_ports[port] = backend;
 }
 
@@ -136,6 +177,7 @@ void BridgeNetworks::State::add_names(const Container& container) {
     for (const NetworkEndpoint& endpoint : container.attached.endpoints) {
         if (endpoint.change != NetworkEndpoint::Change::none) continue;
         presences.push_back({endpoint.network_id, Ipv4::parse(endpoint.ip), {}});
+        if (!endpoint.ip6.empty()) presences.back().address6 = Ipv6::parse(endpoint.ip6);
         if (endpoint.network == kDefaultNetwork) continue;  // it may ask, but has no name there, as with Docker
         auto& list = presences.back().names;
         list = {container.attachment.container_name, container.attachment.container_id.substr(0, 12)};
@@ -222,19 +264,20 @@ bool BridgeNetworks::State::has_containers(const std::string& network_id) const 
     return false;
 }
 
-void BridgeNetworks::State::give_addresses_back(const Attached& attached) {
-    for (const NetworkEndpoint& endpoint : attached.endpoints) {
-        auto network = networks.find(endpoint.network_id);
-        if (network != networks.end()) network->second.addresses.give_back(Ipv4::parse(endpoint.ip));
-    }
+void BridgeNetworks::State::give_back(const NetworkEndpoint& endpoint) {
+    auto network = networks.find(endpoint.network_id);
+    if (network == networks.end()) return;
+    network->second.addresses.give_back(Ipv4::parse(endpoint.ip));
+    if (network->second.addresses6 && !endpoint.ip6.empty())
+        network->second.addresses6->give_back(Ipv6::parse(endpoint.ip6));
 }
 
-const NetworkEndpoint* BridgeNetworks::State::way_out(const Attached& attached) const {
+const NetworkEndpoint* BridgeNetworks::State::way_out(const Attached& attached, bool ipv6) const {
     const NetworkEndpoint* best = nullptr;
     for (const NetworkEndpoint& endpoint : attached.endpoints) {
         auto network = networks.find(endpoint.network_id);
         if (endpoint.change != NetworkEndpoint::Change::none || network == networks.end() ||
-            network->second.info.spec.internal)
+            network->second.info.spec.internal || (ipv6 && endpoint.ip6.empty()))
             continue;
         auto rank = [](const NetworkEndpoint& e) { return std::tuple(-e.gateway_priority, e.network); };
         if (!best || rank(endpoint) < rank(*best)) best = &endpoint;
@@ -248,15 +291,27 @@ Ipv4 BridgeNetworks::State::outward_address(const Container& container) {
                                             ": it is in no network with a way out");
 }
 
+Address BridgeNetworks::State::outward_address6(const Container& container) {
+    if (const NetworkEndpoint* endpoint = way_out(container.attached, true)) return Ipv6::parse(endpoint->ip6);
+    return outward_address(container);
+}
+
 Firewall::Changes BridgeNetworks::State::port_changes(const Container& container, bool lead) {
     Firewall::Changes changes;
     if (container.attached.ports.empty()) return changes;
-    const Ipv4 address = lead ? outward_address(container) : Ipv4{};
+    const Address address = lead ? outward_address(container) : Address{};
+    const Address address6 = lead ? outward_address6(container) : Address{};
     for (const PortBinding& binding : container.attached.ports) {
-        auto& change = changes[host_port_of(binding)];
-        if (lead) change = Backend{address, binding.container_port};
+        const HostPort port = host_port_of(binding);
+        auto& change = changes[port];
+        if (lead) change = Backend{is_ipv6(port.address) ? address6 : address, binding.container_port};
     }
     return changes;
+}
+
+void BridgeNetworks::State::lead(const Firewall::Changes& changes) {
+    firewall.publish(changes);
+    relay.lead(changes);
 }
 
 }  // namespace kedge::runtime

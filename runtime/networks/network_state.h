@@ -2,12 +2,14 @@
 
 #include "runtime/networks/address_pool.h"
 #include "runtime/networks/bridge_networks.h"
+#include "runtime/networks/conntrack.h"
 #include "runtime/networks/firewall.h"
 #include "runtime/networks/host_port.h"
 #include "runtime/networks/links.h"
 #include "runtime/networks/name_server.h"
 #include "runtime/networks/name_table.h"
 #include "runtime/networks/network_table.h"
+#include "runtime/networks/port_relay.h"
 
 #include <map>
 #include <mutex>
@@ -33,8 +35,13 @@ struct BridgeNetworks::State {
         Ipv4 gateway;
         AddressPool addresses;
         uint32_t mtu = 0;  // 0: the kernel's choice
+        // Of a network with IPv6:
+        std::optional<Subnet6> subnet6;
+        Ipv6 gateway6;
+        std::optional<AddressPool6> addresses6;
 
         explicit Network(NetworkInfo made);
+        Firewall::Network wall() const { return {subnet, info.spec.internal, subnet6}; }
     };
 
     struct Container {
@@ -49,10 +56,17 @@ struct BridgeNetworks::State {
     /// Throws Error (conflict) for a container that has ended.
     Container& connected(const std::string& container_id);
     /// The endpoint that the default route leads through: of those with a way out the one with the highest priority,
-    /// then the first by name. Null if there is none.
-    const NetworkEndpoint* way_out(const Attached& attached) const;
+    /// then the first by name. Null if there is none. `ipv6`: the way out of that, of those that have it.
+    const NetworkEndpoint* way_out(const Attached& attached, bool ipv6 = false) const;
     /// Where published ports of a container lead: its address on the way out. Throws Error if there is none.
     Ipv4 outward_address(const Container& container);
+    /// Likewise those that are published over IPv6, which lead to its IPv4 address if it has no other.
+    Address outward_address6(const Container& container);
+    /// What comes to the ports goes there from now on, whichever way.
+    void lead(const Firewall::Changes& changes);
+    void forget_flows(const Firewall::Changes& changes) const {
+        forget_stale_flows(changes, firewall.translates_ipv6());
+    }
     /// The nftables changes that make (or, without `lead`, unmake) its ports.
     Firewall::Changes port_changes(const Container& container, bool lead);
     void make_link(const Network& network) const;
@@ -62,6 +76,7 @@ struct BridgeNetworks::State {
     bool restore_links(const std::vector<Endpoint>& endpoints) const;
     /// Takes an address of the network for a container; nothing of it is made.
     NetworkEndpoint take_endpoint(const Attachment& attachment, const NetworkAttachment& wanted);
+    static std::optional<Ipv6> take_ipv6(Network& network, Ipv4 address, const std::string& wanted);
     /// What is to be made of an endpoint.
     Endpoint link_of(const Container& container, const NetworkEndpoint& endpoint, const std::string& name);
     /// Makes the links, and first the bridges that somebody removed.
@@ -81,7 +96,9 @@ struct BridgeNetworks::State {
     void serve_missing_names(const Attached& attached);
     void add_names(const Container& container);
     bool has_containers(const std::string& network_id) const;
-    void give_addresses_back(const Attached& attached);
+    void give_back(const NetworkEndpoint& endpoint);
+    /// Subnet and gateway of IPv6 that a new network gets. Throws Error.
+    void choose_ipv6(NetworkSpec& spec, const std::vector<std::string>& bridges) const;
 
     const Options options;
     const std::string link_prefix;  // `kdg` and four digits of the instance
@@ -91,11 +108,13 @@ struct BridgeNetworks::State {
     NetworkTable table;
     Firewall firewall;
     std::vector<Subnet> pools;
+    const Subnet6 pool6;                          // a /48 of addresses that are nobody else's (RFC 4193)
     std::map<std::string, Network> networks;      // by id
     std::map<std::string, Container> containers;  // by id
     Firewall::Changes name_ports;                 // port 53 of every gateway
     std::set<std::string> without_names;          // ids of networks whose name server could not begin
-    NameTable names;                              // has its own mutex
+    PortRelay relay;                              // has its own mutex, as those that follow
+    NameTable names;
     NameServer name_server;
 };
 

@@ -47,6 +47,11 @@ NetworkTable::NetworkTable(Database& database) : database_(database) {
             "ALTER TABLE networks ADD COLUMN ip_range TEXT NOT NULL DEFAULT '';"
             "ALTER TABLE networks ADD COLUMN attachable INTEGER NOT NULL DEFAULT 0",
             "ALTER TABLE networks ADD COLUMN aux_addresses TEXT NOT NULL DEFAULT '{}'",
+            "ALTER TABLE networks ADD COLUMN ipv6 INTEGER NOT NULL DEFAULT 0;"
+            "ALTER TABLE networks ADD COLUMN subnet6 TEXT NOT NULL DEFAULT '';"
+            "ALTER TABLE networks ADD COLUMN gateway6 TEXT NOT NULL DEFAULT '';"
+            "ALTER TABLE networks ADD COLUMN ip_range6 TEXT NOT NULL DEFAULT '';"
+            "ALTER TABLE networks ADD COLUMN aux_addresses6 TEXT NOT NULL DEFAULT '{}'",
         });
 }
 
@@ -55,7 +60,8 @@ std::vector<NetworkInfo> NetworkTable::all() const {
     database_.read([&](SQLite::Database& db) {
         SQLite::Statement query(db,
                                 "SELECT id, name, driver, subnet, gateway, internal, labels, options, bridge, created, "
-                                "ip_range, attachable, aux_addresses FROM networks ORDER BY created, id");
+                                "ip_range, attachable, aux_addresses, ipv6, subnet6, gateway6, ip_range6, "
+                                "aux_addresses6 FROM networks ORDER BY created, id");
         while (query.executeStep()) {
             NetworkInfo network;
             network.id = query.getColumn(0).getString();
@@ -71,6 +77,11 @@ std::vector<NetworkInfo> NetworkTable::all() const {
             network.spec.ip_range = query.getColumn(10).getString();
             network.spec.attachable = query.getColumn(11).getInt() != 0;
             network.spec.aux_addresses = to_map(network.spec.name, query.getColumn(12).getString());
+            network.spec.ipv6 = query.getColumn(13).getInt() != 0;
+            network.spec.subnet6 = query.getColumn(14).getString();
+            network.spec.gateway6 = query.getColumn(15).getString();
+            network.spec.ip_range6 = query.getColumn(16).getString();
+            network.spec.aux_addresses6 = to_map(network.spec.name, query.getColumn(17).getString());
             networks.push_back(std::move(network));
         }
     });
@@ -82,7 +93,8 @@ void NetworkTable::insert(const NetworkInfo& network) {
         SQLite::Statement insert(
             db,
             "INSERT INTO networks(id, name, driver, subnet, gateway, internal, labels, options, bridge, "
-            "created, ip_range, attachable, aux_addresses) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+            "created, ip_range, attachable, aux_addresses, ipv6, subnet6, gateway6, ip_range6, aux_addresses6) "
+            "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         insert.bind(1, network.id);
         insert.bind(2, network.spec.name);
         insert.bind(3, network.spec.driver);
@@ -96,6 +108,11 @@ void NetworkTable::insert(const NetworkInfo& network) {
         insert.bind(11, network.spec.ip_range);
         insert.bind(12, network.spec.attachable ? 1 : 0);
         insert.bind(13, to_text(network.spec.aux_addresses));
+        insert.bind(14, network.spec.ipv6 ? 1 : 0);
+        insert.bind(15, network.spec.subnet6);
+        insert.bind(16, network.spec.gateway6);
+        insert.bind(17, network.spec.ip_range6);
+        insert.bind(18, to_text(network.spec.aux_addresses6));
         insert.exec();
     });
 }

@@ -127,6 +127,7 @@ void from_json(const json& j, Healthcheck& v) {
 void to_json(json& j, const NetworkAttachment& v) {
     j = {{"network", v.network}, {"aliases", v.aliases}, {"ip", v.ip}, {"gateway_priority", v.gateway_priority},
          {"mac", v.mac},         {"options", v.options}};
+    if (!v.ip6.empty()) j["ip6"] = v.ip6;
 }
 
 void from_json(const json& j, NetworkAttachment& v) {
@@ -136,6 +137,7 @@ void from_json(const json& j, NetworkAttachment& v) {
     take(j, "gateway_priority", v.gateway_priority);
     take(j, "mac", v.mac);
     take(j, "options", v.options);
+    take(j, "ip6", v.ip6);
 }
 
 // One list of the fields for both directions.

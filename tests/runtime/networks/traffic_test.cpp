@@ -87,7 +87,7 @@ TEST_F(Traffic, TheWayOutAndPublishedPortsFollowTheNetworksThatARunningContainer
     const NetworkEndpoint aback = join("aback");
     reached("aback");
     EXPECT_EQ(ask(neighbour.netns.get(), aback.ip, 80), "web " + neighbour.ip());
-    EXPECT_EQ(networks->leave(web.id(), middle, web.netns.get()).size(), 1u);
+    EXPECT_EQ(networks->leave(web.id(), middle, web.netns.get()).size(), 2u);
     reached("aback alone");
     EXPECT_TRUE(networks->leave(web.id(), aback.network_id, web.netns.get()).empty()) << "no way out is left";
     EXPECT_EQ(ask(outside.get(), "192.0.2.1", 8080), "refused");

@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/netns.h"
 #include "runtime/networks/links.h"
+#include "runtime/networks/socket_address.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -23,12 +24,16 @@ namespace kedge::runtime {
 
 namespace {
 
-sockaddr_in address_of(const std::string& ip, uint16_t port) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(port);
-    if (::inet_pton(AF_INET, ip.c_str(), &address.sin_addr) != 1) throw Error(Code::invalid_argument, ip);
-    return address;
+SocketAddress address_of(const std::string& ip, uint16_t port) {
+    return {parse_address(ip), port};
+}
+
+std::string text_of(const sockaddr_storage& address) {
+    char text[INET6_ADDRSTRLEN];
+    const void* from = address.ss_family == AF_INET6
+                           ? static_cast<const void*>(&reinterpret_cast<const sockaddr_in6&>(address).sin6_addr)
+                           : &reinterpret_cast<const sockaddr_in&>(address).sin_addr;
+    return ::inet_ntop(address.ss_family, from, text, sizeof text);
 }
 
 std::string words(int error_number) {
@@ -55,13 +60,16 @@ void inside(int netns, const std::function<void()>& work) {
     }).join();
 }
 
-Service::Service(int netns, Protocol protocol, uint16_t port, std::string name)
+Service::Service(int netns, Protocol protocol, uint16_t port, std::string name, const std::string& any)
     : protocol_(protocol),
       name_(std::move(name)),
-      socket_(socket_in(netns, AF_INET, (protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK, 0)),
+      socket_(socket_in(netns, address_of(any, port).family(),
+                        (protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_NONBLOCK, 0)),
       stop_(::eventfd(0, EFD_CLOEXEC)) {
-    sockaddr_in address = address_of("0.0.0.0", port);
-    if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw_errno("bind");
+    const SocketAddress address = address_of(any, port);
+    const int on = 1;
+    if (address.family() == AF_INET6) (void)::setsockopt(socket_.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
+    if (::bind(socket_.get(), address.get(), address.size()) != 0) throw_errno("bind");
     if (protocol == Protocol::tcp && ::listen(socket_.get(), 128) != 0) throw_errno("listen");
     thread_ = std::thread([this] { protocol_ == Protocol::tcp ? serve_tcp() : serve_udp(); });
 }
@@ -82,11 +90,11 @@ void Service::serve_tcp() {
             char byte;
             return ::recv(client.get(), &byte, 1, MSG_DONTWAIT) == 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
         });
-        sockaddr_in peer{};
+        sockaddr_storage peer{};
         socklen_t size = sizeof peer;
         Fd client(::accept4(socket_.get(), reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC));
         if (!client) continue;
-        std::string answer = name_ + " " + ::inet_ntoa(peer.sin_addr) + "\n";
+        std::string answer = name_ + " " + text_of(peer) + "\n";
         (void)::send(client.get(), answer.data(), answer.size(), MSG_NOSIGNAL);
         clients.push_back(std::move(client));
     }
@@ -96,22 +104,22 @@ void Service::serve_udp() {
     while (true) {
         pollfd polled[] = {{stop_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}};
         if (::poll(polled, 2, -1) < 0 || polled[0].revents) return;
-        sockaddr_in peer{};
+        sockaddr_storage peer{};
         socklen_t size = sizeof peer;
         char data[512];
         if (::recvfrom(socket_.get(), data, sizeof data, 0, reinterpret_cast<sockaddr*>(&peer), &size) < 0) continue;
-        std::string answer = name_ + " " + ::inet_ntoa(peer.sin_addr) + "\n";
+        std::string answer = name_ + " " + text_of(peer) + "\n";
         (void)::sendto(socket_.get(), answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&peer), size);
     }
 }
 
 std::string ask(int netns, const std::string& ip, uint16_t port, Protocol protocol, int timeout_ms) {
-    Fd socket = socket_in(netns, AF_INET, protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+    const SocketAddress address = address_of(ip, port);
+    Fd socket = socket_in(netns, address.family(), protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
     timeval timeout{timeout_ms / 1000, timeout_ms % 1000 * 1000};
     ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
     ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof timeout);
-    sockaddr_in address = address_of(ip, port);
-    if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return words(errno);
+    if (::connect(socket.get(), address.get(), address.size()) != 0) return words(errno);
     if (protocol == Protocol::udp && ::send(socket.get(), "?", 1, 0) != 1) return words(errno);
     char data[512];
     ssize_t n = ::recv(socket.get(), data, sizeof data, 0);
@@ -120,11 +128,12 @@ std::string ask(int netns, const std::string& ip, uint16_t port, Protocol protoc
     return answer.substr(0, answer.find('\n'));
 }
 
-Flow::Flow(int netns, const std::string& ip, uint16_t port) : socket_(socket_in(netns, AF_INET, SOCK_DGRAM, 0)) {
+Flow::Flow(int netns, const std::string& ip, uint16_t port)
+    : socket_(socket_in(netns, address_of(ip, port).family(), SOCK_DGRAM, 0)) {
     timeval timeout{1, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    sockaddr_in address = address_of(ip, port);
-    if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw_errno("connect");
+    const SocketAddress address = address_of(ip, port);
+    if (::connect(socket_.get(), address.get(), address.size()) != 0) throw_errno("connect");
 }
 
 std::string Flow::ask() {
@@ -137,8 +146,8 @@ std::string Flow::ask() {
 
 Echo::Echo(int netns, uint16_t port, std::string name)
     : socket_(socket_in(netns, AF_INET, SOCK_STREAM, 0)), stop_(::eventfd(0, EFD_CLOEXEC)) {
-    sockaddr_in address = address_of("0.0.0.0", port);
-    if (::bind(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw_errno("bind");
+    const SocketAddress address = address_of("0.0.0.0", port);
+    if (::bind(socket_.get(), address.get(), address.size()) != 0) throw_errno("bind");
     if (::listen(socket_.get(), 16) != 0) throw_errno("listen");
     thread_ = std::thread([this, name = std::move(name)] {
         std::list<Fd> clients;
@@ -165,11 +174,11 @@ Echo::~Echo() {
 }
 
 Connection::Connection(int netns, const std::string& ip, uint16_t port)
-    : socket_(socket_in(netns, AF_INET, SOCK_STREAM, 0)) {
+    : socket_(socket_in(netns, address_of(ip, port).family(), SOCK_STREAM, 0)) {
     timeval timeout{3, 0};
     ::setsockopt(socket_.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    sockaddr_in address = address_of(ip, port);
-    if (::connect(socket_.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) throw_errno("connect");
+    const SocketAddress address = address_of(ip, port);
+    if (::connect(socket_.get(), address.get(), address.size()) != 0) throw_errno("connect");
 }
 
 std::string Connection::say(const std::string& line) {
@@ -195,8 +204,11 @@ void World::SetUp() {
     ASSERT_NE(::mkdtemp(folder.data()), nullptr);
     outside = new_namespace();
     Subnet wire = Subnet::parse("192.0.2.0/24");
-    make_bridge("wire", "the way out", wire.first(), wire);
-    connect_namespace({{"wire0", "wire", "eth0", Ipv4::parse("192.0.2.2"), wire, {}, 0, false}}, outside.get());
+    const Subnet6 wire6 = Subnet6::parse("2001:db8::/64");
+    make_bridge("wire", "the way out", wire.first(), wire, 0, Ends6{wire6.first(), wire6});
+    Endpoint end{"wire0", "wire", "eth0", Ipv4::parse("192.0.2.2"), wire, {}, 0, false};
+    end.ipv6 = {Ipv6::parse("2001:db8::2"), wire6};
+    connect_namespace({end}, outside.get());
     database = std::make_unique<Database>(folder + "/kedge.db");
     restart();
 }
@@ -232,6 +244,15 @@ std::string World::network(const std::string& name, bool internal, const std::st
     spec.name = name;
     spec.internal = internal;
     spec.subnet = subnet;
+    return networks->create(spec);
+}
+
+std::string World::network6(const std::string& name, const std::string& subnet6, bool internal) {
+    NetworkSpec spec;
+    spec.name = name;
+    spec.internal = internal;
+    spec.ipv6 = true;
+    spec.subnet6 = subnet6;
     return networks->create(spec);
 }
 

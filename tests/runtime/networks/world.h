@@ -23,7 +23,8 @@ void inside(int netns, const std::function<void()>& work);
 /// `web 172.29.0.3`. A connection stays open until the client closes it.
 class Service {
 public:
-    Service(int netns, Protocol protocol, uint16_t port, std::string name);
+    /// `any`: 0.0.0.0 or ::, which here has nothing of IPv4.
+    Service(int netns, Protocol protocol, uint16_t port, std::string name, const std::string& any = "0.0.0.0");
     ~Service();
 
 private:
@@ -79,7 +80,8 @@ inline std::string nft_list() {
 }
 
 /// One simulated host per test: an own network namespace for the test's process, a database, and an `outside` machine
-/// at 192.0.2.2 on a link where the host is 192.0.2.1. Containers are network namespaces.
+/// at 192.0.2.2 and 2001:db8::2 on a link where the host is 192.0.2.1 and 2001:db8::1. Containers are network
+/// namespaces.
 struct World : testing::Test {
     void SetUp() override;
     void TearDown() override;
@@ -93,11 +95,14 @@ struct World : testing::Test {
         BridgeNetworks::Attached attached;
         Fd netns;
         std::string ip(size_t network = 0) const { return attached.endpoints.at(network).ip; }
+        std::string ip6(size_t network = 0) const { return attached.endpoints.at(network).ip6; }
         const std::string& id() const { return attachment.container_id; }
     };
     Box start(const std::string& name, std::vector<NetworkAttachment> networks, std::vector<PortBinding> ports = {},
               bool publish = true);
     std::string network(const std::string& name, bool internal = false, const std::string& subnet = {});
+    /// One with IPv6.
+    std::string network6(const std::string& name, const std::string& subnet6 = {}, bool internal = false);
 
     /// The host's list of name servers.
     void resolv_conf(const std::string& text);

@@ -1,0 +1,27 @@
+#pragma once
+
+#include "runtime/networks/ipv6.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+namespace kedge::runtime {
+
+/// An address and a port as the socket calls take them.
+class SocketAddress {
+public:
+    SocketAddress(const Address& address, uint16_t port);
+    /// What a socket is bound to. Throws Error.
+    static SocketAddress of_socket(int socket);
+
+    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage_); }
+    socklen_t size() const;
+    int family() const { return storage_.ss_family; }
+    uint16_t port() const;
+
+private:
+    SocketAddress() = default;
+    sockaddr_storage storage_{};
+};
+
+}  // namespace kedge::runtime
