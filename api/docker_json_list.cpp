@@ -57,7 +57,10 @@ json endpoints_json(const ContainerInfo& info) {
             for (const std::string& alias : asked.aliases) names.push_back(alias);
             names.push_back(info.id.substr(0, 12));
         }
-        networks[asked.network] = {{"IPAMConfig", asked.ip.empty() ? json(nullptr) : json{{"IPv4Address", asked.ip}}},
+        json fixed = nullptr;
+        if (!asked.ip.empty()) fixed["IPv4Address"] = asked.ip;
+        if (!asked.ip6.empty()) fixed["IPv6Address"] = asked.ip6;
+        networks[asked.network] = {{"IPAMConfig", fixed},
                                    {"Links", nullptr},
                                    {"Aliases", asked.aliases.empty() ? json(nullptr) : json(asked.aliases)},
                                    {"NetworkID", is.network_id},
@@ -65,9 +68,9 @@ json endpoints_json(const ContainerInfo& info) {
                                    {"Gateway", is.gateway},
                                    {"IPAddress", is.ip},
                                    {"IPPrefixLen", is.prefix_length},
-                                   {"IPv6Gateway", ""},
-                                   {"GlobalIPv6Address", ""},
-                                   {"GlobalIPv6PrefixLen", 0},
+                                   {"IPv6Gateway", is.gateway6},
+                                   {"GlobalIPv6Address", is.ip6},
+                                   {"GlobalIPv6PrefixLen", is.prefix_length6},
                                    {"MacAddress", is.mac.empty() ? asked.mac : is.mac},
                                    {"GwPriority", asked.gateway_priority},
                                    {"DriverOpts", asked.options.empty() ? json(nullptr) : json(asked.options)},

@@ -14,18 +14,22 @@ json network_json(const runtime::NetworkInfo& info) {
     json containers = json::object();
     for (const std::string& id : info.containers) containers[id] = {{"EndpointID", endpoint_id(id, info.id)}};
     json addresses = json::array();
-    if (!info.spec.subnet.empty()) {
-        addresses.push_back({{"Subnet", info.spec.subnet}, {"Gateway", info.spec.gateway}});
-        if (!info.spec.aux_addresses.empty()) addresses.back()["AuxiliaryAddresses"] = info.spec.aux_addresses;
-        if (!info.spec.ip_range.empty()) addresses.back()["IPRange"] = info.spec.ip_range;
-    }
+    auto add = [&](const std::string& subnet, const std::string& gateway, const std::string& range,
+                   const std::map<std::string, std::string>& auxiliary) {
+        if (subnet.empty()) return;
+        addresses.push_back({{"Subnet", subnet}, {"Gateway", gateway}});
+        if (!auxiliary.empty()) addresses.back()["AuxiliaryAddresses"] = auxiliary;
+        if (!range.empty()) addresses.back()["IPRange"] = range;
+    };
+    add(info.spec.subnet, info.spec.gateway, info.spec.ip_range, info.spec.aux_addresses);
+    add(info.spec.subnet6, info.spec.gateway6, info.spec.ip_range6, info.spec.aux_addresses6);
     return {{"Name", info.spec.name},
             {"Id", info.id},
             {"Created", format_time(info.created)},
             {"Scope", "local"},
             {"Driver", info.spec.driver},
             {"EnableIPv4", true},
-            {"EnableIPv6", false},
+            {"EnableIPv6", info.spec.ipv6},
             {"IPAM", {{"Driver", "default"}, {"Options", nullptr}, {"Config", addresses}}},
             {"Internal", info.spec.internal},
             {"Attachable", info.spec.attachable},

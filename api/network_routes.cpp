@@ -47,10 +47,40 @@ void expect_local_scope(const Fields& body, int api) {
     if (std::string scope = body.text("Scope"); !scope.empty() && scope != "local") {
         throw Error(Code::invalid_argument, "Scope: \"" + scope + "\" is not supported by kedge");
     }
-    if (api >= 48 && body.has("EnableIPv4") && !body.flag("EnableIPv4"))
-        throw Error(Code::invalid_argument, "EnableIPv4: networks without IPv4 are not supported by kedge");
-    if (body.flag("EnableIPv6"))
-        throw Error(Code::invalid_argument, "EnableIPv6: IPv6 in networks is not supported by kedge");
+    if (api < 48 || !body.has("EnableIPv4") || body.flag("EnableIPv4")) return;
+    if (!body.flag("EnableIPv6")) throw Error(Code::invalid_argument, "IPv4 or IPv6 must be enabled");
+    throw Error(Code::invalid_argument, "EnableIPv4: networks without IPv4 are not supported by kedge");
+}
+
+bool is_ipv6(const std::string& text) {
+    return text.find(':') != std::string::npos;
+}
+
+/// One of IPv4 and one of IPv6, in any order.
+void read_addresses(const std::vector<Fields>& configs, runtime::NetworkSpec& spec) {
+    for (const Fields& config : configs) {
+        const std::string subnet = config.text("Subnet"), gateway = config.text("Gateway"),
+                          range = config.text("IPRange");
+        const auto auxiliary = config.text_map("AuxiliaryAddresses");
+        config.refuse_others({"Subnet", "Gateway", "IPRange", "AuxiliaryAddresses"});
+        if (subnet.empty() && !auxiliary.empty())
+            throw Error(Code::invalid_argument, "every auxiliary address must have a corresponding subnet");
+        if (subnet.empty() && !(gateway.empty() && range.empty()))
+            throw Error(Code::invalid_argument, "every ip-range or gateway must have a corresponding subnet");
+        if (subnet.empty()) continue;
+        const bool ipv6 = is_ipv6(subnet);
+        for (const std::string& other : {gateway, range}) {
+            if (other.empty() || is_ipv6(other) == ipv6) continue;
+            throw Error(Code::invalid_argument,
+                        "no matching subnet for " + std::string(other == gateway ? "gateway " : "range ") + other);
+        }
+        if (!(ipv6 ? spec.subnet6 : spec.subnet).empty())
+            throw Error(Code::invalid_argument, "bridge driver doesn't support multiple subnets");
+        (ipv6 ? spec.subnet6 : spec.subnet) = subnet;
+        (ipv6 ? spec.gateway6 : spec.gateway) = gateway;
+        (ipv6 ? spec.ip_range6 : spec.ip_range) = range;
+        (ipv6 ? spec.aux_addresses6 : spec.aux_addresses) = auxiliary;
+    }
 }
 
 /// What is in the way of networks is status 403 at Docker.
@@ -71,20 +101,8 @@ Response create(const Request& request, runtime::Networks& networks) {
     spec.attachable = body.flag("Attachable");
     spec.labels = body.text_map("Labels");
     spec.options = body.text_map("Options");
-    std::vector<Fields> configs = body.object("IPAM").objects("Config");
-    if (configs.size() > 1)
-        throw Error(Code::invalid_argument, "IPAM.Config: more than one subnet is not supported by kedge");
-    if (!configs.empty()) {
-        spec.subnet = configs.front().text("Subnet");
-        spec.gateway = configs.front().text("Gateway");
-        spec.ip_range = configs.front().text("IPRange");
-        spec.aux_addresses = configs.front().text_map("AuxiliaryAddresses");
-        configs.front().refuse_others({"Subnet", "Gateway", "IPRange", "AuxiliaryAddresses"});
-    }
-    if (spec.subnet.empty() && !spec.aux_addresses.empty())
-        throw Error(Code::invalid_argument, "every auxiliary address must have a corresponding subnet");
-    if (spec.subnet.empty() && !(spec.gateway.empty() && spec.ip_range.empty()))
-        throw Error(Code::invalid_argument, "every ip-range or gateway must have a corresponding subnet");
+    spec.ipv6 = body.flag("EnableIPv6");
+    read_addresses(body.object("IPAM").objects("Config"), spec);
     if (std::string driver = body.object("IPAM").text("Driver"); !driver.empty() && driver != "default") {
         throw Error(Code::invalid_argument, "IPAM.Driver: \"" + driver + "\" is not supported by kedge");
     }
@@ -142,6 +160,8 @@ json inspection(const std::string& name, const Services& services) {
                 if (endpoint.network_id != info.id || endpoint.ip.empty()) continue;
                 entry["MacAddress"] = endpoint.mac;
                 entry["IPv4Address"] = endpoint.ip + "/" + std::to_string(endpoint.prefix_length);
+                if (!endpoint.ip6.empty())
+                    entry["IPv6Address"] = endpoint.ip6 + "/" + std::to_string(endpoint.prefix_length6);
             }
         } catch (const Error& error) {
             if (error.code() != Code::not_found) throw;

@@ -19,7 +19,7 @@ Error invalid(const std::string& text) {
 
 /// One --network: a name, or `name=front,alias=www,ip=10.1.2.3`.
 struct Attachment {
-    std::string name, ip, mac;
+    std::string name, ip, ip6, mac;
     std::vector<std::string> aliases;
     std::vector<std::string> options;
     int64_t priority = 0;
@@ -56,6 +56,8 @@ Attachment read_attachment(const std::string& flag) {
             attachment.aliases.push_back(value);
         else if (key == "ip")
             attachment.ip = value;
+        else if (key == "ip6")
+            attachment.ip6 = value;
         else if (key == "mac-address")
             attachment.mac = value;
         else if (key == "driver-opt")
@@ -86,12 +88,14 @@ void check(const Attachment& attachment, size_t count) {
     if (!attachment.aliases.empty() && !attachment.user_defined()) {
         throw invalid("network-scoped aliases are only supported for user-defined networks");
     }
-    if (!attachment.ip.empty() && !attachment.user_defined()) {
+    if (!(attachment.ip.empty() && attachment.ip6.empty()) && !attachment.user_defined()) {
         throw invalid("user specified IP address is supported on user defined networks only");
     }
     if (!attachment.mac.empty() && !attachment.user_defined() && !attachment.is_default())
         throw invalid("conflicting options: mac-address and the network mode");
     if (!attachment.ip.empty() && !is_ipv4(attachment.ip)) throw invalid("invalid IPv4 address: " + attachment.ip);
+    const bool ipv6 = is_address(attachment.ip6) && !is_ipv4(attachment.ip6);
+    if (!attachment.ip6.empty() && !ipv6) throw invalid("invalid IPv6 address: " + attachment.ip6);
 }
 
 }  // namespace
@@ -103,6 +107,7 @@ void put_networks(const RunOptions& options, json& body) {
     Attachment& first = attachments.front();
     first.aliases.insert(first.aliases.end(), options.network_aliases.begin(), options.network_aliases.end());
     if (!options.ip.empty()) first.ip = options.ip;
+    if (!options.ip6.empty()) first.ip6 = options.ip6;
     if (!options.mac_address.empty() && !first.mac.empty())
         throw invalid("conflicting options: cannot specify both --mac-address and per-network MAC address");
     if (!options.mac_address.empty()) first.mac = options.mac_address;
@@ -119,6 +124,7 @@ void put_networks(const RunOptions& options, json& body) {
         if (attachment.priority != 0) endpoint["GwPriority"] = attachment.priority;
         if (!attachment.aliases.empty()) endpoint["Aliases"] = attachment.aliases;
         if (!attachment.ip.empty()) endpoint["IPAMConfig"]["IPv4Address"] = attachment.ip;
+        if (!attachment.ip6.empty()) endpoint["IPAMConfig"]["IPv6Address"] = attachment.ip6;
         body["NetworkingConfig"]["EndpointsConfig"][attachment.name] = endpoint;
     }
 }

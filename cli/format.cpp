@@ -45,16 +45,26 @@ std::string age(const std::string& time, WallTime now) {
     return fmt::format("{}d", seconds / 86400);
 }
 
+namespace {
+
+/// As it stands before a colon.
+std::string in_brackets(const std::string& address) {
+    return address.find(':') == std::string::npos ? address : "[" + address + "]";
+}
+
+}  // namespace
+
 std::string ports_text(const json& ports) {
-    std::set<std::tuple<int64_t, std::string, std::string>> sorted;  // by the container's port
+    std::set<std::tuple<int64_t, std::string, bool, std::string>> sorted;  // by the container's port, IPv4 first
     for (const json& port : ports) {
         std::string inside = fmt::format("{}/{}", number_of(port, "PrivatePort"), text_of(port, "Type"));
         int64_t outside = number_of(port, "PublicPort");
-        sorted.emplace(number_of(port, "PrivatePort"), text_of(port, "Type"),
-                       outside == 0 ? inside : fmt::format("{}:{}->{}", text_of(port, "IP"), outside, inside));
+        const std::string address = in_brackets(text_of(port, "IP"));
+        sorted.emplace(number_of(port, "PrivatePort"), text_of(port, "Type"), address.starts_with('['),
+                       outside == 0 ? inside : fmt::format("{}:{}->{}", address, outside, inside));
     }
     std::vector<std::string> texts;
-    for (const auto& port : sorted) texts.push_back(std::get<2>(port));
+    for (const auto& port : sorted) texts.push_back(std::get<3>(port));
     return fmt::format("{}", fmt::join(texts, ", "));
 }
 
@@ -80,8 +90,7 @@ std::string published_lines(const json& ports, const std::string& wanted) {
     std::string lines;
     for (const auto& [number, inside] : inner) {
         for (const json& binding : ports.at(inside)) {
-            std::string address = text_of(binding, "HostIp");
-            if (address.find(':') != std::string::npos) address = "[" + address + "]";
+            const std::string address = in_brackets(text_of(binding, "HostIp"));
             if (wanted.empty()) lines += inside + " -> ";
             lines += address + ":" + text_of(binding, "HostPort") + "\n";
         }

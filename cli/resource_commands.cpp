@@ -3,6 +3,7 @@
 #include "cli/format.h"
 #include "cli/session.h"
 
+#include <fmt/format.h>
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
@@ -111,30 +112,66 @@ void set_up_volume_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
 // --- networks
 
 struct NetworkOptions {
-    std::string name, driver, subnet, gateway, ip_range, scope, ipam_driver;
+    std::string name, driver, scope, ipam_driver;
+    std::vector<std::string> subnets, gateways, ip_ranges;
     std::vector<std::string> labels, options, aux_addresses;
-    bool internal = false, attachable = false;
+    bool internal = false, attachable = false, ipv4 = true, ipv6 = false;
 };
 
-json network_body(const NetworkOptions& options) {
-    json body = {
-        {"Name", options.name},   {"Driver", options.driver},         {"Internal", options.internal},
-        {"CheckDuplicate", true}, {"Labels", labels(options.labels)}, {"Options", pairs(options.options, "-o, --opt")},
-        {"Scope", options.scope}, {"Attachable", options.attachable}};
-    if (options.subnet.empty() && !(options.gateway.empty() && options.ip_range.empty())) {
+bool is_ipv6(const std::string& text) {
+    return text.find(':') != std::string::npos;
+}
+
+/// The subnet's of this family, whose `key` is not said yet. Whether the address is in there is for the agent to say.
+json& config_for(json& configs, const std::string& address, const char* key, const char* what) {
+    json* found = nullptr;
+    for (json& config : configs) {
+        if (is_ipv6(text_of(config, "Subnet")) == is_ipv6(address)) found = &config;
+    }
+    if (!found && configs.empty())
         throw Error(Code::invalid_argument, "every ip-range or gateway must have a corresponding subnet");
+    if (!found) throw Error(Code::invalid_argument, fmt::format("no matching subnet for {} {}", what, address));
+    if (found->contains(key))
+        throw Error(Code::invalid_argument,
+                    fmt::format("cannot configure multiple {}s ({}, {}) on the same subnet ({})", what, address,
+                                text_of(*found, key), text_of(*found, "Subnet")));
+    return (*found)[key];
+}
+
+json address_configs(const NetworkOptions& options) {
+    json configs = json::array();
+    for (const std::string& subnet : options.subnets) configs.push_back({{"Subnet", subnet}});
+    for (const std::string& range : options.ip_ranges) config_for(configs, range, "IPRange", "range") = range;
+    for (const std::string& gateway : options.gateways) config_for(configs, gateway, "Gateway", "gateway") = gateway;
+    const json auxiliary = pairs(options.aux_addresses, "--aux-address");
+    for (const auto& [name, address] : auxiliary.items()) {
+        bool known = false;
+        for (json& config : configs) {
+            if (is_ipv6(text_of(config, "Subnet")) != is_ipv6(address.get<std::string>())) continue;
+            config["AuxiliaryAddresses"][name] = address;
+            known = true;
+        }
+        if (!known)
+            throw Error(Code::invalid_argument,
+                        configs.empty() ? "every auxiliary address must have a corresponding subnet"
+                                        : "no matching subnet for aux-address " + address.get<std::string>());
     }
-    if (options.subnet.empty() && !options.aux_addresses.empty())
-        throw Error(Code::invalid_argument, "every auxiliary address must have a corresponding subnet");
+    return configs;
+}
+
+json network_body(const NetworkOptions& options) {
+    json body = {{"Name", options.name},
+                 {"Driver", options.driver},
+                 {"Internal", options.internal},
+                 {"CheckDuplicate", true},
+                 {"Labels", labels(options.labels)},
+                 {"Options", pairs(options.options, "-o, --opt")},
+                 {"Scope", options.scope},
+                 {"Attachable", options.attachable},
+                 {"EnableIPv6", options.ipv6},
+                 {"EnableIPv4", options.ipv4}};
     if (!options.ipam_driver.empty()) body["IPAM"]["Driver"] = options.ipam_driver;
-    if (!options.subnet.empty()) {
-        json config = {{"Subnet", options.subnet}};
-        if (!options.gateway.empty()) config["Gateway"] = options.gateway;
-        if (!options.ip_range.empty()) config["IPRange"] = options.ip_range;
-        if (!options.aux_addresses.empty())
-            config["AuxiliaryAddresses"] = pairs(options.aux_addresses, "--aux-address");
-        body["IPAM"]["Config"] = json::array({config});
-    }
+    if (json configs = address_configs(options); !configs.empty()) body["IPAM"]["Config"] = configs;
     return body;
 }
 
@@ -142,10 +179,12 @@ void set_up_network_create(CLI::App& app, const std::shared_ptr<Session>& sessio
     auto options = std::make_shared<NetworkOptions>();
     app.add_option("name", options->name, "Its name")->required();
     app.add_option("-d,--driver", options->driver, "bridge");
-    app.add_option("--subnet", options->subnet,
-                   "Its addresses, 10.5.0.0/24; else the next free ones of the agent's pools");
-    app.add_option("--gateway", options->gateway, "This machine's address in it; else the first one");
-    app.add_option("--ip-range", options->ip_range, "The part of the subnet that containers get addresses from");
+    add_list(app, "--subnet", options->subnets,
+             "Its addresses, 10.5.0.0/24, fd00:5::/64; else the next free ones of the agent's pools");
+    add_list(app, "--gateway", options->gateways, "This machine's address in it; else the first one");
+    add_list(app, "--ip-range", options->ip_ranges, "The part of the subnet that containers get addresses from");
+    app.add_flag("--ipv6", options->ipv6, "IPv6 addresses as well");
+    app.add_flag("--ipv4", options->ipv4, "IPv4 addresses, which every network has");
     add_list(app, "--aux-address", options->aux_addresses, "NAME=ADDRESS of the subnet, which no container gets");
     app.add_option("--ipam-driver", options->ipam_driver, "default");
     app.add_option("--scope", options->scope, "local");
@@ -153,14 +192,14 @@ void set_up_network_create(CLI::App& app, const std::shared_ptr<Session>& sessio
     app.add_flag("--attachable", options->attachable, "Said of it, no more: containers can always join by hand");
     add_list(app, "--label", options->labels, "NAME=value");
     add_list(app, "-o,--opt", options->options, "NAME=value, for the driver");
-    refuse_options(app, {"--config-from", "--config-only", "--ingress", "--ipam-opt", "--ipv4", "--ipv6"});
+    refuse_options(app, {"--config-from", "--config-only", "--ingress", "--ipam-opt"});
     app.callback(
         [=] { print(text_of(session->client().post("/networks/create", network_body(*options)), "Id") + "\n"); });
 }
 
 void set_up_network_connect(CLI::App& app, const std::shared_ptr<Session>& session) {
     struct Options {
-        std::string network, container, ip;
+        std::string network, container, ip, ip6;
         std::vector<std::string> aliases, options;
         int priority = 0;
     };
@@ -169,15 +208,17 @@ void set_up_network_connect(CLI::App& app, const std::shared_ptr<Session>& sessi
     app.add_option("container", options->container, "The container, running or not")->required();
     add_list(app, "--alias", options->aliases, "A further name of it on this network");
     app.add_option("--ip", options->ip, "Its address, 10.5.0.7; else the next free one");
+    app.add_option("--ip6", options->ip6, "Its IPv6 address, fd00:5::7; else the next free one");
     app.add_option("--gw-priority", options->priority, "The network with the highest has the default route");
     add_list(app, "--driver-opt", options->options,
              "NAME=value: com.docker.network.endpoint.ifname=wan0, com.docker.network.endpoint.sysctls=...");
     refuse_options(app, {"--link"}, "containers of a user-defined network find each other by name");
-    refuse_options(app, {"--ip6", "--link-local-ip"}, "networks have IPv4 addresses alone");
+    refuse_options(app, {"--link-local-ip"}, "the kernel chooses these addresses");
     app.callback([=] {
         json endpoint = {{"Aliases", options->aliases}, {"GwPriority", options->priority}};
         if (!options->options.empty()) endpoint["DriverOpts"] = pairs(options->options, "--driver-opt");
         if (!options->ip.empty()) endpoint["IPAMConfig"]["IPv4Address"] = options->ip;
+        if (!options->ip6.empty()) endpoint["IPAMConfig"]["IPv6Address"] = options->ip6;
         (void)session->client().post("/networks/" + escape(options->network) + "/connect",
                                      {{"Container", options->container}, {"EndpointConfig", endpoint}});
     });
@@ -267,7 +308,8 @@ Command network_group() {
             "  kedge network ls",
             nullptr,
             {{"create", "Create a network",
-              "  kedge network create front\n  kedge network create --subnet 10.5.0.0/24 --internal back",
+              "  kedge network create front\n  kedge network create --subnet 10.5.0.0/24 --internal back\n"
+              "  kedge network create --ipv6 --subnet fd00:5::/64 wide",
               set_up_network_create},
              {"ls", "List networks", "  kedge network ls", set_up_network_ls, {}, "list"},
              {"inspect", "Everything about networks, as JSON", "  kedge network inspect front",

@@ -45,6 +45,7 @@ void add_network_flags(CLI::App& app, RunOptions& o) {
     add_list(app, "--network,--net", o.networks, "A network, host, none or container:NAME")->group("Network");
     add_list(app, "--network-alias,--net-alias", o.network_aliases, "Another name in the network")->group("Network");
     app.add_option("--ip", o.ip, "A fixed address in the network")->group("Network");
+    app.add_option("--ip6", o.ip6, "A fixed IPv6 address in the network")->group("Network");
     app.add_option("-h,--hostname", o.hostname, "The host's name that the container sees")->group("Network");
     app.add_option("--domainname", o.domain_name, "Its domain")->group("Network");
     add_list(app, "--add-host", o.extra_hosts, "NAME:ADDRESS in /etc/hosts; host-gateway is this machine")
@@ -149,7 +150,7 @@ void add_create_flags(CLI::App& app, RunOptions& o) {
     add_limit_flags(app, o);
     add_life_flags(app, o);
     add_list(app, "--link", o.links, "")->group("");
-    refuse_options(app, {"--ip6", "--link-local-ip"}, "networks have IPv4 addresses alone");
+    refuse_options(app, {"--link-local-ip"}, "the kernel chooses these addresses");
     refuse_options(app, {"--cpu-count", "--cpu-percent", "--io-maxbandwidth", "--io-maxiops"}, "it is for Windows");
     refuse_options(
         app, {"--cpu-rt-period", "--cpu-rt-runtime", "--disable-content-trust", "--kernel-memory", "--use-api-socket"});

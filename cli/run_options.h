@@ -42,7 +42,7 @@ struct RunOptions {
     // its networks
     std::vector<std::string> publish, expose, networks, network_aliases, dns, dns_search, dns_options, extra_hosts,
         links;
-    std::string ip, mac_address;
+    std::string ip, ip6, mac_address;
     bool publish_all = false;
 
     // its rights

@@ -24,10 +24,9 @@ std::optional<Ipv6> BridgeNetworks::State::take_ipv6(Network& network, Ipv4 addr
         network.addresses6->take(fixed);
         return fixed;
     }
-    const NetworkSpec& spec = network.info.spec;
-    const Subnet6 range = spec.ip_range6.empty() ? *network.subnet6 : Subnet6::parse(spec.ip_range6);
-    const Ipv6 beside{range.base.bits + (address.bits - network.subnet.base.bits)};
-    return network.addresses6->take_if_free(beside) ? beside : network.addresses6->take();
+    const Ipv6 beside{network.subnet6->base.bits + (address.bits - network.subnet.base.bits)};
+    const bool free = network.info.spec.ip_range6.empty() && network.addresses6->take_if_free(beside);
+    return free ? beside : network.addresses6->take();
 }
 
 NetworkEndpoint BridgeNetworks::State::take_endpoint(const Attachment& attachment, const NetworkAttachment& wanted) {
