@@ -27,7 +27,9 @@ bool same_network(const runtime::NetworkSpec& is, const runtime::NetworkSpec& wa
     if (!hash.empty()) return hash == label(wanted, kConfigHashLabel);
     return is.driver == wanted.driver && is.internal == wanted.internal && is.options == wanted.options &&
            (wanted.subnet.empty() || is.subnet == wanted.subnet) &&
-           (wanted.gateway.empty() || is.gateway == wanted.gateway);
+           (wanted.gateway.empty() || is.gateway == wanted.gateway) && is.ipv6 == wanted.ipv6 &&
+           (wanted.subnet6.empty() || is.subnet6 == wanted.subnet6) &&
+           (wanted.gateway6.empty() || is.gateway6 == wanted.gateway6);
 }
 
 std::string network_difference(const runtime::NetworkSpec& is, const runtime::NetworkSpec& wanted) {
@@ -39,6 +41,10 @@ std::string network_difference(const runtime::NetworkSpec& is, const runtime::Ne
     if (is.internal != wanted.internal) return wanted.internal ? "became internal" : "is no longer internal";
     if (!wanted.subnet.empty() && is.subnet != wanted.subnet) return change("subnet", is.subnet, wanted.subnet);
     if (!wanted.gateway.empty() && is.gateway != wanted.gateway) return change("gateway", is.gateway, wanted.gateway);
+    if (is.ipv6 != wanted.ipv6) return wanted.ipv6 ? "gets IPv6" : "no longer has IPv6";
+    if (!wanted.subnet6.empty() && is.subnet6 != wanted.subnet6) return change("subnet", is.subnet6, wanted.subnet6);
+    if (!wanted.gateway6.empty() && is.gateway6 != wanted.gateway6)
+        return change("gateway", is.gateway6, wanted.gateway6);
     return "its configuration changed";
 }
 

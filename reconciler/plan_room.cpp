@@ -7,9 +7,13 @@ namespace kedge::reconciler {
 
 namespace {
 
+/// Without an address it is all of both families.
 bool same_address(const std::string& a, const std::string& b) {
-    auto any = [](const std::string& ip) { return ip.empty() || ip == "0.0.0.0" || ip == "::"; };
-    return a == b || any(a) || any(b);
+    if (a.empty() || b.empty() || a == b) return true;
+    const bool ipv6 = a.find(':') != std::string::npos;
+    if (ipv6 != (b.find(':') != std::string::npos)) return false;
+    const char* any = ipv6 ? "::" : "0.0.0.0";
+    return a == any || b == any;
 }
 
 bool collide(const runtime::PortBinding& held, const runtime::PortBinding& wanted) {

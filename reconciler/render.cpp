@@ -80,6 +80,7 @@ void render_networks(const Target& target, const sources::Service& service, cons
                         "services." + service.name + ".networks: no network \"" + use.network + "\"");
         }
         runtime::NetworkAttachment attachment{network->second.name, use.aliases, use.ipv4_address, use.priority};
+        attachment.ip6 = use.ipv6_address;
         for (const std::string& alias : {service.name, name}) {
             if (network->second.name == runtime::kDefaultNetwork) break;  // nobody has a name there
             if (std::find(attachment.aliases.begin(), attachment.aliases.end(), alias) == attachment.aliases.end()) {
@@ -160,10 +161,15 @@ runtime::NetworkSpec render_network(const Target& target, const sources::Network
     spec.subnet = network.subnet;
     spec.gateway = network.gateway;
     spec.internal = network.internal;
+    spec.ipv6 = network.enable_ipv6;
+    spec.subnet6 = network.subnet6;
+    spec.gateway6 = network.gateway6;
     spec.labels = network.labels;
     spec.options = network.driver_opts;
     std::string text =
         spec.driver + "\n" + spec.subnet + "\n" + spec.gateway + "\n" + (spec.internal ? "internal" : "") + "\n";
+    // As it was before there was such a thing, if there is none.
+    if (spec.ipv6) text += "ipv6\n" + spec.subnet6 + "\n" + spec.gateway6 + "\n";
     for (const auto* values : {&spec.labels, &spec.options}) {
         for (const auto& [key, value] : *values) text += key + "=" + value + "\n";
         text += "\n";

@@ -69,13 +69,17 @@ void check_references(const Node& file, const Project& project, const Service& s
 void check_addresses(const Node& file, const Project& project, const Service& service) {
     for (const NetworkUse& use : service.networks) {
         const Network& network = project.networks.at(use.network);
-        if (use.ipv4_address.empty() || network.external) continue;
-        const Node& at = nearest(file, {"services", service.name, "networks", use.network, "ipv4_address"});
-        if (network.subnet.empty())
-            fail(at, fmt::format("the network {} has no subnet of its own", use.network),
-                 "give it one under networks.*.ipam.config");
-        if (!subnet_holds(network.subnet, use.ipv4_address))
-            fail(at, fmt::format("{} is not in the subnet {}", use.ipv4_address, network.subnet));
+        if (network.external) continue;
+        auto check = [&](const char* key, const std::string& address, const std::string& subnet) {
+            if (address.empty()) return;
+            const Node& at = nearest(file, {"services", service.name, "networks", use.network, key});
+            if (subnet.empty())
+                fail(at, fmt::format("the network {} has no subnet of its own", use.network),
+                     "give it one under networks.*.ipam.config");
+            if (!subnet_holds(subnet, address)) fail(at, fmt::format("{} is not in the subnet {}", address, subnet));
+        };
+        check("ipv4_address", use.ipv4_address, network.subnet);
+        check("ipv6_address", use.ipv6_address, network.subnet6);
     }
 }
 

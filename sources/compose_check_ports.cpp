@@ -1,4 +1,5 @@
 #include "sources/compose_load.h"
+#include "sources/compose_read.h"
 
 #include <fmt/format.h>
 
@@ -11,8 +12,12 @@ using yaml::Node;
 
 namespace {
 
-bool is_any(const std::string& address) {
-    return address.empty() || address == "0.0.0.0";
+/// Whether both would be the same port. Without an address it is all of both families.
+bool collide(const std::string& a, const std::string& b) {
+    if (a.empty() || b.empty() || a == b) return true;
+    if (is_ipv6(a) != is_ipv6(b)) return false;
+    const char* any = is_ipv6(a) ? "::" : "0.0.0.0";
+    return a == any || b == any;
 }
 
 /// Services that others wait for until they end: they may hand their ports on.
@@ -50,7 +55,7 @@ void check_ports(const Node& file, const Project& project) {
             if (port.published == 0 || port.published_last != 0) continue;
             std::vector<Holder>& others = holders[port.published * 2u + (port.protocol == "udp" ? 1u : 0u)];
             for (const Holder& other : others) {
-                bool same = is_any(port.host_ip) || is_any(*other.address) || port.host_ip == *other.address;
+                bool same = collide(port.host_ip, *other.address);
                 bool in_turn = name != *other.service && (jobs.contains(name) || jobs.contains(*other.service));
                 if (!same || in_turn) continue;
                 fail(ports_of(file, name),

@@ -79,10 +79,13 @@ void check_replicas(const Node& node, const Service& service) {
              "publish a range that is long enough, or no fixed port");
     }
     for (const NetworkUse& use : service.networks) {
-        if (use.ipv4_address.empty()) continue;
-        const Node* network = at(node, "networks").find(use.network);
-        fail(network ? at(*network, "ipv4_address") : node,
-             fmt::format("{} replicas can't share the address {}", service.replicas, use.ipv4_address));
+        for (const auto& [key, address] :
+             {std::pair("ipv4_address", &use.ipv4_address), std::pair("ipv6_address", &use.ipv6_address)}) {
+            if (address->empty()) continue;
+            const Node* network = at(node, "networks").find(use.network);
+            fail(network ? at(*network, key) : node,
+                 fmt::format("{} replicas can't share the address {}", service.replicas, *address));
+        }
     }
 }
 

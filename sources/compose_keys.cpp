@@ -105,8 +105,8 @@ const KeyTable service{{"attach",
                         "uts",
                         "volumes_from"}};
 
-const KeyTable network{{"name", "external", "internal", "driver", "driver_opts", "ipam", "labels"},
-                       {"attachable", "enable_ipv4", "enable_ipv6"}};
+const KeyTable network{{"name", "external", "internal", "driver", "driver_opts", "enable_ipv6", "ipam", "labels"},
+                       {"attachable", "enable_ipv4"}};
 const KeyTable ipam{{"driver", "config"}, {"options"}};
 const KeyTable ipam_config{{"subnet", "gateway"}, {"ip_range", "aux_addresses"}};
 const KeyTable volume{{"name", "external", "driver", "driver_opts", "labels"}, {}};
@@ -119,9 +119,8 @@ const KeyTable mount{{"type", "source", "target", "read_only", "consistency", "b
 const KeyTable mount_bind{{"propagation", "create_host_path", "selinux"}, {"recursive"}};
 const KeyTable mount_volume{{"nocopy"}, {"subpath", "labels"}};
 const KeyTable mount_tmpfs{{"size", "mode"}, {}};
-const KeyTable network_use{
-    {"aliases", "ipv4_address", "priority"},
-    {"driver_opts", "gw_priority", "interface_name", "ipv6_address", "link_local_ips", "mac_address"}};
+const KeyTable network_use{{"aliases", "ipv4_address", "ipv6_address", "priority"},
+                           {"driver_opts", "gw_priority", "interface_name", "link_local_ips", "mac_address"}};
 const KeyTable dependency{{"condition", "restart", "required"}, {}};
 const KeyTable healthcheck{{"test", "interval", "timeout", "retries", "start_period", "start_interval", "disable"}, {}};
 const KeyTable logging{{"driver", "options"}, {}};

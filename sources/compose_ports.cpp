@@ -38,13 +38,11 @@ std::optional<Range> port_range(std::string_view text) {
 
 [[noreturn]] void not_a_port(const Node& node) {
     fail(node, fmt::format("\"{}\" is not a port", node.text.substr(0, 200)),
-         "write it as 8080:80, 127.0.0.1:8080:80 or 8080:80/udp");
+         "write it as 8080:80, 127.0.0.1:8080:80, [::1]:8080:80 or 8080:80/udp");
 }
 
 std::string read_host_ip(const Node& node, const std::string& text) {
-    if (text.find(':') != std::string::npos)
-        fail(node, fmt::format("the IPv6 host address \"{}\" is not supported yet", text));
-    if (!is_ipv4(text)) fail(node, fmt::format("\"{}\" is not an IP address", text));
+    if (!is_ip(text)) fail(node, fmt::format("\"{}\" is not an IP address", text));
     return text;
 }
 
@@ -76,13 +74,11 @@ Entry read_short(const Node& node) {
     if (last == std::string::npos) return {port, *target, std::nullopt};
 
     std::string host = text.substr(0, last);
-    if (host.starts_with('[')) {
-        fail(node,
-             fmt::format("the IPv6 host address \"{}\" is not supported yet", host.substr(0, host.find(']') + 1)));
-    }
     size_t colon = host.rfind(':');
     if (colon != std::string::npos) {
         port.host_ip = host.substr(0, colon);
+        if (port.host_ip.starts_with('[') && port.host_ip.ends_with(']'))
+            port.host_ip = port.host_ip.substr(1, port.host_ip.size() - 2);
         if (!port.host_ip.empty()) port.host_ip = read_host_ip(node, port.host_ip);
         host = host.substr(colon + 1);
     }

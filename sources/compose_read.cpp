@@ -8,6 +8,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <cmath>
@@ -202,23 +203,39 @@ bool is_ipv4(const std::string& text) {
     return ::inet_pton(AF_INET, text.c_str(), &address) == 1;
 }
 
+bool is_ipv6(const std::string& text) {
+    in6_addr address{};
+    return ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
+}
+
 bool subnet_holds(const std::string& subnet, const std::string& address) {
-    size_t slash = subnet.find('/');
-    in_addr base{}, wanted{};
+    const size_t slash = subnet.find('/');
+    if (slash == std::string::npos) return false;
+    const int family = subnet.find(':') == std::string::npos ? AF_INET : AF_INET6;
+    const size_t size = family == AF_INET ? sizeof(in_addr) : sizeof(in6_addr);
+    std::array<uint8_t, sizeof(in6_addr)> base{}, wanted{};
     int64_t bits = 0;
-    if (slash == std::string::npos || ::inet_pton(AF_INET, subnet.substr(0, slash).c_str(), &base) != 1 ||
-        ::inet_pton(AF_INET, address.c_str(), &wanted) != 1 ||
-        !parse_integer(std::string_view(subnet).substr(slash + 1), 10, bits) || bits < 0 || bits > 30) {
+    if (::inet_pton(family, subnet.substr(0, slash).c_str(), base.data()) != 1 ||
+        ::inet_pton(family, address.c_str(), wanted.data()) != 1 ||
+        !parse_integer(std::string_view(subnet).substr(slash + 1), 10, bits) || bits < 0 ||
+        bits > static_cast<int64_t>(size) * 8 - 2) {
         return false;
     }
-    uint32_t mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
-    uint32_t host = ntohl(wanted.s_addr) & ~mask;
-    return (ntohl(base.s_addr) & mask) == (ntohl(wanted.s_addr) & mask) && host != 0 && host != ~mask;
+    // The first address is nobody's, nor is IPv4's last one.
+    bool first = true, last = family == AF_INET;
+    for (size_t i = 0; i < size; ++i) {
+        const int64_t common = std::clamp<int64_t>(bits - static_cast<int64_t>(i) * 8, 0, 8);
+        const auto mask = static_cast<uint8_t>(0xff00 >> common);
+        if ((base[i] & mask) != (wanted[i] & mask)) return false;
+        const auto host = static_cast<uint8_t>(wanted[i] & ~mask);
+        first = first && host == 0;
+        last = last && host == static_cast<uint8_t>(~mask);
+    }
+    return !first && !last;
 }
 
 bool is_ip(const std::string& text) {
-    in6_addr address{};
-    return is_ipv4(text) || ::inet_pton(AF_INET6, text.c_str(), &address) == 1;
+    return is_ipv4(text) || is_ipv6(text);
 }
 
 }  // namespace kedge::sources

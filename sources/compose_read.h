@@ -38,7 +38,8 @@ std::vector<std::string> read_command(const yaml::Node& node);
 /// What services, networks, volumes, secrets and configs are called (compose-spec.json): up to 200 of `[a-zA-Z0-9._-]`.
 bool is_entry_name(const std::string& text);
 bool is_ipv4(const std::string& text);
-/// Whether a host of this IPv4 subnet (`172.28.0.0/16`) may have the address; false for malformed ones.
+bool is_ipv6(const std::string& text);
+/// Whether a host of this subnet (`172.28.0.0/16`, `fd00:5::/64`) may have the address; false for malformed ones.
 bool subnet_holds(const std::string& subnet, const std::string& address);
 /// IPv4 or IPv6.
 bool is_ip(const std::string& text);

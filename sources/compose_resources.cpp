@@ -69,10 +69,32 @@ void check_external(const Node& node, const char* what) {
     }
 }
 
-std::string read_subnet(const Node& node) {
-    std::string text = read_string(node);
-    if (text.find(':') != std::string::npos)
-        fail(node, fmt::format("the IPv6 subnet \"{}\" is not supported yet", text));
+std::string read_subnet6(const Node& node, const std::string& text) {
+    const size_t slash = text.find('/');
+    int bits = -1;
+    if (slash != std::string::npos) {
+        auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
+        if (error != std::errc() || end != text.data() + text.size()) bits = -1;
+    }
+    std::array<uint8_t, sizeof(in6_addr)> base{};
+    if (bits < 0 || bits > 128 || ::inet_pton(AF_INET6, text.substr(0, slash).c_str(), base.data()) != 1)
+        fail(node, fmt::format("\"{}\" is not a subnet", text), "write it as fd00:5::/64");
+    if (bits > 126) fail(node, fmt::format("the subnet {} has no room for containers", text));
+    const auto written = base;
+    for (int i = 0; i < 16; ++i)
+        base[static_cast<size_t>(i)] &= static_cast<uint8_t>(0xff00 >> std::clamp(bits - i * 8, 0, 8));
+    if (base != written) {
+        std::array<char, INET6_ADDRSTRLEN> meant{};
+        fail(node, fmt::format("the subnet {} should be {}/{}", text,
+                               ::inet_ntop(AF_INET6, base.data(), meant.data(), meant.size()), bits));
+    }
+    // Nobody, loopback and IPv4; of one link alone; groups.
+    if (bits < 8 || base[0] == 0 || base[0] == 0xff || (base[0] == 0xfe && (bits < 10 || (base[1] & 0xc0) == 0x80)))
+        fail(node, fmt::format("the subnet {} can't be used for containers", text));
+    return text;
+}
+
+std::string read_subnet(const Node& node, const std::string& text) {
     size_t slash = text.find('/');
     int bits = -1;
     if (slash != std::string::npos) {
@@ -98,24 +120,35 @@ std::string read_subnet(const Node& node) {
     return text;
 }
 
+/// One for each family.
+void read_ipam_config(const Node& config, Network& network) {
+    check_keys(config, keys::ipam_config);
+    bool ipv6 = false;
+    std::string subnet, gateway;
+    with(config, "subnet", [&](const Node& value) {
+        const std::string text = read_string(value);
+        ipv6 = text.find(':') != std::string::npos;
+        subnet = ipv6 ? read_subnet6(value, text) : read_subnet(value, text);
+        if (!(ipv6 ? network.subnet6 : network.subnet).empty())
+            fail(value, "more than one subnet of a family is not supported yet");
+    });
+    with(config, "gateway", [&](const Node& value) {
+        gateway = read_string(value);
+        if (!is_ip(gateway)) fail(value, fmt::format("\"{}\" is not an IP address", gateway));
+        if (subnet.empty()) fail(value, "needs a subnet");
+        if (!subnet_holds(subnet, gateway)) fail(value, fmt::format("{} is not in the subnet {}", gateway, subnet));
+    });
+    if (subnet.empty()) return;
+    (ipv6 ? network.subnet6 : network.subnet) = subnet;
+    (ipv6 ? network.gateway6 : network.gateway) = gateway;
+}
+
 void read_ipam(const Node& node, Network& network) {
     check_keys(node, keys::ipam);
     with(node, "driver", [](const Node& value) { read_one_of(value, {"default"}); });
     with(node, "config", [&](const Node& configs) {
         if (!configs.is_sequence()) fail(configs, "must be a list");
-        if (configs.items.size() > 1) fail(configs.items[1], "more than one subnet is not supported yet");
-        for (const Node& config : configs.items) {
-            check_keys(config, keys::ipam_config);
-            with(config, "subnet", [&](const Node& value) { network.subnet = read_subnet(value); });
-            with(config, "gateway", [&](const Node& value) {
-                network.gateway = read_string(value);
-                if (!is_ipv4(network.gateway))
-                    fail(value, fmt::format("\"{}\" is not an IPv4 address", network.gateway));
-                if (network.subnet.empty()) fail(value, "needs a subnet");
-                if (!subnet_holds(network.subnet, network.gateway))
-                    fail(value, fmt::format("{} is not in the subnet {}", network.gateway, network.subnet));
-            });
-        }
+        for (const Node& config : configs.items) read_ipam_config(config, network);
     });
 }
 
@@ -166,7 +199,12 @@ Network read_network(const std::string& key, const Node& node, const Project& pr
     });
     with(node, "driver_opts", [&](const Node& value) { network.driver_opts = read_network_options(value); });
     with(node, "labels", [&](const Node& value) { network.labels = read_map(value); });
-    with(node, "ipam", [&](const Node& value) { read_ipam(value, network); });
+    with(node, "enable_ipv6", [&](const Node& value) { network.enable_ipv6 = read_bool(value); });
+    with(node, "ipam", [&](const Node& value) {
+        read_ipam(value, network);
+        if (!network.subnet6.empty() && !network.enable_ipv6)
+            fail(value, fmt::format("the subnet {} needs enable_ipv6: true", network.subnet6));
+    });
     return network;
 }
 

@@ -110,6 +110,11 @@ std::vector<NetworkUse> read_network_uses(const Node& node) {
                 if (!is_ipv4(use.ipv4_address))
                     fail(address, fmt::format("\"{}\" is not an IPv4 address", use.ipv4_address));
             });
+            with(value, "ipv6_address", [&](const Node& address) {
+                use.ipv6_address = read_string(address);
+                if (!is_ipv6(use.ipv6_address))
+                    fail(address, fmt::format("\"{}\" is not an IPv6 address", use.ipv6_address));
+            });
             with(value, "priority", [&](const Node& priority) {
                 use.priority = static_cast<int>(read_integer(priority, -1000000, 1000000));
             });

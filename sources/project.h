@@ -45,6 +45,7 @@ struct NetworkUse {
     std::vector<std::string> aliases;
     std::string ipv4_address;
     int priority = 0;
+    std::string ipv6_address = {};
     bool operator==(const NetworkUse&) const = default;
 };
 
@@ -145,6 +146,8 @@ struct Network {
     std::string driver;
     std::string subnet, gateway;
     std::map<std::string, std::string> labels, driver_opts;
+    bool enable_ipv6 = false;
+    std::string subnet6 = {}, gateway6 = {};  ///< of IPv6
     bool operator==(const Network&) const = default;
 };
 

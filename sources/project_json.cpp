@@ -37,6 +37,7 @@ static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_
     visit("network", v.network);
     visit("aliases", v.aliases);
     visit("ipv4_address", v.ipv4_address);
+    visit("ipv6_address", v.ipv6_address);
     visit("priority", v.priority);
 }
 
@@ -160,6 +161,9 @@ static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_
     visit("driver", v.driver);
     visit("subnet", v.subnet);
     visit("gateway", v.gateway);
+    visit("enable_ipv6", v.enable_ipv6);
+    visit("subnet6", v.subnet6);
+    visit("gateway6", v.gateway6);
     visit("labels", v.labels);
     visit("driver_opts", v.driver_opts);
 }

@@ -42,7 +42,14 @@ void ContainerEngine::check_references(const ContainerSpec& spec) {
     bool is_default = spec.network_mode == "bridge" || spec.network_mode == "default";
     for (const NetworkAttachment& network : spec.networks) is_default |= network.network == kDefaultNetwork;
     if (is_default) provide_default_network(networks_);
-    for (const NetworkAttachment& network : spec.networks) check_attachment(network);
+    for (const NetworkAttachment& network : spec.networks) {
+        try {
+            check_attachment(network);
+        } catch (const Error& e) {
+            if (!std::string_view(e.what()).starts_with("invalid endpoint settings")) throw;
+            throw e.with_context("invalid config for network " + network.network);
+        }
+    }
     for (const std::string* mode : {&spec.network_mode, &spec.pid_mode, &spec.ipc_mode}) {
         std::string other = container_of_mode(*mode);
         if (!other.empty()) (void)store_.find(other);

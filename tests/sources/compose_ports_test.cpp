@@ -79,8 +79,8 @@ TEST_F(ComposePortsTest, WhatIsNoPortIsNamed) {
     cases.push_back(one("'80/sctp'", ": the protocol sctp is not supported yet"));
     cases.push_back(one("'80/http'", ": \"http\" is not a protocol"));
     cases.push_back(one("'80/'", ": \"\" is not a protocol"));
-    cases.push_back(one("'[::1]:8080:80'", ": the IPv6 host address \"[::1]\" is not supported yet"));
-    cases.push_back(one("'::1:8080:80'", ": the IPv6 host address \"::1\" is not supported yet"));
+    cases.push_back(one("'[::g]:8080:80'", ": \"::g\" is not an IP address"));
+    cases.push_back(one("'[::1:8080:80'", ": \"[::1\" is not an IP address"));
     cases.push_back(one("'1.2.3:8080:80'", ": \"1.2.3\" is not an IP address"));
     cases.push_back(one("'localhost:8080:80'", ": \"localhost\" is not an IP address"));
     cases.push_back(one("{published: 80}", ": target is missing"));
@@ -91,10 +91,20 @@ TEST_F(ComposePortsTest, WhatIsNoPortIsNamed) {
     cases.push_back(one("{target: 80, published: [1]}", ".published: must be a string or number"));
     cases.push_back(one("{target: 80, protocol: sctp}", ".protocol: the protocol sctp is not supported yet"));
     cases.push_back(one("{target: 80, mode: swarm}", ".mode: \"swarm\" is not one of host, ingress"));
-    cases.push_back(
-        one("{target: 80, host_ip: '::1'}", ".host_ip: the IPv6 host address \"::1\" is not supported yet"));
+    cases.push_back(one("{target: 80, host_ip: '::g'}", ".host_ip: \"::g\" is not an IP address"));
     cases.push_back(one("{target: 80, host_ip: x}", ".host_ip: \"x\" is not an IP address"));
     expect_service_errors(cases);
+}
+
+TEST_F(ComposePortsTest, TheHostsAddressMayBeOfEitherFamily) {
+    const std::vector<Port> ports =
+        service("ports: ['[::1]:8080:80', '::1:8081:81/udp', {target: 82, published: 8082, host_ip: 'fd00::1'}]").ports;
+    ASSERT_EQ(ports.size(), 3u);
+    EXPECT_EQ(ports[0], (Port{"::1", 8080, 0, 80, "tcp"}));
+    EXPECT_EQ(ports[1], (Port{"::1", 8081, 0, 81, "udp"}));
+    EXPECT_EQ(ports[2], (Port{"fd00::1", 8082, 0, 82, "tcp"}));
+    EXPECT_EQ(service("ports: ['127.0.0.1:80:1', '[::1]:80:2', '[fd00::1]:80:3']").ports.size(), 3u);
+    EXPECT_EQ(service("ports: ['0.0.0.0:80:1', '[::]:80:2']").ports.size(), 2u);
 }
 
 TEST_F(ComposePortsTest, AHostPortCanBePublishedOnce) {
@@ -104,6 +114,10 @@ TEST_F(ComposePortsTest, AHostPortCanBePublishedOnce) {
         {"ports: ['80-82:80-82', '81:1']",
          "4: services.web.ports: the host port 81/tcp is already published by another entry"},
         {"ports: ['80:80', '127.0.0.1:80:80']",
+         "4: services.web.ports: the host port 80/tcp is already published by another entry"},
+        {"ports: ['80:80', '[::1]:80:80']",
+         "4: services.web.ports: the host port 80/tcp is already published by another entry"},
+        {"ports: ['[::1]:80:80', '[::]:80:80']",
          "4: services.web.ports: the host port 80/tcp is already published by another entry"},
         {"ports: ['127.0.0.1:80:80', '0.0.0.0:80:80']",
          "4: services.web.ports: the host port 80/tcp is already published by another entry"},
@@ -141,6 +155,8 @@ TEST_F(ComposePortsTest, ReplicasNeedAsManyHostPorts) {
         {"scale: -1", "4: services.web.scale: -1 is not between 0 and 1000"},
         {"scale: 2\nnetworks: {default: {ipv4_address: 10.0.0.2}}",
          "5: services.web.networks.default.ipv4_address: 2 replicas can't share the address 10.0.0.2"},
+        {"scale: 2\nnetworks: {default: {ipv6_address: 'fd00::2'}}",
+         "5: services.web.networks.default.ipv6_address: 2 replicas can't share the address fd00::2"},
     });
 }
 

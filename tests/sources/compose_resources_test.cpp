@@ -93,15 +93,33 @@ TEST_F(ComposeResourcesTest, WhatANetworkCantBeIsNamed) {
             ".ipam.config[0].subnet: the subnet 224.0.0.0/8 can't be used for containers"),
         one("{ipam: {config: [{subnet: 0.0.0.0/0}]}}",
             ".ipam.config[0].subnet: the subnet 0.0.0.0/0 can't be used for containers"),
-        one("{ipam: {config: [{subnet: 'fd00::/64'}]}}",
-            ".ipam.config[0].subnet: the IPv6 subnet \"fd00::/64\" is not supported yet"),
+        one("{ipam: {config: [{subnet: 'fd00::/64'}]}}", ".ipam: the subnet fd00::/64 needs enable_ipv6: true"),
+        one("{ipam: {config: [{subnet: 'fd00::/129'}]}}", ".ipam.config[0].subnet: \"fd00::/129\" is not a subnet"),
+        one("{ipam: {config: [{subnet: 'fd00::g/64'}]}}", ".ipam.config[0].subnet: \"fd00::g/64\" is not a subnet"),
+        one("{ipam: {config: [{subnet: 'fd00::/127'}]}}",
+            ".ipam.config[0].subnet: the subnet fd00::/127 has no room for containers"),
+        one("{ipam: {config: [{subnet: 'fd00:0:0:17::/60'}]}}",
+            ".ipam.config[0].subnet: the subnet fd00:0:0:17::/60 should be fd00:0:0:10::/60"),
+        one("{ipam: {config: [{subnet: 'fe80::/64'}]}}",
+            ".ipam.config[0].subnet: the subnet fe80::/64 can't be used for containers"),
+        one("{ipam: {config: [{subnet: '::/0'}]}}",
+            ".ipam.config[0].subnet: the subnet ::/0 can't be used for containers"),
+        one("{enable_ipv6: true, ipam: {config: [{subnet: 'fd00::/64', gateway: 'fd01::1'}]}}",
+            ".ipam.config[0].gateway: fd01::1 is not in the subnet fd00::/64"),
+        one("{enable_ipv6: true, ipam: {config: [{subnet: 'fd00::/64', gateway: 'fd00::'}]}}",
+            ".ipam.config[0].gateway: fd00:: is not in the subnet fd00::/64"),
+        one("{enable_ipv6: true, ipam: {config: [{subnet: 'fd00::/64', gateway: 10.0.0.1}]}}",
+            ".ipam.config[0].gateway: 10.0.0.1 is not in the subnet fd00::/64"),
+        one("{enable_ipv6: true, ipam: {config: [{subnet: 'fd00::/64'}, {subnet: 'fd01::/64'}]}}",
+            ".ipam.config[1].subnet: more than one subnet of a family is not supported yet"),
+        one("{enable_ipv6: x}", ".enable_ipv6: \"x\" is not true or false"),
         one("{ipam: {config: [{gateway: 10.0.0.1}]}}", ".ipam.config[0].gateway: needs a subnet"),
         one("{ipam: {config: [{subnet: 10.0.0.0/16, gateway: 10.1.0.1}]}}",
             ".ipam.config[0].gateway: 10.1.0.1 is not in the subnet 10.0.0.0/16"),
         one("{ipam: {config: [{subnet: 10.0.0.0/16, gateway: x}]}}",
-            ".ipam.config[0].gateway: \"x\" is not an IPv4 address"),
+            ".ipam.config[0].gateway: \"x\" is not an IP address"),
         one("{ipam: {config: [{subnet: 10.0.0.0/16}, {subnet: 10.1.0.0/16}]}}",
-            ".ipam.config[1]: more than one subnet is not supported yet"),
+            ".ipam.config[1].subnet: more than one subnet of a family is not supported yet"),
     });
 }
 
@@ -129,6 +147,39 @@ networks:
     EXPECT_EQ(error(address("10.1.0.0", "{ipam: {config: [{subnet: 10.1.0.0/16}]}}")),
               "compose.yaml:5: services.web.networks.n.ipv4_address: 10.1.0.0 is not in the subnet 10.1.0.0/16");
     EXPECT_EQ(error(address("10.2.0.7", "{external: true}")), "") << "what it has is known to its owner";
+}
+
+TEST_F(ComposeResourcesTest, NetworksMayHaveIpv6) {
+    Project project = load(kWeb + R"(
+    networks:
+      front: {ipv4_address: 10.1.0.7, ipv6_address: 'fd00:5::7'}
+      auto:
+networks:
+  front:
+    enable_ipv6: true
+    ipam: {config: [{subnet: 10.1.0.0/16}, {subnet: 'fd00:5::/64', gateway: 'fd00:5::99'}]}
+  auto: {enable_ipv6: true}
+)");
+    const Network& front = project.networks.at("front");
+    EXPECT_TRUE(front.enable_ipv6);
+    EXPECT_EQ(front.subnet, "10.1.0.0/16");
+    EXPECT_EQ(front.subnet6, "fd00:5::/64");
+    EXPECT_EQ(front.gateway6, "fd00:5::99");
+    EXPECT_TRUE(project.networks.at("auto").enable_ipv6);
+    EXPECT_EQ(project_from_json(to_json_text(project)), project);
+    const std::vector<NetworkUse>& uses = project.services.at("web").networks;
+    const bool first = uses[0].network == "front";
+    EXPECT_EQ(uses[first ? 0 : 1].ipv6_address, "fd00:5::7");
+    auto address = [](const std::string& ip, const std::string& network) {
+        return kWeb + "    networks:\n      n: {ipv6_address: '" + ip + "'}\nnetworks: {n: " + network + "}\n";
+    };
+    const std::string at = "compose.yaml:5: services.web.networks.n.ipv6_address: ";
+    EXPECT_EQ(error(address("fd00:5::7", "{enable_ipv6: true}")), at + "the network n has no subnet of its own");
+    const std::string network = "{enable_ipv6: true, ipam: {config: [{subnet: 'fd00:5::/64'}]}}";
+    EXPECT_EQ(error(address("fd00:6::7", network)), at + "fd00:6::7 is not in the subnet fd00:5::/64");
+    EXPECT_EQ(error(address("fd00:5::", network)), at + "fd00:5:: is not in the subnet fd00:5::/64");
+    EXPECT_EQ(error(address("10.0.0.1", network)), at + "\"10.0.0.1\" is not an IPv6 address");
+    EXPECT_EQ(error(address("fd00:5::7", network)), "");
 }
 
 TEST_F(ComposeResourcesTest, TheDefaultNetworkMayBeChanged) {
