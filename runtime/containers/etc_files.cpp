@@ -15,13 +15,23 @@ namespace kedge::runtime {
 
 namespace {
 
-constexpr const char* kLocalHosts =
-    "127.0.0.1\tlocalhost\n"
+constexpr const char* kLocalHosts = "127.0.0.1\tlocalhost\n";
+constexpr const char* kLocalHosts6 =
     "::1\tlocalhost ip6-localhost ip6-loopback\n"
     "fe00::\tip6-localnet\n"
     "ff00::\tip6-mcastprefix\n"
     "ff02::1\tip6-allnodes\n"
     "ff02::2\tip6-allrouters\n";
+
+/// Whether its loopback has IPv6.
+bool has_ipv6(const ContainerSpec& spec) {
+    static const bool kernel_has = ::access("/proc/sys/net/ipv6", F_OK) == 0;
+    for (const char* key : {"net.ipv6.conf.all.disable_ipv6", "net/ipv6/conf/all/disable_ipv6"}) {
+        auto found = spec.sysctls.find(key);
+        if (found != spec.sysctls.end() && found->second != "0") return false;
+    }
+    return kernel_has;
+}
 
 std::string file_or_nothing(const std::string& path) {
     try {
@@ -96,6 +106,7 @@ EtcFiles etc_files(const ContainerInfo& info, const std::string& hostname,
     EtcFiles files;
     files.hostname = hostname + "\n";
     files.hosts = spec.network_mode == "host" ? file_or_nothing("/etc/hosts") : kLocalHosts;
+    if (spec.network_mode != "host" && has_ipv6(spec)) files.hosts += kLocalHosts6;
     if (!files.hosts.empty() && files.hosts.back() != '\n') files.hosts += '\n';
     for (const std::string& host : spec.extra_hosts) {
         size_t colon = host.find(':');

@@ -213,7 +213,46 @@ TEST_F(CommandLine, VolumesAndNetworksAreMadeListedAndRemoved) {
     EXPECT_EQ(said({"network", "rm", id.substr(0, 12)}), id.substr(0, 12) + "\n");
     EXPECT_EQ(kedge({"network", "create", "--ip-range", "10.0.0.0/24", "x"}).err,
               "kedge: every ip-range or gateway must have a corresponding subnet\n");
-    EXPECT_EQ(kedge({"network", "create", "--ipv6", "x"}).err, "kedge: --ipv6 is not supported yet\n");
+}
+
+TEST_F(CommandLine, NetworksHaveIpv6IfTheyAreAskedTo) {
+    said({"network", "create", "--ipv6", "--subnet", "fd00:5::/64", "--gateway", "fd00:5::99", "--ip-range",
+          "fd00:5::100/120", "--aux-address", "a=fd00:5::101", "--subnet", "10.99.7.0/24", "--gateway", "10.99.7.9",
+          "--aux-address", "b=10.99.7.2", "wide"});
+    EXPECT_EQ(
+        said({"network", "inspect", "-f",
+              "{{range .IPAM.Config}}{{.Subnet}} {{.Gateway}} {{.AuxiliaryAddresses}} {{end}}{{.EnableIPv6}}", "wide"}),
+        "10.99.7.0/24 10.99.7.9 map[b:10.99.7.2] fd00:5::/64 fd00:5::99 map[a:fd00:5::101] true\n");
+    EXPECT_EQ(said({"network", "ls", "-f", "name=wide", "--format", "{{.Name}} {{.IPv4}} {{.IPv6}}"}),
+              "wide true true\n");
+    said({"run", "-d", "--name", "web", "--network", "name=wide,ip6=fd00:5::7", "-p", "[::1]:28080:80", "-p",
+          "28081:80", "box", "sleep", "100"});
+    EXPECT_EQ(
+        said({"inspect", "-f",
+              "{{with .NetworkSettings.Networks.wide}}{{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}} {{.IPv6Gateway}} "
+              "{{.IPAMConfig.IPv6Address}}{{end}}",
+              "web"}),
+        "fd00:5::7/64 fd00:5::99 fd00:5::7\n");
+    EXPECT_EQ(said({"port", "web"}), "80/tcp -> [::1]:28080\n80/tcp -> 0.0.0.0:28081\n80/tcp -> [::]:28081\n");
+    EXPECT_EQ(said({"ps", "--format", "{{.Ports}}"}),
+              "0.0.0.0:28081->80/tcp, [::1]:28080->80/tcp, [::]:28081->80/tcp\n");
+    EXPECT_NE(said({"exec", "web", "cat", "/etc/hosts"}).find("fd00:5::7\t"), std::string::npos);
+    said({"rm", "-f", "web"});
+    said({"run", "-d", "--name", "web", "--network", "wide", "--ip6", "fd00:5::8", "box", "sleep", "100"});
+    EXPECT_EQ(said({"network", "inspect", "-f", "{{range .Containers}}{{.IPv6Address}}{{end}}", "wide"}),
+              "fd00:5::8/64\n");
+    said({"network", "disconnect", "wide", "web"});
+    said({"network", "connect", "--ip6", "fd00:5::9", "wide", "web"});
+    EXPECT_NE(said({"exec", "web", "cat", "/etc/hosts"}).find("fd00:5::9\t"), std::string::npos);
+    said({"rm", "-f", "web"});
+    for (const char* wrong : {"fd00:6::1", "10.99.8.1"})
+        EXPECT_NE(kedge({"network", "create", "--ipv6", "--subnet", "fd00:7::/64", "--gateway", wrong, "x"})
+                      .err.find("no matching subnet for gateway"),
+                  std::string::npos)
+            << wrong;
+    EXPECT_EQ(kedge({"network", "create", "--subnet", "fd00:7::/64", "x"}).err,
+              "kedge: the network has no IPv6, which fd00:7::/64 is of\nhint: --ipv6 gives it some\n");
+    EXPECT_EQ(kedge({"network", "create", "--ipv4=false", "x"}).err, "kedge: IPv4 or IPv6 must be enabled\n");
 }
 
 TEST_F(CommandLine, WhatIsSavedIsWholeOrNotThere) {

@@ -207,7 +207,7 @@ TEST(DockerCreate, WhatKedgeHasNotIsRefusedByName) {
         EXPECT_NE(refusal({{key, value}}).find(key), std::string::npos);
     }
     for (const json& endpoint : json{json{{"Links", {"a"}}}, json{{"DriverOpts", {{"a", 1}}}}, json{{"MacAddress", 2}},
-                                     json{{"IPAMConfig", {{"IPv6Address", "fd00::1"}}}}}) {
+                                     json{{"IPAMConfig", {{"IPv6Address", "10.0.0.1"}}}}}) {
         EXPECT_FALSE(refusal({{"NetworkingConfig", {{"EndpointsConfig", {{"front", endpoint}}}}}}).empty()) << endpoint;
     }
 }

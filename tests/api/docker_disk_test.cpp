@@ -165,9 +165,10 @@ TEST_F(DockerDisk, ContainersAreConnectedAndDisconnected) {
     EXPECT_EQ(post("/networks/front/disconnect", {{"Container", id.substr(0, 12)}}).status, 200);
     EXPECT_EQ(post("/networks/front/disconnect", {{"Container", "box"}}).status, 403);
     EXPECT_EQ(post("/networks/nosuch/connect", {{"Container", "box"}}).status, 404);
-    for (const json& bad : {json{{"Links", {"a:b"}}}, json{{"DriverOpts", {{"a", "b"}}}},
-                            json{{"IPAMConfig", {{"IPv4Address", "1.2.3"}}}},
-                            json{{"IPAMConfig", {{"IPv6Address", "fd00::1"}}}}, json{{"Aliases", 1}}}) {
+    for (const json& bad :
+         {json{{"Links", {"a:b"}}}, json{{"DriverOpts", {{"a", "b"}}}},
+          json{{"IPAMConfig", {{"IPv4Address", "1.2.3"}}}}, json{{"IPAMConfig", {{"IPv6Address", "fd00::1"}}}},
+          json{{"IPAMConfig", {{"IPv6Address", "10.0.0.1"}}}}, json{{"Aliases", 1}}}) {
         EXPECT_EQ(post("/networks/front/connect", {{"Container", "box"}, {"EndpointConfig", bad}}).status, 400) << bad;
     }
 }

@@ -147,7 +147,7 @@ TEST_F(DockerResources, VolumesAndNetworksAreMadeOnceListedAndRemoved) {
     EXPECT_EQ(network["IPAM"]["Config"][0]["Subnet"], "172.28.9.0/24");
     EXPECT_EQ(network["Containers"], json::object());
     for (const json& bad : {json{{"Name", ""}}, json{{"Name", "x"}, {"Driver", "overlay"}},
-                            json{{"Name", "x"}, {"EnableIPv6", true}}, json{{"Name", "x"}, {"Scope", "swarm"}},
+                            json{{"Name", "x"}, {"EnableIPv6", "yes"}}, json{{"Name", "x"}, {"Scope", "swarm"}},
                             json{{"Name", "x"}, {"IPAM", {{"Config", json::array({{{"Subnet", "nonsense"}}})}}}},
                             json{{"Name", "x"}, {"IPAM", {{"Options", {{"a", "b"}}}}}},
                             json{{"Name", "x"}, {"EnableIPv4", false}}, json{{"Name", "x"}, {"Ingress", true}}}) {
@@ -155,6 +155,33 @@ TEST_F(DockerResources, VolumesAndNetworksAreMadeOnceListedAndRemoved) {
     }
     EXPECT_EQ(ask("DELETE", "/networks/front").status, 204);
     EXPECT_EQ(get("/networks/front").status, 404);
+}
+
+TEST_F(DockerResources, NetworksHaveIpv6IfTheyAreAskedTo) {
+    const json six = {{"Subnet", "fd00:5::/64"},
+                      {"Gateway", "fd00:5::99"},
+                      {"IPRange", "fd00:5::100/120"},
+                      {"AuxiliaryAddresses", {{"printer", "fd00:5::101"}}}};
+    const json four = {{"Subnet", "172.28.9.0/24"}};
+    auto wanted = [](const json& configs, bool ipv6 = true) {
+        return json{{"Name", "wide"}, {"EnableIPv6", ipv6}, {"IPAM", {{"Config", configs}}}};
+    };
+    EXPECT_EQ(post("/networks/create", wanted({six, four})).status, 201);
+    const json network = get("/networks/wide").body;
+    EXPECT_EQ(network["EnableIPv6"], true);
+    EXPECT_EQ(network["EnableIPv4"], true);
+    EXPECT_EQ(network["IPAM"]["Config"][1], six);
+    EXPECT_EQ(network["IPAM"]["Config"][0]["Subnet"], "172.28.9.0/24");
+    EXPECT_EQ(get("/networks").body.back()["EnableIPv6"], true);
+    EXPECT_EQ(ask("DELETE", "/networks/wide").status, 204);
+    const json other = {{"Subnet", "fd00:6::/64"}}, crossed = {{"Subnet", "fd00:5::/64"}, {"Gateway", "172.28.9.1"}};
+    for (const json& bad : {wanted({six, other}), wanted({crossed}), wanted({{{"Gateway", "fd00:5::1"}}}),
+                            wanted({{{"Subnet", "fd00:5::1/64"}}}), wanted({six}, false)}) {
+        EXPECT_EQ(post("/networks/create", bad).status, 400) << bad;
+    }
+    EXPECT_EQ(post("/networks/create", {{"Name", "x"}, {"EnableIPv4", false}}).body["message"],
+              "IPv4 or IPv6 must be enabled");
+    EXPECT_EQ(post("/networks/create", {{"Name", "x"}, {"EnableIPv4", false}, {"EnableIPv6", true}}).status, 400);
 }
 
 TEST_F(DockerResources, EventsAreStreamedAsTheyHappen) {

@@ -305,10 +305,18 @@ TEST(ContainerBody, NetworksHaveAliasesAndAddressesIfTheyAreOnesOwn) {
     EXPECT_EQ(refusal({"--network", "bridge", "--ip", "10.5.0.9"}),
               "user specified IP address is supported on user defined networks only");
     EXPECT_EQ(refusal({"--network", "front", "--ip", "10.5.0"}), "invalid IPv4 address: 10.5.0");
+    EXPECT_EQ(refusal({"--network", "bridge", "--ip6", "fd00::9"}),
+              "user specified IP address is supported on user defined networks only");
+    EXPECT_EQ(with({"--network", "name=front,ip6=fd00::9", "--network",
+                    "back"})["NetworkingConfig"]["EndpointsConfig"]["front"],
+              json({{"IPAMConfig", {{"IPv6Address", "fd00::9"}}}}));
+    EXPECT_EQ(with({"--network", "front", "--ip6",
+                    "fd00::9"})["NetworkingConfig"]["EndpointsConfig"]["front"]["IPAMConfig"]["IPv6Address"],
+              "fd00::9");
+    EXPECT_EQ(refusal({"--network", "front", "--ip6", "10.5.0.9"}), "invalid IPv6 address: 10.5.0.9");
     EXPECT_EQ(refusal({"--network", "host", "--network", "front"}),
               "conflicting options: cannot attach both user-defined and non-user-defined network-modes");
-    EXPECT_EQ(refusal({"--network", "name=front,ip6=x"}),
-              "invalid argument \"name=front,ip6=x\" for \"--network\" flag: ip6 is not supported yet");
+    EXPECT_EQ(refusal({"--network", "name=front,ip6=x"}), "invalid IPv6 address: x");
     EXPECT_EQ(refusal({"--dns", "dns.example.org"}),
               "invalid argument \"dns.example.org\" for \"--dns\" flag: IP address is not correctly formatted: "
               "dns.example.org");
@@ -406,7 +414,7 @@ TEST(ContainerBody, FlagsThatContradictEachOtherAreRefused) {
 
 TEST(ContainerBody, WhatIsNotThereYetIsNamed) {
     EXPECT_EQ(refusal({"--link=db"}), "--link: links are not supported by kedge");
-    EXPECT_EQ(refusal({"--ip6", "fd00::1"}), "--ip6 is not supported yet");
+    EXPECT_EQ(refusal({"--link-local-ip", "fe80::1"}), "--link-local-ip is not supported yet");
     EXPECT_EQ(refusal({"--cpu-count=2"}), "--cpu-count is not supported yet");
     EXPECT_EQ(refusal({"--use-api-socket"}), "--use-api-socket is not supported yet");
     EXPECT_EQ(refusal({"--userns", "remap"}), "--userns: invalid USER mode");

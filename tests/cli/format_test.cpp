@@ -76,6 +76,10 @@ TEST(Texts, OfLabelsAndPorts) {
                                  {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
                                  {"IP": "127.0.0.1", "PrivatePort": 53, "PublicPort": 53, "Type": "udp"}])");
     EXPECT_EQ(ports_text(ports), "127.0.0.1:53->53/udp, 0.0.0.0:8080->80/tcp, 443/tcp");
+    ports = json::parse(R"([{"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
+                            {"IP": "::1", "PrivatePort": 80, "PublicPort": 81, "Type": "tcp"},
+                            {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}])");
+    EXPECT_EQ(ports_text(ports), "0.0.0.0:8080->80/tcp, [::1]:81->80/tcp, [::]:8080->80/tcp");
     EXPECT_EQ(ports_text(json::array()), "");
 }
 

@@ -128,16 +128,65 @@ TEST_F(ContainerNetworks, NetworksAreApart) {
     EXPECT_EQ(exec(both, "ls /sys/class/net | sort | tr '\\n' ' '").output, "eth0 eth1 lo ");
 }
 
+TEST_F(ContainerNetworks, Ipv6IsThereWhereTheNetworkHasIt) {
+    NetworkSpec network;
+    network.name = "wide";
+    network.ipv6 = true;
+    network.subnet6 = "fd00:5::/64";
+    engine->networks().create(network);
+    make_network("front");
+    const std::string tell = "cat /etc/hosts; ip -6 addr show eth0; cd /proc/sys/net/ipv6/conf; cat eth0/disable_ipv6";
+    ContainerSpec spec = shell(tell);
+    spec.networks = {on("wide")};
+    std::string text = output_of(spec);
+    EXPECT_NE(text.find("::1\tlocalhost ip6-localhost"), std::string::npos) << text;
+    EXPECT_NE(text.find("fd00:5::2\t"), std::string::npos) << text;
+    EXPECT_NE(text.find("inet6 fd00:5::2/64 scope global"), std::string::npos) << text;
+    EXPECT_TRUE(text.ends_with("\n0\n")) << text;
+    spec.sysctls = {{"net.ipv6.conf.all.disable_ipv6", "1"}};
+    text = output_of(spec);
+    EXPECT_EQ(text.find("fd00:5::"), std::string::npos) << text;
+    EXPECT_EQ(text.find("::1"), std::string::npos) << text;
+    EXPECT_TRUE(text.ends_with("\n1\n")) << text;
+    spec = shell(tell);
+    spec.networks = {on("front")};
+    text = output_of(spec);
+    EXPECT_EQ(text.find("inet6"), std::string::npos) << text;
+    EXPECT_TRUE(text.ends_with("\n1\n")) << text;
+    spec.sysctls = {{"net.ipv6.conf.eth0.disable_ipv6", "0"}};
+    EXPECT_TRUE(output_of(spec).ends_with("\n0\n")) << "who asks for it has it";
+    spec = shell("sleep 100");
+    spec.networks = {on("wide")};
+    spec.networks[0].ip6 = "fd00:5::77";
+    std::string id = run(spec);
+    EXPECT_EQ(containers().inspect(id).endpoints.at(0).ip6, "fd00:5::77");
+    close_engine();
+    open_engine();
+    EXPECT_EQ(containers().inspect(id).endpoints.at(0).ip6, "fd00:5::77") << "the next agent knows it";
+    EXPECT_NE(failure(spec, 128, Code::conflict).find("Address already in use: fd00:5::77"), std::string::npos);
+    for (const char* wrong : {"fd00:6::77", "fd00:5::", "10.0.0.1"}) {
+        spec.networks[0].ip6 = wrong;
+        EXPECT_EQ(code_of([&] { containers().create(spec); }), Code::invalid_argument) << wrong;
+    }
+    spec.networks = {on("front")};
+    spec.networks[0].ip6 = "fd00:5::78";
+    EXPECT_EQ(code_of([&] { containers().create(spec); }), Code::invalid_argument) << "the network has none";
+}
+
 TEST_F(ContainerNetworks, PublishedPortsAnswerOnTheHostsLoopback) {
     make_network("front");
     ContainerSpec spec = server("pong");
     spec.ports = {publish(18082, 80), publish(0, 80)};
     std::string id = ready(spec);
     std::vector<PortBinding> ports = containers().inspect(id).ports;
-    ASSERT_EQ(ports.size(), 2u);
-    EXPECT_NE(ports[1].host_port, 0) << "a free port was chosen";
+    ASSERT_EQ(ports.size(), 4u) << "both families";
+    EXPECT_EQ(ports[0].host_ip, "0.0.0.0");
+    EXPECT_EQ(ports[1].host_ip, "::");
+    EXPECT_EQ(ports[1].host_port, 18082);
+    EXPECT_NE(ports[2].host_port, 0) << "a free port was chosen";
+    EXPECT_EQ(ports[3].host_port, ports[2].host_port);
     EXPECT_EQ(ask_patiently(18082), "pong\n");
-    EXPECT_EQ(ask_patiently(ports[1].host_port), "pong\n");
+    EXPECT_EQ(ask_patiently(ports[2].host_port), "pong\n");
     containers().stop(id, 0);
     EXPECT_EQ(ask(18082), "");
     EXPECT_TRUE(containers().inspect(id).ports.empty());
@@ -189,7 +238,7 @@ TEST_F(ContainerNetworks, ASuccessorTakesThePortsOverAndKeepsThemThroughTheAgent
     EXPECT_EQ(ask_patiently(18083), "new\n");
     EXPECT_EQ(ask_patiently(18084), "new\n");
     EXPECT_TRUE(containers().inspect(old_id).ports.empty());
-    EXPECT_EQ(containers().inspect(new_id).ports.size(), 2u) << "both are its own now";
+    EXPECT_EQ(containers().inspect(new_id).ports.size(), 4u) << "both are its own now";
     containers().stop(old_id, 0);
     EXPECT_EQ(ask_patiently(18083), "new\n");
     close_engine();

@@ -248,7 +248,7 @@ TEST_F(Create, PublishAllPublishesWhatTheImageExposes) {
     spec.networks = {on("front")};
     std::string id = run(spec);
     std::vector<PortBinding> ports = containers().inspect(id).ports;
-    ASSERT_EQ(ports.size(), 2u);
+    ASSERT_EQ(ports.size(), 4u) << "over both families";
     for (const auto& port : ports) {
         EXPECT_GT(port.host_port, 0);
         EXPECT_EQ(port.container_port, port.protocol == Protocol::udp ? 5353 : 8080);

@@ -163,7 +163,7 @@ TEST_F(RestartPolicies, AnAddressAndAPublishedPortAreThereAgainAfterARestart) {
     containers().kill(id, "USR1");
     ASSERT_TRUE(wait_until(id, [](auto& i) { return i.restart_count == 1 && i.status == Status::running; }));
     ContainerInfo info = containers().inspect(id);
-    ASSERT_EQ(info.ports.size(), 1u);
+    ASSERT_EQ(info.ports.size(), 2u) << "over both families";
     EXPECT_EQ(info.ports[0].host_port, 18080);
     EXPECT_NE(info.endpoints.at(0).ip, "");
 }

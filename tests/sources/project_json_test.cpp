@@ -21,7 +21,7 @@ Service full_service() {
     s.environment = {{"A", "1"}, {"B", ""}};
     s.ports = {{"127.0.0.1", 8000, 8010, 80, "udp"}};
     s.volumes = {{"bind", "/a", "/b", true, true, true, "rslave", 5, 0700, "sha256:0"}};
-    s.networks = {{"n", {"x", "y"}, "10.0.0.1", -3}};
+    s.networks = {{"n", {"x", "y"}, "10.0.0.1", -3, "fd00::1"}};
     s.network_mode = "host";
     s.depends_on = {{"db", "service_healthy", true, false}};
     s.healthcheck = Healthcheck{{"CMD", "x"}, 1s, 2s, 3s, 4s, 5, true};
@@ -71,7 +71,19 @@ Project full_project() {
     p.directory = "/d";
     p.files = {"/d/compose.yaml"};
     p.services = {{"web", full_service()}, {"other", {}}};
-    p.networks = {{"n", {"n", "shop_n", true, true, "bridge", "10.0.0.0/8", "10.0.0.1", {{"a", "b"}}, {{"c", "d"}}}}};
+    p.networks = {{"n",
+                   {"n",
+                    "shop_n",
+                    true,
+                    true,
+                    "bridge",
+                    "10.0.0.0/8",
+                    "10.0.0.1",
+                    {{"a", "b"}},
+                    {{"c", "d"}},
+                    true,
+                    "fd00::/64",
+                    "fd00::1"}}};
     p.volumes = {{"v", {"v", "shop_v", true, "local", {{"a", "b"}}, {{"c", "d"}}}}};
     p.secrets = {{"s", {"s", "/p", "", "sha256:1"}}};
     p.configs = {{"c", {"c", "", "text\n", "sha256:2"}}};
