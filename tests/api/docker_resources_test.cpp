@@ -172,7 +172,7 @@ TEST_F(DockerResources, NetworksHaveIpv6IfTheyAreAskedTo) {
     EXPECT_EQ(network["EnableIPv4"], true);
     EXPECT_EQ(network["IPAM"]["Config"][1], six);
     EXPECT_EQ(network["IPAM"]["Config"][0]["Subnet"], "172.28.9.0/24");
-    EXPECT_EQ(get("/networks").body.back()["EnableIPv6"], true);
+    EXPECT_EQ(get("/networks?filters=" + std::string(R"({"name":["wide"]})")).body.at(0)["EnableIPv6"], true);
     EXPECT_EQ(ask("DELETE", "/networks/wide").status, 204);
     const json other = {{"Subnet", "fd00:6::/64"}}, crossed = {{"Subnet", "fd00:5::/64"}, {"Gateway", "172.28.9.1"}};
     for (const json& bad : {wanted({six, other}), wanted({crossed}), wanted({{{"Gateway", "fd00:5::1"}}}),
