@@ -85,6 +85,7 @@ void BridgeNetworks::State::choose_ipv6(NetworkSpec& spec, const std::vector<std
         }
         return;
     }
+    require_ipv6();
     std::vector<Subnet6> taken;
     for (const auto& [id, network] : networks) {
         if (network.subnet6) taken.push_back(*network.subnet6);

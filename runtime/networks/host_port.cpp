@@ -1,6 +1,7 @@
 #include "runtime/networks/host_port.h"
 
 #include "base/error.h"
+#include "runtime/networks/links.h"
 #include "runtime/networks/socket_address.h"
 
 #include <linux/filter.h>
@@ -19,11 +20,6 @@ constexpr int kBacklog = 128;  // of connections that the relay takes
     std::string what = "Bind for " + to_string(port.address) + ":" + std::to_string(port.port) + " failed";
     if (error_number == EADDRINUSE) throw Error(Code::conflict, what + ": port is already allocated");
     throw errno_error(what, error_number);
-}
-
-bool has_ipv6() {
-    static const bool has = static_cast<bool>(Fd(::socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0)));
-    return has;
 }
 
 }  // namespace

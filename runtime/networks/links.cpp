@@ -208,10 +208,6 @@ std::vector<Link> links_of(NetlinkSocket& socket) {
     return links;
 }
 
-[[noreturn]] void throw_no_ipv6() {
-    throw Error(Code::invalid_argument, "the kernel of this machine has no IPv6");
-}
-
 void write_sysctl(const std::string& name, std::string_view value) {
     try {
         write_all(open_at(AT_FDCWD, "/proc/sys/net/" + name, O_WRONLY).get(), value);
@@ -352,7 +348,7 @@ void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway
         }
     } catch (const Error& e) {
         if (e.code() != Code::not_found) throw;
-        if (ipv6) throw_no_ipv6();
+        if (ipv6) require_ipv6();
     }
     const int index = index_of(socket, name);
     NetlinkMessage set(RTM_SETLINK, 0, link_header(index, IFF_UP));
@@ -422,6 +418,14 @@ void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
     host.send("configure bridge ports", ports);
 }
 
+bool has_ipv6() {
+    return ::access("/proc/sys/net/ipv6/conf", F_OK) == 0;
+}
+
+void require_ipv6() {
+    if (!has_ipv6()) throw Error(Code::invalid_argument, "the kernel of this machine has no IPv6");
+}
+
 void enable_forwarding() {
     write_sysctl("ipv4/ip_forward", "1");
 }
@@ -431,12 +435,7 @@ void enable_ipv6_forwarding() {
     auto is = [&](const std::string& name, char value) {
         return read_file_at(AT_FDCWD, root + name, 16).starts_with(value);
     };
-    try {
-        if (is("all/forwarding", '1')) return;
-    } catch (const Error& e) {
-        if (e.code() != Code::not_found) throw;
-        throw_no_ipv6();
-    }
+    if (is("all/forwarding", '1')) return;
     for (const Link& link : list_links()) {
         try {
             if (is(link.name + "/accept_ra", '1') && is(link.name + "/forwarding", '0'))

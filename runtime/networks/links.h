@@ -72,11 +72,15 @@ std::string free_link_name(int netns);
 /// `host_link`. `reflects`: see Endpoint.
 void set_default_route(const std::string& host_link, const Address& gateway, int netns, bool reflects);
 
+/// Whether the kernel has IPv6.
+bool has_ipv6();
+/// Throws Error (invalid_argument) if it hasn't.
+void require_ipv6();
+
 /// net.ipv4.ip_forward of the current network namespace.
 void enable_forwarding();
 /// net.ipv6.conf.all.forwarding of the current network namespace. A link that takes its addresses and routes from
-/// routers goes on doing so, which a machine that forwards else doesn't. Error invalid_argument if the kernel has no
-/// IPv6.
+/// routers goes on doing so, which a machine that forwards else doesn't.
 void enable_ipv6_forwarding();
 
 }  // namespace kedge::runtime

@@ -82,6 +82,13 @@ BridgeNetworks::State::Network::Network(NetworkInfo made)
     }
 }
 
+void BridgeNetworks::State::Network::lose_ipv6() {
+    log(LogLevel::error,
+        "network " + info.spec.name + ": the kernel of this machine has no IPv6 now; the network goes without");
+    subnet6.reset();
+    addresses6.reset();
+}
+
 BridgeNetworks::State::State(Options chosen, Database& database, Events* told)
     : options(std::move(chosen)),
       link_prefix("kdg" + Digest::of(options.instance).hex().substr(0, 4)),
@@ -98,6 +105,7 @@ BridgeNetworks::State::State(Options chosen, Database& database, Events* told)
                           what = info.spec.name + " (" + info.spec.subnet + ", bridge " + info.bridge + ")";
         try {
             Network network(std::move(info));
+            if (network.subnet6 && !has_ipv6()) network.lose_ipv6();
             walls[network.info.bridge] = network.wall();
             networks.emplace(id, std::move(network));
         } catch (const Error& e) {
@@ -107,13 +115,7 @@ BridgeNetworks::State::State(Options chosen, Database& database, Events* told)
     }
     firewall.begin(walls);
     if (!networks.empty()) enable_forwarding();
-    const bool ipv6 =
-        std::any_of(networks.begin(), networks.end(), [](const auto& entry) { return entry.second.info.spec.ipv6; });
-    try {
-        if (ipv6) enable_ipv6_forwarding();
-    } catch (const Error& e) {
-        log(LogLevel::error, std::string("networks with IPv6 lead nowhere: ") + e.what());
-    }
+    if (firewall.translates_ipv6()) enable_ipv6_forwarding();
     for (const auto& [id, network] : networks) {
         try {
             make_link(network);  // gone after a reboot

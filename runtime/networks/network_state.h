@@ -41,6 +41,8 @@ struct BridgeNetworks::State {
         std::optional<AddressPool6> addresses6;
 
         explicit Network(NetworkInfo made);
+        /// The kernel that it was made with had it, this one hasn't.
+        void lose_ipv6();
         Firewall::Network wall() const { return {subnet, info.spec.internal, subnet6}; }
     };
 

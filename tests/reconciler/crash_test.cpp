@@ -95,7 +95,8 @@ public:
             result[info.name] = info.id.substr(0, 12) + " " + std::string(to_string(info.status));
         return result;
     }
-    bool is_published(const std::string& name) { return containers().inspect(name).ports.size() == 1; }
+    /// Over both families.
+    bool is_published(const std::string& name) { return containers().inspect(name).ports.size() == 2; }
     std::string child_log() { return read_file_at(AT_FDCWD, folder + "/child.log"); }
 };
 

@@ -9,6 +9,8 @@
 
 #include <fcntl.h>
 #include <linux/rtnetlink.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 
 using namespace kedge;
@@ -354,6 +356,53 @@ TEST_F(Ipv6Networks, PortsMoveFromOneContainerToAnother) {
     EXPECT_EQ(ask(outside.get(), "2001:db8::1", 80), "blue 10.199.1.1");
     EXPECT_EQ(flow.ask(), "blue 10.199.1.1") << "the kernel's flow is forgotten";
     EXPECT_EQ(near.ask(), "blue 10.199.1.1");
+}
+
+TEST_F(Ipv6Networks, WhatAnEarlierKedgePublishedGoesOnAndItsSuccessorHasBothFamilies) {
+    network("plain");
+    Box blue = start("blue", {{"plain", {}, {}}}, {tcp(80, 8080)});
+    Service blue_service(blue.netns.get(), Protocol::tcp, 8080, "blue");
+    restart();
+    blue.attached.ports = {tcp(80, 8080)};  // as it was written down: without an address
+    networks->adopt(blue.attachment, blue.attached);
+    networks->remove_leftovers();
+    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "blue 192.0.2.2");
+    EXPECT_EQ(ask(host.get(), "::1", 80), "refused");
+    Box green = start("green", {{"plain", {}, {}}}, {tcp(80, 8080)}, false);
+    Service green_service(green.netns.get(), Protocol::tcp, 8080, "green");
+    std::vector<PortBinding> told;
+    networks->move_ports(blue.id(), green.id(), [&](const std::vector<PortBinding>& ports) { told = ports; });
+    EXPECT_EQ(told.size(), 2u);
+    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "green 192.0.2.2");
+    EXPECT_EQ(ask(host.get(), "::1", 80).substr(0, 6), "green ");
+    networks->disconnect(blue.id());
+    networks->disconnect(green.id());
+    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "refused");
+    EXPECT_EQ(ask(host.get(), "::1", 80), "refused");
+}
+
+TEST_F(Ipv6Networks, AKernelWithoutItHasEverythingElse) {
+    network6("front");
+    networks.reset();
+    std::thread([&] {
+        // What tells that there is IPv6 is covered for this thread.
+        ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+        ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+        ASSERT_EQ(::mount("none", "/proc/sys/net/ipv6", "tmpfs", 0, nullptr), 0);
+        restart();
+        NetworkSpec spec;
+        spec.name = "wide";
+        spec.ipv6 = true;
+        EXPECT_EQ(refusal([&] { networks->create(spec); }), "the kernel of this machine has no IPv6");
+        EXPECT_EQ(networks->list().size(), 1u);
+        network("plain");
+        Box web = start("web", {{"front", {}, {}}, {"plain", {}, {}}}, {tcp(80, 80)});
+        EXPECT_EQ(web.ip6(), "");
+        EXPECT_EQ(web.attached.ports.size(), 1u);
+        Service service(web.netns.get(), Protocol::tcp, 80, "web");
+        EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "web 192.0.2.2");
+        EXPECT_EQ(nft_list().find("ip6"), std::string::npos);
+    }).join();
 }
 
 TEST_F(Ipv6Networks, NamesLeadToAddressesOfBothFamilies) {
