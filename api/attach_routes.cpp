@@ -62,7 +62,7 @@ void carry(runtime::Containers& containers, const Wanted& wanted, runtime::Attac
             if (detached || quiet) end.request_stop();
         });
     }
-    pump_output({attachment->out(), attachment->err(), wanted.raw}, stopped.get(), client, &quiet);
+    pump_output({attachment->out(), attachment->err(), wanted.raw}, {stopped.get(), -1}, client, &quiet);
     client.end_reading();
 }
 

@@ -5,109 +5,82 @@
 #include "base/stop_fd.h"
 
 #include <fcntl.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
+
+#include <atomic>
+#include <optional>
 
 namespace kedge::api {
 
 namespace {
 
-/// An eventfd that the command's end makes readable.
-class Flag {
-public:
-    Flag() : fd_(::eventfd(0, EFD_CLOEXEC)) {
-        if (!fd_) throw_errno("eventfd");
+/// The ends of a command's streams that are not the command's own.
+struct Streams {
+    Streams(const Execs::Exec& exec) {
+        const bool tty = exec.spec.tty;
+        if (exec.attach_out || tty) out = make_pipe();  // of a terminal: for why nothing was executed
+        if (exec.attach_err && !tty) err = make_pipe();
+        if (exec.attach_in && !tty) in = make_pipe();
     }
-    int get() const { return fd_.get(); }
-    void raise() {
-        uint64_t one = 1;
-        (void)!::write(fd_.get(), &one, sizeof one);  // an eventfd at 0 takes a 1
+    /// The command has copies of its ends.
+    void begun() {
+        in.read.reset();
+        out.write.reset();
+        err.write.reset();
     }
-
-private:
-    Fd fd_;
+    Pipe in, out, err;
 };
 
-/// The streams of one command and the threads that carry them.
-class Streams {
+/// What the client sends goes to a command, until either has ended.
+class Feeder {
 public:
-    Streams(const Execs::Exec& exec, Duplex& client) : exec_(exec), client_(client) {
-        bool tty = exec.spec.tty;
-        if (exec.attach_out || tty) out_ = make_pipe();  // of a terminal: for why nothing was executed
-        if (exec.attach_err && !tty) err_ = make_pipe();
-        if (exec.attach_in && !tty) in_ = make_pipe();
-    }
-    ~Streams() { finish(); }
-    Streams(const Streams&) = delete;
-    Streams& operator=(const Streams&) = delete;
-
-    int in() const { return in_.read.get(); }
-    int out() const { return out_.write.get(); }
-    int err() const { return err_.write.get(); }
-    bool detached() const { return detached_; }
-
-    /// With the terminal, if it has one.
-    void begin(std::shared_ptr<const Fd> terminal) {
-        terminal_ = std::move(terminal);
-        OutputEnds ends{terminal_ ? terminal_->get() : out_.read.get(), err_.read.get(),
-                        exec_.spec.tty && !exec_.framed};
-        quiet_ = exec_.spec.tty && !exec_.attach_out && !exec_.attach_err;
-        if (ends.out >= 0 || ends.err >= 0)
-            output_ = std::jthread([this, ends] { pump_output(ends, done_.get(), client_, &quiet_); });
-        if (!exec_.attach_in || (exec_.spec.tty && !terminal_)) return;
-        Fd to = terminal_ ? terminal_->duplicate() : std::move(in_.write);
-        if (!terminal_ && ::fcntl(to.get(), F_SETFL, O_WRONLY | O_NONBLOCK) != 0) throw_errno("fcntl");
-        input_ = std::jthread([this, to = std::move(to)]() mutable {
-            DetachKeys keys(exec_.detach_keys);
-            if (!pump_input(client_, std::move(to), done_.get(), terminal_ ? &keys : nullptr)) return;
-            quiet_ = detached_ = true;
-            client_.hang_up();
-        });
-    }
-
-    /// All of the output is on its way.
-    void finish() {
-        in_ = {};
-        out_.write.reset();
-        err_.write.reset();
-        done_.raise();
-        if (output_.joinable()) output_.join();
-        client_.end_reading();
-    }
+    /// `to`: the command's standard input or terminal, non-blocking. `ended`: readable once it has ended. `detach`:
+    /// called once the detach keys were pressed.
+    Feeder(const Execs::Exec& exec, Duplex& client, Fd to, int ended, std::function<void()> detach)
+        : client_(client),
+          thread_([=, &client, to = std::move(to), keys = exec.detach_keys, tty = exec.spec.tty]() mutable {
+              DetachKeys detach_keys(keys);
+              if (pump_input(client, std::move(to), ended, tty ? &detach_keys : nullptr)) detach();
+          }) {}
+    ~Feeder() { client_.end_reading(); }
+    Feeder(const Feeder&) = delete;
+    Feeder& operator=(const Feeder&) = delete;
 
 private:
-    const Execs::Exec& exec_;
     Duplex& client_;
-    Pipe in_, out_, err_;
-    Flag done_;
-    std::shared_ptr<const Fd> terminal_;
-    std::atomic<bool> quiet_ = false;  ///< the output is read, as the command would stand still else, and dropped
-    std::atomic<bool> detached_ = false;
-    std::jthread output_, input_;  // last: they use the others
+    std::jthread thread_;
 };
 
 }  // namespace
 
 int Execs::run_attached(const Exec& exec, Duplex& client, std::stop_token stop) {
-    Streams streams(exec, client);
-    // Who detaches is gone without the command being ended for it.
+    Streams streams(exec);
+    auto command = containers_.begin_exec(exec.container, exec.spec, streams.in.read.get(), streams.out.write.get(),
+                                          streams.err.write.get());
+    streams.begun();
+    // Who detaches is gone without the command being ended for it; its output is read on, as it would stand still else.
+    std::atomic<bool> quiet = exec.spec.tty && !exec.attach_out && !exec.attach_err, detached = false;
     std::stop_source end;
     std::stop_callback gone(stop, [&] {
-        if (!streams.detached()) end.request_stop();
+        if (!detached) end.request_stop();
     });
-    bool begun = false;
-    auto begin = [&](runtime::ExecStarted started) {
-        std::shared_ptr<const Fd> terminal;
-        if (started.terminal) terminal = std::make_shared<const Fd>(std::move(started.terminal));
-        set_started(exec.id, started.pid, terminal);
-        streams.begin(terminal);
-        begun = true;
-    };
-    int code = containers_.exec_with(exec.container, exec.spec, streams.in(), streams.out(), streams.err(),
-                                     end.get_token(), begin);
-    if (!begun) streams.begin(nullptr);  // nothing was executed, which the error stream tells
-    streams.finish();
-    return code;
+    std::shared_ptr<const Fd> terminal;
+    if (command->failure().empty()) {
+        if (Fd own = command->take_terminal()) terminal = std::make_shared<const Fd>(std::move(own));
+        set_started(exec.id, command->pid(), terminal);
+    }
+    std::optional<Feeder> feeder;
+    if (Fd to = terminal ? terminal->duplicate() : std::move(streams.in.write); exec.attach_in && to) {
+        if (!terminal && ::fcntl(to.get(), F_SETFL, O_WRONLY | O_NONBLOCK) != 0) throw_errno("fcntl");
+        feeder.emplace(exec, client, std::move(to), command->ended_fd(), [&] {
+            quiet = detached = true;
+            client.hang_up();
+        });
+    }
+    StopFd stopped(end.get_token());
+    const int out = terminal ? terminal->get() : streams.out.read.get();
+    pump_output({out, streams.err.read.get(), exec.spec.tty && !exec.framed}, {command->ended_fd(), stopped.get()},
+                client, &quiet);
+    return command->wait(end.get_token());
 }
 
 int Execs::run_without_client(Exec exec, std::stop_token stop) {

@@ -76,16 +76,17 @@ bool write_whole(int to, int done, std::string_view data) {
 
 }  // namespace
 
-void pump_output(const OutputEnds& ends, int done, Writer& to, const std::atomic<bool>* quiet) {
+void pump_output(const OutputEnds& ends, std::array<int, 2> done, Writer& to, const std::atomic<bool>* quiet) {
     Source sources[] = {{ends.out, StreamKind::out, ends.raw, to, quiet},
                         {ends.err, StreamKind::err, ends.raw, to, quiet}};
     while (sources[0].fd() >= 0 || sources[1].fd() >= 0) {
-        pollfd entries[] = {{sources[0].fd(), POLLIN, 0}, {sources[1].fd(), POLLIN, 0}, {done, POLLIN, 0}};
-        if (::poll(entries, 3, -1) < 0) {
+        pollfd entries[] = {
+            {sources[0].fd(), POLLIN, 0}, {sources[1].fd(), POLLIN, 0}, {done[0], POLLIN, 0}, {done[1], POLLIN, 0}};
+        if (::poll(entries, 4, -1) < 0) {
             if (errno == EINTR) continue;
             return;
         }
-        if (entries[2].revents) break;
+        if (entries[2].revents || entries[3].revents) break;
         for (int i = 0; i < 2; ++i)
             if (entries[i].revents) (void)sources[i].forward();
     }

@@ -4,6 +4,7 @@
 #include "base/detach_keys.h"
 #include "base/fd.h"
 
+#include <array>
 #include <atomic>
 
 namespace kedge::api {
@@ -15,9 +16,9 @@ struct OutputEnds {
     bool raw = false;
 };
 
-/// Forwards until both have ended. Once `done` is readable only what is there by then: children that a command left
-/// behind may write for ever. With `quiet` what comes is read and dropped.
-void pump_output(const OutputEnds& ends, int done, Writer& to, const std::atomic<bool>* quiet = nullptr);
+/// Forwards until both have ended. Once one of `done` is readable only what is there by then: children that a command
+/// left behind may write for ever. With `quiet` what comes is read and dropped.
+void pump_output(const OutputEnds& ends, std::array<int, 2> done, Writer& to, const std::atomic<bool>* quiet = nullptr);
 
 /// Forwards what the client sends to a non-blocking descriptor until it sends no more, or nobody reads it. `to` is
 /// closed then. With `keys` (a terminal's) also until they have been pressed, which is true. `done` ends it as well.

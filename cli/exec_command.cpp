@@ -64,7 +64,7 @@ void exec(Session& session, const ExecOptions& options) {
         }
     };
     Dialogue dialogue(stream, {options.interactive, options.tty, true, options.detach_keys, resize});
-    while (!dialogue.ended()) {
+    while (!dialogue.ended() && !dialogue.exit_code()) {
         pollfd waits[Dialogue::kPolled];
         dialogue.poll_for(waits);
         if (::poll(waits, Dialogue::kPolled, -1) < 0 && errno != EINTR) throw_errno("poll");

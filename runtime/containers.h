@@ -127,10 +127,24 @@ struct ExecSpec {
     unsigned columns = 0;
 };
 
-/// What a process that was executed in a container is reached by.
-struct ExecStarted {
-    int pid = 0;  ///< in the host's namespace
-    Fd terminal;  ///< its terminal, non-blocking; empty if it has none
+/// A command that was begun in a container. If nobody has waited for its end when this is destroyed, it is ended. For
+/// one thread.
+class Execution {
+public:
+    virtual ~Execution() = default;
+    Execution(const Execution&) = delete;
+    Execution& operator=(const Execution&) = delete;
+
+    virtual const std::string& failure() const = 0;  ///< why nothing could be executed, in Docker's words; empty: it is
+    virtual int pid() const = 0;                     ///< in the host's namespace
+    virtual Fd take_terminal() = 0;                  ///< its terminal, non-blocking; empty if it has none
+    virtual int ended_fd() const = 0;                ///< for poll: readable once it has ended; owned by this
+    virtual void end() = 0;                          ///< kills it and all that it started
+    virtual int wait(
+        std::stop_token stop = {}) = 0;  ///< its exit code. Once `stop` is requested: end(), Error cancelled
+
+protected:
+    Execution() = default;
 };
 
 struct ExecResult {
@@ -222,11 +236,11 @@ public:
     virtual ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                             std::stop_token stop = {}) = 0;
 
-    /// The same with the caller's own descriptors as standard streams (any may be -1: /dev/null); returns the exit
-    /// code. Why nothing could be executed is written to `err`, or with a terminal to `out`. `started` is told once it
-    /// executes; with a terminal that is its only stream.
-    virtual int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err,
-                          std::stop_token stop = {}, const std::function<void(ExecStarted)>& started = {}) = 0;
+    /// The same with the caller's own descriptors as standard streams (any may be -1: /dev/null), of which it gets
+    /// copies; with a terminal that is its only stream. Returns once it executes, or can't be: why is written to `err`,
+    /// or with a terminal to `out`.
+    virtual std::unique_ptr<Execution> begin_exec(const std::string& id, const ExecSpec& spec, int in, int out,
+                                                  int err) = 0;
 
     /// What a health monitor found; publishes `health_status: ...` when the status changed. Kept in memory; in the
     /// store with every change of the status, and of the failing streak while that still decides something. `run`: the

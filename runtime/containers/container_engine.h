@@ -72,8 +72,8 @@ public:
     void resize(const std::string& id, unsigned rows, unsigned columns) override;
     ExecResult exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
                     std::stop_token stop = {}) override;
-    int exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err, std::stop_token stop = {},
-                  const std::function<void(ExecStarted)>& started = {}) override;
+    std::unique_ptr<Execution> begin_exec(const std::string& id, const ExecSpec& spec, int in, int out,
+                                          int err) override;
     bool set_health(const std::string& id, const Health& health, std::optional<WallTime> run = {}) override;
     void take_over_ports(const std::string& from, const std::string& to) override;
     void connect_network(const std::string& id, const NetworkAttachment& network) override;

@@ -23,26 +23,69 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-int reap(const Launcher::Exec& process) {
-    siginfo_t info{};
-    while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process.pidfd.get()), &info, WEXITED) != 0) {
-        if (errno != EINTR) throw_errno("wait for exec");
+/// A command and the exec shim that stands for it.
+class Command : public Execution {
+public:
+    /// `tell`: publishes an event of it.
+    using Tell = std::function<void(const std::string& action, const std::map<std::string, std::string>& more)>;
+    Command(Launcher::Exec process, std::string container, Tell tell)
+        : process_(std::move(process)), container_(std::move(container)), tell_(std::move(tell)) {}
+    ~Command() override {
+        if (over_) return;
+        end();
+        (void)reap();
     }
-    return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-}
+    Command(const Command&) = delete;
+    Command& operator=(const Command&) = delete;
 
-/// Ends it and all that it started: of a shell that is killed alone, what it waits for would go on in the container.
-/// Its shim reaps it; one that does not die (it waits in the kernel for a disk or a server) is left to the host's init.
-void end(const Launcher::Exec& process) {
-    constexpr int kPatience = 1000;  // milliseconds
-    pollfd inner{process.inner_pidfd.get(), POLLIN, 0};
-    bool runs = process.inner_pidfd && ::poll(&inner, 1, 0) == 0;
-    if (runs) kill_tree(process.inner_pid);  // its shim has not reaped it, so the number is still its own
-    pollfd shim{process.pidfd.get(), POLLIN, 0};
-    (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGTERM, nullptr, 0);  // it may have ended
-    if (::poll(&shim, 1, kPatience) == 0)
-        (void)::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGKILL, nullptr, 0);
-}
+    const std::string& failure() const override { return process_.error; }
+    int pid() const override { return process_.inner_pid; }
+    Fd take_terminal() override { return std::move(process_.terminal); }
+    /// The command's own: its shim ends a moment later.
+    int ended_fd() const override { return (process_.inner_pidfd ? process_.inner_pidfd : process_.pidfd).get(); }
+
+    /// Of a shell that is killed alone, what it waits for would go on in the container. Its shim reaps it; one that
+    /// does not die (it waits in the kernel for a disk or a server) is left to the host's init.
+    void end() override {
+        constexpr int kPatience = 1000;  // milliseconds
+        pollfd inner{process_.inner_pidfd.get(), POLLIN, 0};
+        bool runs = process_.inner_pidfd && ::poll(&inner, 1, 0) == 0;
+        if (runs) kill_tree(process_.inner_pid);  // its shim has not reaped it, so the number is still its own
+        pollfd shim{process_.pidfd.get(), POLLIN, 0};
+        (void)::syscall(SYS_pidfd_send_signal, process_.pidfd.get(), SIGTERM, nullptr, 0);  // it may have ended
+        if (::poll(&shim, 1, kPatience) == 0)
+            (void)::syscall(SYS_pidfd_send_signal, process_.pidfd.get(), SIGKILL, nullptr, 0);
+    }
+
+    int wait(std::stop_token stop) override {
+        StopFd stopped(stop);
+        pollfd fds[2] = {{process_.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
+        while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
+        }
+        const bool cancelled = fds[0].revents == 0;
+        if (cancelled) end();
+        const int code = reap();
+        if (cancelled) throw Error(Code::cancelled, "exec in container " + container_ + " was cancelled");
+        return code;
+    }
+
+private:
+    int reap() {
+        over_ = true;
+        siginfo_t info{};
+        while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process_.pidfd.get()), &info, WEXITED) != 0) {
+            if (errno != EINTR) throw_errno("wait for exec");
+        }
+        const int code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+        tell_("exec_die", {{"exitCode", std::to_string(code)}});
+        return code;
+    }
+
+    Launcher::Exec process_;
+    std::string container_;
+    Tell tell_;
+    bool over_ = false;
+};
 
 /// What the command's own words would have been if there were one: whoever reads its streams is told why there is none.
 void tell_failure(const Launcher::Exec& process, int out, int err) {
@@ -128,80 +171,61 @@ std::string ContainerEngine::hostname_of(const ContainerInfo& info) const {
     return name.substr(0, name.find('\n'));
 }
 
-ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
-                                 std::stop_token stop) {
-    Entered entered = enter(id);
-    const Snapshot& record = entered.record;
-    Launcher::ExecRequest request = exec_request(record->info, spec, hostname_of(record->info));
-    Output output(output_limit);
-    request.out = request.err = output.write_end();
-    std::string exec_id = random_hex(32), command = command_text(spec.arguments);
-    publish(*record, "exec_create: " + command, {{"execID", exec_id}});
-    Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
-    entered.lock.unlock();
-    output.started();
-    output.text = process.error.substr(0, output_limit);
-    publish(*record, "exec_start: " + command, {{"execID", exec_id}});
-
-    ExecResult result;
-    StopFd stopped(stop);
-    auto deadline = Clock::now() + timeout;
-    bool open = true, cancelled = false;
-    while (true) {
-        auto rest = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
-        int wait = timeout.count() <= 0 ? -1 : static_cast<int>(std::clamp<int64_t>(rest.count(), 0, 1 << 30));
-        pollfd fds[3] = {
-            {process.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {open ? output.get() : -1, POLLIN, 0}};
-        int ready = ::poll(fds, 3, wait);
-        if (ready < 0 && errno == EINTR) continue;
-        if (fds[2].revents) open = output.take();
-        if (fds[0].revents) break;
-        result.timed_out = timeout.count() > 0 && Clock::now() >= deadline;
-        cancelled = fds[1].revents != 0;
-        if (result.timed_out || cancelled) {
-            end(process);
-            break;
-        }
-    }
-    result.exit_code = reap(process);
-    // What its children may still write is not waited for: they can go on for ever.
-    if (open) output.take_rest();
-    result.output = std::move(output.text);
-    result.error = process.error;
-    publish(*record, "exec_die", {{"execID", exec_id}, {"exitCode", std::to_string(result.exit_code)}});
-    if (cancelled) throw Error(Code::cancelled, "exec in container " + record->info.name + " was cancelled");
-    return result;
-}
-
-int ContainerEngine::exec_with(const std::string& id, const ExecSpec& spec, int in, int out, int err,
-                               std::stop_token stop, const std::function<void(ExecStarted)>& started) {
+std::unique_ptr<Execution> ContainerEngine::begin_exec(const std::string& id, const ExecSpec& spec, int in, int out,
+                                                       int err) {
     Entered entered = enter(id);
     const Snapshot& record = entered.record;
     Launcher::ExecRequest request = exec_request(record->info, spec, hostname_of(record->info));
     request.in = in;
     request.out = out;
     request.err = err;
-    std::string exec_id = random_hex(32), command = command_text(spec.arguments);
-    publish(*record, "exec_create: " + command, {{"execID", exec_id}});
+    auto tell = [this, record, exec_id = random_hex(32)](const std::string& action,
+                                                         std::map<std::string, std::string> more) {
+        more["execID"] = exec_id;
+        publish(*record, action, more);
+    };
+    const std::string text = command_text(spec.arguments);
+    tell("exec_create: " + text, {});
     Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
     entered.lock.unlock();
     tell_failure(process, out, err);
-    publish(*record, "exec_start: " + command, {{"execID", exec_id}});
-    if (started && process.error.empty()) {
-        if (process.terminal && ::fcntl(process.terminal.get(), F_SETFL, O_RDWR | O_NONBLOCK) != 0)
-            throw_errno("fcntl");
-        started({process.inner_pid, std::move(process.terminal)});
-    }
+    const int terminal = process.terminal.get();
+    auto command = std::make_unique<Command>(std::move(process), record->info.name, tell);
+    if (terminal >= 0 && ::fcntl(terminal, F_SETFL, O_RDWR | O_NONBLOCK) != 0) throw_errno("fcntl");
+    tell("exec_start: " + text, {});
+    return command;
+}
+
+ExecResult ContainerEngine::exec(const std::string& id, const ExecSpec& spec, Nanoseconds timeout, size_t output_limit,
+                                 std::stop_token stop) {
+    Output output(output_limit);
+    std::unique_ptr<Execution> command = begin_exec(id, spec, -1, output.write_end(), output.write_end());
+    output.started();
+    ExecResult result;
     StopFd stopped(stop);
-    pollfd fds[2] = {{process.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
-    while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
+    auto deadline = Clock::now() + timeout;
+    bool open = true;
+    while (true) {
+        auto rest = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+        int wait = timeout.count() <= 0 ? -1 : static_cast<int>(std::clamp<int64_t>(rest.count(), 0, 1 << 30));
+        pollfd fds[3] = {
+            {command->ended_fd(), POLLIN, 0}, {stopped.get(), POLLIN, 0}, {open ? output.get() : -1, POLLIN, 0}};
+        int ready = ::poll(fds, 3, wait);
+        if (ready < 0 && errno == EINTR) continue;
+        if (fds[2].revents) open = output.take();
+        if (fds[0].revents || fds[1].revents) break;
+        result.timed_out = timeout.count() > 0 && Clock::now() >= deadline;
+        if (!result.timed_out) continue;
+        command->end();
+        break;
     }
-    bool cancelled = fds[0].revents == 0;
-    if (cancelled) end(process);
-    int code = reap(process);
-    publish(*record, "exec_die", {{"execID", exec_id}, {"exitCode", std::to_string(code)}});
-    if (cancelled) throw Error(Code::cancelled, "exec in container " + record->info.name + " was cancelled");
-    return code;
+    result.exit_code = command->wait(stop);
+    // What its children may still write is not waited for: they can go on for ever.
+    if (open) output.take_rest();
+    result.output = std::move(output.text);
+    result.error = command->failure();
+    if (!result.error.empty()) result.output = result.error.substr(0, output_limit);
+    return result;
 }
 
 }  // namespace kedge::runtime

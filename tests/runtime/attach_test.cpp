@@ -250,20 +250,13 @@ TEST_F(Attach, AnExecHasATerminalOfItsOwn) {
     spec.tty = true;
     spec.rows = 25;
     spec.columns = 90;
-    std::string text;
-    int pid = 0;
-    std::jthread reader;
-    int code = containers().exec_with(id, spec, -1, -1, -1, {}, [&](ExecStarted started) {
-        pid = started.pid;
-        reader = std::jthread([&, terminal = std::move(started.terminal)] {
-            text = read_until(terminal.get(), "xterm\r\n");
-            write_all(terminal.get(), "y\r");
-            text += rest_of(terminal.get());
-        });
-    });
-    EXPECT_EQ(code, 6);
-    EXPECT_GT(pid, 0);
-    reader.join();
+    auto execution = containers().begin_exec(id, spec, -1, -1, -1);
+    EXPECT_GT(execution->pid(), 0);
+    Fd terminal = execution->take_terminal();
+    std::string text = read_until(terminal.get(), "xterm\r\n");
+    write_all(terminal.get(), "y\r");
+    text += rest_of(terminal.get());
+    EXPECT_EQ(execution->wait(), 6);
     EXPECT_EQ(text, "25 90\r\nxterm\r\ny\r\ngot y\r\n");
     containers().remove(id, {.force = true});
 }

@@ -54,7 +54,7 @@ TEST_F(Exec, WhatCantBeExecutedHasDockersCodesAndSaysWhy) {
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     Fd read_end(ends[0]), write_end(ends[1]);
-    EXPECT_EQ(containers().exec_with(id, command({"nosuch"}), -1, -1, write_end.get()), 127);
+    EXPECT_EQ(containers().begin_exec(id, command({"nosuch"}), -1, -1, write_end.get())->wait(), 127);
     write_end.reset();
     EXPECT_NE(read_all(read_end.get(), 4096).find("executable file not found in $PATH"), std::string::npos)
         << "whoever looks at the streams is told";
@@ -109,8 +109,9 @@ TEST_F(Exec, ACancelledOneEndsToo) {
     Fd read_end(ends[0]), write_end(ends[1]);
     auto two = std::async(std::launch::async, [&, token = source.get_token()] {
         return code_of([&] {
-            containers().exec_with(id, command({"sh", "-c", "echo x; sleep 4321; true"}), -1, write_end.get(), -1,
-                                   token);
+            containers()
+                .begin_exec(id, command({"sh", "-c", "echo x; sleep 4321; true"}), -1, write_end.get(), -1)
+                ->wait(token);
         });
     });
     char byte;
@@ -149,7 +150,7 @@ TEST_F(Exec, StandardInputReachesIt) {
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     Fd read_end(ends[0]), write_end(ends[1]);
-    EXPECT_EQ(containers().exec_with(id, command({"wc", "-l"}), in.get(), write_end.get(), -1), 0);
+    EXPECT_EQ(containers().begin_exec(id, command({"wc", "-l"}), in.get(), write_end.get(), -1)->wait(), 0);
     write_end.reset();
     EXPECT_EQ(read_all(read_end.get(), 4096), "2\n");
 }
@@ -162,12 +163,22 @@ TEST_F(Exec, OnlyARunningContainerCanDoIt) {
     EXPECT_EQ(code_of([&] { exec("nosuch", "true"); }), Code::not_found);
 }
 
+TEST_F(Exec, WhatNobodyWaitsForIsEnded) {
+    auto execution = containers().begin_exec(id, command({"sh", "-c", "sleep 4321; true"}), -1, -1, -1);
+    ASSERT_TRUE(execution->failure().empty());
+    while (running("sleep 4321\n") == 0) (void)::poll(nullptr, 0, 5);
+    execution.reset();
+    EXPECT_EQ(running("sleep 4321"), 0u);
+}
+
 TEST_F(Exec, AContainerThatEndsMeanwhileTakesItAlong) {
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     Fd read_end(ends[0]), write_end(ends[1]);
     auto result = std::async(std::launch::async, [&] {
-        return containers().exec_with(id, command({"sh", "-c", "echo x; sleep 1000; true"}), -1, write_end.get(), -1);
+        return containers()
+            .begin_exec(id, command({"sh", "-c", "echo x; sleep 1000; true"}), -1, write_end.get(), -1)
+            ->wait();
     });
     char byte;
     ASSERT_EQ(::read(read_end.get(), &byte, 1), 1);

@@ -75,7 +75,7 @@ TEST_F(LifeCycle, WhyACommandCouldNotBeExecutedIsToldToTheOneWhoAsked) {
     EXPECT_EQ(result.exit_code, 127);
     EXPECT_EQ(result.error, words);
     Fd err = test::memory_file("");
-    EXPECT_EQ(containers().exec_with(id, spec, -1, -1, err.get()), 127);
+    EXPECT_EQ(containers().begin_exec(id, spec, -1, -1, err.get())->wait(), 127);
     ASSERT_EQ(::lseek(err.get(), 0, SEEK_SET), 0);
     EXPECT_EQ(read_all(err.get(), 1000), words + "\n");
 }
