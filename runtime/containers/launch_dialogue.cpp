@@ -32,13 +32,19 @@ bool ShimDialogue::next(shim::Message* message, Fd* passed) {
         // The other side ended without having read that it may go on. What it said before comes after this error.
         if (size < 0 && errno == ECONNRESET) continue;
         if (size != sizeof *message) return false;
+        Fd received;
         for (cmsghdr* head = CMSG_FIRSTHDR(&packet); head; head = CMSG_NXTHDR(&packet, head)) {
             if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
             int fd = -1;
             std::memcpy(&fd, CMSG_DATA(head), sizeof fd);
-            Fd received(fd);
-            if (passed) *passed = std::move(received);
+            received = Fd(fd);
         }
+        if (message->kind == shim::MessageKind::listening) {
+            if (listener_taker_) listener_taker_(std::move(received));
+            let_go();
+            continue;
+        }
+        if (passed && received) *passed = std::move(received);
         if (message->kind != shim::MessageKind::warning) return true;
         spec_.warnings.push_back(launch_warning(*message, subject(*message)));
     }

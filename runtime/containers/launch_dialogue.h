@@ -3,6 +3,8 @@
 #include "runtime/containers/launch_plan_writer.h"
 #include "runtime/containers/launch_spec.h"
 
+#include <functional>
+
 namespace kedge::runtime {
 
 /// The agent's side of the socket over which a shim tells how a start goes.
@@ -15,6 +17,10 @@ public:
 
     int shim_end() const { return theirs_.get(); }
     void close_shim_end() { theirs_.reset(); }
+
+    /// Who gets the listener of the filter, as soon as it is there; then the process may execute. What he throws ends
+    /// the waiting, and with this dialogue the process.
+    void hand_listener_to(std::function<void(Fd)> taker) { listener_taker_ = std::move(taker); }
 
     /// Until the first process is there. Throws Error in Docker's words if it came to none.
     void await_spawned(Launched& started);
@@ -37,6 +43,7 @@ private:
 
     const PlanWriter* plan_ = nullptr;
     LaunchSpec& spec_;
+    std::function<void(Fd)> listener_taker_;
     Fd ours_;
     Fd theirs_;
 };

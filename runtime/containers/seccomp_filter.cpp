@@ -73,12 +73,13 @@ std::vector<sock_filter> SeccompFilters::standard(CapabilityMask capabilities) {
     return filter;
 }
 
-std::vector<sock_filter> SeccompFilters::from_profile(const std::string& json, CapabilityMask capabilities) {
+std::vector<sock_filter> SeccompFilters::from_profile(const std::string& json, CapabilityMask capabilities,
+                                                      bool listener) {
     std::lock_guard lock(mutex_);
     if (made_.size() >= kMostKept) made_.clear();
     std::vector<sock_filter>& filter = made_[{json, capabilities}];
     try {
-        if (filter.empty()) filter = compile_seccomp(parse_seccomp_profile(json, capabilities));
+        if (filter.empty()) filter = compile_seccomp(parse_seccomp_profile(json, capabilities, listener));
     } catch (const Error&) {
         made_.erase({json, capabilities});
         throw;

@@ -23,7 +23,7 @@ public:
     std::vector<sock_filter> standard(CapabilityMask capabilities);
 
     /// A profile in Docker's JSON format. Throws Error that says what is wrong with it.
-    std::vector<sock_filter> from_profile(const std::string& json, CapabilityMask capabilities);
+    std::vector<sock_filter> from_profile(const std::string& json, CapabilityMask capabilities, bool listener = false);
 
 private:
     std::mutex mutex_;

@@ -26,7 +26,8 @@ struct SeccompPolicy {
 /// same in effect as what Docker's containers may do.
 SeccompPolicy standard_policy(CapabilityMask capabilities);
 
-/// Docker's format of seccomp profiles (moby, profiles/seccomp). Throws Error.
-SeccompPolicy parse_seccomp_profile(const std::string& json, CapabilityMask capabilities);
+/// Docker's format of seccomp profiles (moby, profiles/seccomp). `listener`: calls may be handed to one
+/// (SCMP_ACT_NOTIFY). Throws Error.
+SeccompPolicy parse_seccomp_profile(const std::string& json, CapabilityMask capabilities, bool listener = false);
 
 }  // namespace kedge::runtime

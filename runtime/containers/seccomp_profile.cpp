@@ -18,7 +18,7 @@ using Json = nlohmann::json;
     throw Error(Code::invalid_argument, "seccomp profile: " + why);
 }
 
-uint32_t parse_action(const std::string& name, uint16_t error) {
+uint32_t parse_action(const std::string& name, uint16_t error, bool listener) {
     if (name == "SCMP_ACT_ALLOW") return SCMP_ACT_ALLOW;
     if (name == "SCMP_ACT_ERRNO") return SCMP_ACT_ERRNO(error);
     if (name == "SCMP_ACT_KILL" || name == "SCMP_ACT_KILL_THREAD") return SCMP_ACT_KILL_THREAD;
@@ -26,6 +26,7 @@ uint32_t parse_action(const std::string& name, uint16_t error) {
     if (name == "SCMP_ACT_TRAP") return SCMP_ACT_TRAP;
     if (name == "SCMP_ACT_LOG") return SCMP_ACT_LOG;
     if (name == "SCMP_ACT_TRACE") return SCMP_ACT_TRACE(error);
+    if (name == "SCMP_ACT_NOTIFY" && listener) return SCMP_ACT_NOTIFY;
     refuse("action \"" + name + "\" is not supported");
 }
 
@@ -103,12 +104,12 @@ std::vector<scmp_arg_cmp> parse_arguments(const Json& list) {
     return result;
 }
 
-void add_rules(const Json& entry, SeccompPolicy& policy) {
+void add_rules(const Json& entry, bool listener, SeccompPolicy& policy) {
     SeccompRule rule;
     if (entry.contains("names")) rule.names = entry["names"].get<std::vector<std::string>>();
     if (entry.contains("name")) rule.names.push_back(entry["name"]);
     if (rule.names.empty()) refuse("an entry of syscalls has no names");
-    rule.action = parse_action(entry.at("action"), entry.value("errnoRet", uint16_t{1}));
+    rule.action = parse_action(entry.at("action"), entry.value("errnoRet", uint16_t{1}), listener);
     Json list = entry.contains("args") && entry["args"].is_array() ? entry["args"] : Json::array();
     rule.arguments = parse_arguments(list);
     // Several conditions on one argument can't all be meant: each makes a rule of its own.
@@ -122,9 +123,9 @@ void add_rules(const Json& entry, SeccompPolicy& policy) {
     for (const scmp_arg_cmp& argument : rule.arguments) policy.rules.push_back({rule.names, rule.action, {argument}});
 }
 
-SeccompPolicy parse(const Json& profile, CapabilityMask capabilities) {
+SeccompPolicy parse(const Json& profile, CapabilityMask capabilities, bool listener) {
     SeccompPolicy policy;
-    policy.otherwise = parse_action(profile.at("defaultAction"), profile.value("defaultErrnoRet", uint16_t{1}));
+    policy.otherwise = parse_action(profile.at("defaultAction"), profile.value("defaultErrnoRet", uint16_t{1}), false);
     if (profile.contains("architectures"))
         for (const Json& name : profile["architectures"]) policy.architectures.push_back(parse_architecture(name));
     if (profile.contains("archMap")) {
@@ -135,15 +136,15 @@ SeccompPolicy parse(const Json& profile, CapabilityMask capabilities) {
         }
     }
     for (const Json& entry : profile.value("syscalls", Json::array()))
-        if (applies(entry, capabilities)) add_rules(entry, policy);
+        if (applies(entry, capabilities)) add_rules(entry, listener, policy);
     return policy;
 }
 
 }  // namespace
 
-SeccompPolicy parse_seccomp_profile(const std::string& json, CapabilityMask capabilities) {
+SeccompPolicy parse_seccomp_profile(const std::string& json, CapabilityMask capabilities, bool listener) {
     try {
-        return parse(Json::parse(json), capabilities);
+        return parse(Json::parse(json), capabilities, listener);
     } catch (const Json::exception& e) {
         refuse(e.what());
     }

@@ -79,6 +79,10 @@ void write_pid_file(const std::string& path, int pid);
 /// Hands the terminal's master to whoever listens there, as runc does.
 void send_terminal(const std::string& socket_path, const Fd& terminal);
 
+/// Tells the seccomp agent of the configuration about a process whose filter has this listener (runtime-spec, "The
+/// Container Process State"). Throws Error.
+void send_seccomp_listener(const Config& config, const State& state, Status status, int pid, const Fd& listener);
+
 /// Runs hooks in this process' namespaces one after the other. Throws Error that names the hook which failed.
 void run_hooks(const std::vector<Hook>& hooks, const State& state, Status status, int pid);
 /// The same in those of a process: `init` in all that it has. The program is one of the host's.

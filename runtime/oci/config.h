@@ -110,6 +110,8 @@ struct Config {
     std::vector<std::pair<std::string, std::string>> sysctls;
     std::string seccomp;  ///< JSON; empty: none
     std::vector<std::string> seccomp_flags;
+    bool seccomp_notifies = false;  ///< some calls are decided by who listens at `listener_path`
+    std::string listener_path, listener_metadata;
     std::optional<uint32_t> personality;
     std::vector<std::string> warnings;
 

@@ -93,8 +93,6 @@ bool takes_error_number(const std::string& action) {
 }
 
 void check_seccomp_action(const Field& action, const Field& error_number) {
-    if (action.text() == "SCMP_ACT_NOTIFY")
-        action.refuse("SCMP_ACT_NOTIFY is not supported: no seccomp agent can be asked");
     if (!error_number) return;
     (void)error_number.number_between<uint32_t>(0, 4095);
     if (!takes_error_number(action.text())) error_number.refuse(action.text() + " has no error number");
@@ -106,9 +104,17 @@ void check_seccomp_action(const Field& action, const Field& error_number) {
 void parse_seccomp(const Field& seccomp, Config& config) {
     if (!seccomp) return;
     check_seccomp_action(seccomp.need("defaultAction"), seccomp["defaultErrnoRet"]);
+    if (seccomp["defaultAction"].text() == "SCMP_ACT_NOTIFY")
+        seccomp["defaultAction"].refuse("SCMP_ACT_NOTIFY can't be the default: nobody could be told of the listener");
     for (const Field& entry : seccomp["syscalls"].items()) {
         if (entry.need("names").texts().empty()) entry["names"].refuse("is empty");
         check_seccomp_action(entry.need("action"), entry["errnoRet"]);
+        if (entry["action"].text() == "SCMP_ACT_NOTIFY") {
+            config.seccomp_notifies = true;
+            for (const Field& name : entry["names"].items())
+                if (name.text() == "sendmsg")
+                    name.refuse("SCMP_ACT_NOTIFY can't be for sendmsg: it is what hands the listener over");
+        }
         for (const Field& argument : entry["args"].items()) {
             (void)argument.need("index").number_between<uint32_t>(0, 5);
             (void)argument.need("value").number<uint64_t>();
@@ -119,15 +125,19 @@ void parse_seccomp(const Field& seccomp, Config& config) {
     for (const Field& name : seccomp["architectures"].items()) (void)name.text();
     for (const Field& flag : seccomp["flags"].items()) {
         const std::string name = flag.text();
-        if (name == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV")
-            flag.refuse(name + " is not supported: no seccomp agent can be asked");
-        if (name != "SECCOMP_FILTER_FLAG_TSYNC" && name != "SECCOMP_FILTER_FLAG_LOG" &&
-            name != "SECCOMP_FILTER_FLAG_SPEC_ALLOW")
+        if (name == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" && !config.seccomp_notifies)
+            flag.refuse(name + " is given, but no SCMP_ACT_NOTIFY");
+        if (name != "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV" && name != "SECCOMP_FILTER_FLAG_TSYNC" &&
+            name != "SECCOMP_FILTER_FLAG_LOG" && name != "SECCOMP_FILTER_FLAG_SPEC_ALLOW")
             flag.refuse("\"" + name + "\" is not known");
         config.seccomp_flags.push_back(name);
     }
     if (seccomp["listenerMetadata"] && !seccomp["listenerPath"])
         seccomp["listenerMetadata"].refuse("is given without listenerPath");
+    config.listener_path = seccomp["listenerPath"].text_or("");
+    config.listener_metadata = seccomp["listenerMetadata"].text_or("");
+    if (config.seccomp_notifies && config.listener_path.empty())
+        seccomp.need("listenerPath").refuse("is needed for SCMP_ACT_NOTIFY");
     config.seccomp = seccomp.json().dump();
 }
 

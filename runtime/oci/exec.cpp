@@ -8,12 +8,8 @@
 
 #include <fcntl.h>
 #include <sched.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-#include <cstring>
 
 namespace kedge::oci {
 
@@ -76,12 +72,14 @@ void check_status(Status status, bool ignore_paused) {
 }
 
 /// Makes the process; it executes once what only others can set has been set.
-Created spawn(const Runtime& runtime, Launch& launch, const Process& process) {
+Created spawn(const Runtime& runtime, Launch& launch, const Process& process,
+              const std::function<void(int pid, const Fd& listener)>& hand_on) {
     ShimCall call(runtime, "exec", launch);
     runtime::ShimDialogue& dialogue = call.dialogue();
     runtime::Launched& started = call.started();
     set_from_outside(process, started.init.pid);
     set_processors(process.final_processors, started.init.pid);
+    dialogue.hand_listener_to([&](Fd listener) { hand_on(started.init.pid, listener); });
     dialogue.let_go();
     dialogue.await_executing(nullptr, &started);
     for (const std::string& warning : launch.spec.warnings) runtime.warn(warning);
@@ -113,7 +111,9 @@ Created exec(const Runtime& runtime, const std::string& id, const ExecOptions& o
     launch.spec.cgroup_files = cgroups.files(state.cgroup);
     add_preserved(options.preserved, launch);
     set_processors(process.initial_processors, 0);
-    Created created = spawn(runtime, launch, process);
+    Created created = spawn(runtime, launch, process, [&](int pid, const Fd& listener) {
+        send_seccomp_listener(config, state, Status::running, pid, listener);
+    });
     if (created.terminal && !options.console_socket.empty()) {
         send_terminal(options.console_socket, created.terminal);
         created.terminal.reset();
@@ -134,34 +134,6 @@ void write_pid_file(const std::string& path, int pid) {
         (void)::unlink(made.c_str());
         throw errno_error(path, error);
     }
-}
-
-void send_terminal(const std::string& path, const Fd& terminal) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    if (path.size() >= sizeof address.sun_path)
-        throw Error(Code::invalid_argument, "--console-socket: " + path + " is too long for a socket");
-    std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
-    Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    if (!socket || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        throw_errno("--console-socket: " + path);
-    char name[] = "/dev/ptmx";
-    iovec part{name, sizeof name - 1};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))] = {};
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    cmsghdr* head = CMSG_FIRSTHDR(&message);
-    head->cmsg_level = SOL_SOCKET;
-    head->cmsg_type = SCM_RIGHTS;
-    head->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = terminal.get();
-    std::memcpy(CMSG_DATA(head), &fd, sizeof fd);
-    // The master doesn't block for the shim that made it; whoever gets it here decides that himself.
-    (void)::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) & ~O_NONBLOCK);
-    if (::sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0) throw_errno("--console-socket: " + path);
 }
 
 }  // namespace kedge::oci

@@ -102,6 +102,12 @@ void start(const Runtime& runtime, const std::string& id) {
     runtime::LaunchSpec spec;
     spec.arguments = config.process->arguments;
     runtime::ShimDialogue dialogue(found.folder.connect(), spec);
+    // With calls that nobody decides it must not go on.
+    dialogue.hand_listener_to([&](Fd listener) {
+        run_or_destroy(runtime, found, [&] {
+            send_seccomp_listener(config, found.state, Status::created, found.state.init.pid, listener);
+        });
+    });
     dialogue.await_executing(nullptr);
     found.folder.forget_listener();
     for (const std::string& warning : spec.warnings) runtime.warn(warning);

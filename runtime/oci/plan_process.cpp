@@ -40,19 +40,25 @@ void plan_capabilities(const Capabilities& capabilities, runtime::LaunchSpec& sp
     spec.flags |= shim::kExactCapabilities;
 }
 
+constexpr uint32_t kWaitKillable = 1 << 5;  // SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV of newer headers
+
 void plan_filter(const Config& config, runtime::LaunchSpec& spec) {
     if (config.seccomp.empty()) return;
     static runtime::SeccompFilters filters;
     try {
-        spec.seccomp = filters.from_profile(config.seccomp, spec.capabilities);
+        spec.seccomp = filters.from_profile(config.seccomp, spec.capabilities, config.seccomp_notifies);
     } catch (const Error& e) {
         throw e.with_context("config.json: linux.seccomp");
     }
     for (const std::string& flag : config.seccomp_flags) {
-        if (flag == "SECCOMP_FILTER_FLAG_TSYNC") spec.seccomp_flags |= SECCOMP_FILTER_FLAG_TSYNC;
+        // One thread has nobody to be in step with; the kernel doesn't take both.
+        if (flag == "SECCOMP_FILTER_FLAG_TSYNC" && !config.seccomp_notifies)
+            spec.seccomp_flags |= SECCOMP_FILTER_FLAG_TSYNC;
         if (flag == "SECCOMP_FILTER_FLAG_LOG") spec.seccomp_flags |= SECCOMP_FILTER_FLAG_LOG;
         if (flag == "SECCOMP_FILTER_FLAG_SPEC_ALLOW") spec.seccomp_flags |= SECCOMP_FILTER_FLAG_SPEC_ALLOW;
+        if (flag == "SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV") spec.seccomp_flags |= kWaitKillable;
     }
+    if (config.seccomp_notifies) spec.seccomp_flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
 }
 
 void set_scheduler(const Scheduler& wanted, int pid) {

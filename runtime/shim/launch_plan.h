@@ -7,7 +7,7 @@
 /// end in a zero byte. Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
 namespace kedge::shim {
 
-constexpr uint64_t kPlanMagic = 0x6b65646765303034;  // "kedge004"
+constexpr uint64_t kPlanMagic = 0x6b65646765303035;  // "kedge005"
 
 /// Descriptors that the agent puts in place before the shim executes.
 constexpr int kPlanFd = 3;
@@ -205,6 +205,7 @@ enum class MessageKind : uint32_t {
     terminal,   ///< of an exec or `create`: with its terminal's master (SCM_RIGHTS)
     prepared,   ///< of `create`: everything is mounted, and one byte lets it leave the host's mounts
     ready,      ///< of `create`: it waits for its start
+    listening,  ///< with the listener of a filter that has one (SCM_RIGHTS); one byte lets it execute
 };
 
 struct Message {

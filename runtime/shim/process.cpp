@@ -223,7 +223,15 @@ void become_user(const Start& start) {
 }
 
 void load_filter(const Start& start) {
-    if (long result = install_filter(start); result < 0) fail(Stage::seccomp, result);
+    const long result = install_filter(start);
+    if (result < 0) fail(Stage::seccomp, result);
+    if (start.plan->seccomp.count == 0 || !(start.plan->seccomp_flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)) return;
+    // By a call that the filter itself lets through: who asks for the listener has seen to that.
+    Message message;
+    message.kind = MessageKind::listening;
+    tell(message, static_cast<int>(result));
+    close_fd(static_cast<int>(result));
+    await_go();  // somebody decides from now on
 }
 
 void become_namespace_root(const Start& start) {

@@ -39,7 +39,7 @@ TEST_F(OciTest, ErrorsNameThePlaceInTheFile) {
         {"/linux/cgroupsPath"_json_pointer, "a.slice:b:c", "linux.cgroupsPath"},
         {"/linux/maskedPaths/0"_json_pointer, "proc", "linux.maskedPaths[0]: \"proc\" is not an absolute path"},
         {"/linux/sysctl"_json_pointer, {{"kernel.panic", "1"}}, "sysctl 'kernel.panic=1' is not allowed"},
-        {"/linux/seccomp"_json_pointer, {{"defaultAction", "SCMP_ACT_NOTIFY"}}, "SCMP_ACT_NOTIFY is not supported"},
+        {"/linux/seccomp"_json_pointer, {{"defaultAction", "SCMP_ACT_NOTIFY"}}, "SCMP_ACT_NOTIFY can't be the default"},
         {"/linux/seccomp"_json_pointer,
          {{"defaultAction", "SCMP_ACT_ALLOW"}, {"defaultErrnoRet", 1}},
          "linux.seccomp.defaultErrnoRet: SCMP_ACT_ALLOW has no error number"},
