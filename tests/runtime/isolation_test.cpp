@@ -98,7 +98,7 @@ TEST_F(Isolation, WhichPathsAreMaskedOrReadOnlyCanBeChosen) {
     EXPECT_EQ(output_of(spec), changed) << "also of what is privileged";
     spec.masked_paths = {"/data"};
     spec.readonly_paths = std::vector<std::string>{};
-    spec.command = {"sh", "-c", "touch /data/x; ls /data | wc -w"};
+    spec.command = {"sh", "-c", "touch /data/x 2>&1; ls /data | wc -w"};
     EXPECT_EQ(output_of(spec), "touch: /data/x: Read-only file system\n0\n");
 }
 
