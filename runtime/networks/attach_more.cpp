@@ -18,7 +18,11 @@ BridgeNetworks::State::Container& BridgeNetworks::State::connected(const std::st
 /// The hardware address follows from the IPv4 address. If the IPv6 address does so too, nobody has a wrong one of it
 /// noted when both are given to another container.
 std::optional<Ipv6> BridgeNetworks::State::take_ipv6(Network& network, Ipv4 address, const std::string& wanted) {
-    if (!network.addresses6) return {};
+    if (!network.addresses6) {
+        if (wanted.empty()) return {};
+        throw Error(Code::invalid_argument,
+                    "network " + network.info.spec.name + " has no IPv6, which " + wanted + " is of");
+    }
     if (!wanted.empty()) {
         const Ipv6 fixed = Ipv6::parse(wanted);
         network.addresses6->take(fixed);
@@ -38,7 +42,11 @@ NetworkEndpoint BridgeNetworks::State::take_endpoint(const Attachment& attachmen
         network.addresses.take(address = Ipv4::parse(wanted.ip));
     std::optional<Ipv6> address6;
     try {
-        if (attachment.ipv6.value_or(true)) address6 = take_ipv6(network, address, wanted.ip6);
+        if (attachment.ipv6.value_or(true))
+            address6 = take_ipv6(network, address, wanted.ip6);
+        else if (!wanted.ip6.empty())
+            throw Error(Code::invalid_argument, "container " + attachment.container_name + " can't have " + wanted.ip6 +
+                                                    ": its sysctls disable IPv6");
     } catch (const Error&) {
         network.addresses.give_back(address);
         throw;

@@ -86,6 +86,10 @@ void BridgeNetworks::State::choose_ipv6(NetworkSpec& spec, const std::vector<std
         return;
     }
     require_ipv6();
+    constexpr uint32_t kLeastMtu = 1280;  // RFC 8200, 5; the kernel turns IPv6 off below
+    if (const uint32_t mtu = parse_network_options(spec.options).mtu; mtu != 0 && mtu < kLeastMtu)
+        throw Error(Code::invalid_argument,
+                    "IPv6 needs an MTU of at least 1280, and the network's is " + std::to_string(mtu));
     std::vector<Subnet6> taken;
     for (const auto& [id, network] : networks) {
         if (network.subnet6) taken.push_back(*network.subnet6);

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/netns.h"
+#include "runtime/networks/ipv6_arrival.h"
 #include "runtime/networks/netlink.h"
 
 #include <arpa/inet.h>
@@ -371,44 +372,80 @@ void remove_link(const std::string& name) {
     }
 }
 
-void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
-    NetlinkSocket host(NETLINK_ROUTE);
+namespace {
+
+/// What is inside of a container's namespace: the sockets that were opened there.
+struct Inside {
+    Fd netlink;
     Fd new_links;  // whether links that are made inside have IPv6
-    const bool ipv4_only =
-        std::any_of(endpoints.begin(), endpoints.end(), [](const Endpoint& e) { return !e.ipv6 && !e.keeps_ipv6; });
-    Fd socket = socket_in(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, [&] {
-        if (ipv4_only) new_links = Fd(::open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_RDWR | O_CLOEXEC));
+    Ipv6Arrival ipv6;
+};
+
+Inside open_inside(const std::vector<Endpoint>& endpoints, int netns) {
+    Inside inside;
+    auto with_ipv6 = [](const Endpoint& e) { return e.ipv6.has_value(); };
+    auto without = [](const Endpoint& e) { return !e.ipv6 && !e.keeps_ipv6; };
+    inside.netlink = socket_in(netns, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, [&] {
+        if (std::any_of(endpoints.begin(), endpoints.end(), without))
+            inside.new_links = Fd(::open("/proc/sys/net/ipv6/conf/default/disable_ipv6", O_RDWR | O_CLOEXEC));
+        if (std::any_of(endpoints.begin(), endpoints.end(), with_ipv6)) inside.ipv6.open_here();
     });
-    NetlinkSocket inside(std::move(socket));
-    std::vector<NetlinkMessage> links, ports, addresses;
-    for (const Endpoint& endpoint : endpoints)
-        links.push_back(add_veth(endpoint, index_of(host, endpoint.bridge), netns));
-    {
-        const NoIpv6ForNewLinks meanwhile(std::move(new_links));
-        host.send("create links", links);
+    return inside;
+}
+
+/// What makes loopback and the far ends work.
+std::vector<NetlinkMessage> far_ends(NetlinkSocket& inside, const std::vector<Endpoint>& endpoints,
+                                     std::vector<int>& indices) {
+    std::vector<NetlinkMessage> messages;
+    messages.emplace_back(RTM_SETLINK, 0, link_header(1, IFF_UP));  // loopback is always the first
+    for (const Endpoint& endpoint : endpoints) {
+        const int index = indices.emplace_back(index_of(inside, endpoint.name));
+        messages.emplace_back(RTM_SETLINK, 0, link_header(index, IFF_UP));
+        messages.push_back(add_address(index, endpoint.address, endpoint.subnet));
+        if (!endpoint.default_gateway.any()) messages.push_back(add_default_route(index, endpoint.default_gateway));
+        if (!endpoint.ipv6) continue;
+        messages.push_back(add_address(index, endpoint.ipv6->address, endpoint.ipv6->subnet));
+        if (!endpoint.ipv6->default_gateway.any())
+            messages.push_back(add_default_route(index, endpoint.ipv6->default_gateway));
     }
+    return messages;
+}
+
+/// The settings of far ends that have IPv6, before they are up.
+void allow_ipv6(const std::vector<Endpoint>& endpoints, int netns) {
     for (const Endpoint& endpoint : endpoints) {
         if (!endpoint.ipv6) continue;
         const std::string path = "ipv6/conf/" + endpoint.name + "/";
         write_net_settings(netns, {{path + "disable_ipv6", "0"}, {path + "accept_ra", "0"}});
     }
-    addresses.emplace_back(RTM_SETLINK, 0, link_header(1, IFF_UP));  // loopback is always the first
-    for (const Endpoint& endpoint : endpoints) {
-        const int index = index_of(inside, endpoint.name);
-        addresses.emplace_back(RTM_SETLINK, 0, link_header(index, IFF_UP));
-        addresses.push_back(add_address(index, endpoint.address, endpoint.subnet));
-        if (!endpoint.default_gateway.any()) addresses.push_back(add_default_route(index, endpoint.default_gateway));
-        if (!endpoint.ipv6) continue;
-        addresses.push_back(add_address(index, endpoint.ipv6->address, endpoint.ipv6->subnet));
-        if (!endpoint.ipv6->default_gateway.any())
-            addresses.push_back(add_default_route(index, endpoint.ipv6->default_gateway));
+}
+
+}  // namespace
+
+void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
+    NetlinkSocket host(NETLINK_ROUTE);
+    Inside opened = open_inside(endpoints, netns);
+    NetlinkSocket inside(std::move(opened.netlink));
+    std::vector<NetlinkMessage> links, ports;
+    for (const Endpoint& endpoint : endpoints)
+        links.push_back(add_veth(endpoint, index_of(host, endpoint.bridge), netns));
+    {
+        const NoIpv6ForNewLinks meanwhile(std::move(opened.new_links));
+        host.send("create links", links);
     }
-    inside.send("configure links of container", addresses);
+    allow_ipv6(endpoints, netns);
+    std::vector<int> indices;
+    inside.send("configure links of container", far_ends(inside, endpoints, indices));
     for (const Endpoint& endpoint : endpoints) {
         std::vector<std::pair<std::string, std::string>> settings = endpoint.settings;
         for (auto& [path, value] : settings) path.replace(path.find("IFNAME"), 6, endpoint.name);
         if (!settings.empty()) write_net_settings(netns, settings);
     }
+    std::vector<Ipv6> arriving;
+    for (const Endpoint& endpoint : endpoints) {
+        if (endpoint.ipv6) arriving.push_back(endpoint.ipv6->address);
+    }
+    opened.ipv6.wait(std::move(arriving));
     for (const Endpoint& endpoint : endpoints) {
         const int port = wait_until_operational(host, endpoint.host_name);
         ports.push_back(learn(port, mac_bytes(endpoint)));
@@ -416,6 +453,10 @@ void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
         (void)wait_until_operational(host, endpoint.bridge);  // with its first port it gets a carrier, too
     }
     host.send("configure bridge ports", ports);
+    for (size_t i = 0; i < endpoints.size(); ++i) {
+        const Endpoint& endpoint = endpoints[i];
+        if (endpoint.ipv6) opened.ipv6.announce(indices[i], endpoint.ipv6->address, mac_bytes(endpoint));
+    }
 }
 
 bool has_ipv6() {
@@ -437,6 +478,7 @@ void enable_ipv6_forwarding() {
     };
     if (is("all/forwarding", '1')) return;
     for (const Link& link : list_links()) {
+        if (link.index == 1 || link.kind == "veth") continue;  // no router is behind these
         try {
             if (is(link.name + "/accept_ra", '1') && is(link.name + "/forwarding", '0'))
                 write_sysctl("ipv6/conf/" + link.name + "/accept_ra", "2");

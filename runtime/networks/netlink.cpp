@@ -74,11 +74,16 @@ void NetlinkSocket::subscribe(int group) {
         throw_errno("subscribe to netlink");
 }
 
-bool NetlinkSocket::wait_until(std::chrono::steady_clock::time_point deadline) {
+bool NetlinkSocket::wait_until(std::chrono::steady_clock::time_point deadline,
+                               const std::function<void(const nlmsghdr*)>& sink) {
     auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     pollfd polled{socket_.get(), POLLIN, 0};
     if (left <= 0 || ::poll(&polled, 1, static_cast<int>(left)) <= 0) return false;
-    (void)receive();
+    const std::string_view data = receive();
+    int size = static_cast<int>(data.size());
+    for (auto* header = reinterpret_cast<const nlmsghdr*>(data.data()); sink && nlmsg_ok(header, size);
+         header = nlmsg_next(const_cast<nlmsghdr*>(header), &size))
+        sink(header);
     return true;
 }
 

@@ -54,7 +54,8 @@ public:
 
     void subscribe(int group);
     /// Takes the notices that are there, or waits for one. False past the deadline.
-    bool wait_until(std::chrono::steady_clock::time_point deadline);
+    bool wait_until(std::chrono::steady_clock::time_point deadline,
+                    const std::function<void(const nlmsghdr*)>& sink = {});
 
 private:
     void transmit(std::string_view what, const std::vector<NetlinkMessage>& messages, bool acknowledged);

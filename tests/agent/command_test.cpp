@@ -226,7 +226,7 @@ TEST_F(CommandLine, NetworksHaveIpv6IfTheyAreAskedTo) {
     EXPECT_EQ(said({"network", "ls", "-f", "name=wide", "--format", "{{.Name}} {{.IPv4}} {{.IPv6}}"}),
               "wide true true\n");
     said({"run", "-d", "--name", "web", "--network", "name=wide,ip6=fd00:5::7", "-p", "[::1]:28080:80", "-p",
-          "28081:80", "box", "sleep", "100"});
+          "28081:80", "box:1", "sleep", "100"});
     EXPECT_EQ(
         said({"inspect", "-f",
               "{{with .NetworkSettings.Networks.wide}}{{.GlobalIPv6Address}}/{{.GlobalIPv6PrefixLen}} {{.IPv6Gateway}} "
@@ -238,7 +238,7 @@ TEST_F(CommandLine, NetworksHaveIpv6IfTheyAreAskedTo) {
               "0.0.0.0:28081->80/tcp, [::1]:28080->80/tcp, [::]:28081->80/tcp\n");
     EXPECT_NE(said({"exec", "web", "cat", "/etc/hosts"}).find("fd00:5::7\t"), std::string::npos);
     said({"rm", "-f", "web"});
-    said({"run", "-d", "--name", "web", "--network", "wide", "--ip6", "fd00:5::8", "box", "sleep", "100"});
+    said({"run", "-d", "--name", "web", "--network", "wide", "--ip6", "fd00:5::8", "box:1", "sleep", "100"});
     EXPECT_EQ(said({"network", "inspect", "-f", "{{range .Containers}}{{.IPv6Address}}{{end}}", "wide"}),
               "fd00:5::8/64\n");
     said({"network", "disconnect", "wide", "web"});

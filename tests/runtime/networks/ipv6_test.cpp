@@ -210,6 +210,11 @@ TEST_F(Ipv6Networks, LinksHaveWhatTheirNetworkHasAndNoMore) {
     BridgeNetworks::Attachment wish{random_hex(32), "wish", {{"front", {}, {}}}, {}};
     wish.ipv6 = false;
     EXPECT_EQ(networks->reserve(wish).endpoints[0].ip6, "") << "who wants none gets none";
+    wish.networks[0].ip6 = "fd00:7::77";
+    EXPECT_NE(refusal([&] { (void)networks->reserve(wish); }).find("sysctls disable IPv6"), std::string::npos);
+    wish.ipv6.reset();
+    wish.networks[0].network = "plain";
+    EXPECT_EQ(refusal([&] { (void)networks->reserve(wish); }), "network plain has no IPv6, which fd00:7::77 is of");
 }
 
 TEST_F(Ipv6Networks, ForwardingBeginsWithTheFirstNetworkThatNeedsItAndRoutersAreHeardAllTheSame) {
@@ -272,6 +277,16 @@ TEST_F(Ipv6Networks, WhatIsAskedForIsCheckedInDockersWords) {
     for (const char* subnet : {"fd00:19::/48", "fd00:19::/126", "2001:db9::/32"})
         EXPECT_EQ(create(subnet), "accepted") << subnet;
     network6("front", "fd00:7::/64");
+    NetworkSpec narrow;
+    narrow.name = "x";
+    narrow.ipv6 = true;
+    narrow.options = {{"com.docker.network.driver.mtu", "1279"}};
+    EXPECT_NE(refusal([&] { networks->create(narrow); }).find("at least 1280"), std::string::npos);
+    narrow.options = {{"com.docker.network.driver.mtu", "1280"}};
+    networks->create(narrow);
+    EXPECT_NE(start("small", {{"x", {}, {}}}).ip6(), "");
+    networks->disconnect(networks->inspect("x").containers.at(0));
+    networks->remove("x");
     const std::string overlap = "invalid pool request: Pool overlaps with other one on this address space";
     EXPECT_EQ(create("fd00:7::/80"), overlap);
     EXPECT_EQ(create("2001:db8::/64"), overlap) << "the host's link";
@@ -333,6 +348,20 @@ TEST_F(Ipv6Networks, PortsAndRoutesFollowTheNetworksThatARunningContainerJoinsAn
     (void)networks->leave(web.id(), zone.network_id, web.netns.get());
     EXPECT_EQ(ask(outside.get(), "2001:db8::1", 8080), "old 10.199.0.1");
     EXPECT_EQ(ask(web.netns.get(), "2001:db8::2", 80), "Network is unreachable");
+}
+
+TEST_F(Ipv6Networks, AnAddressThatAnotherContainerGetsIsFoundAtOnce) {
+    network6("front", "fd00:7::/64");
+    NetworkAttachment fixed{"front", {}, {}};
+    fixed.ip6 = "fd00:7::77";
+    Box neighbour = start("neighbour", {{"front", {}, {}}});
+    for (int turn = 0; turn < 5; ++turn) {
+        Box web = start("web", {fixed}, {tcp(80, 80)});  // each with another hardware address
+        Service service(web.netns.get(), Protocol::tcp, 80, "web", "::");
+        EXPECT_EQ(ask(neighbour.netns.get(), "fd00:7::77", 80), "web " + neighbour.ip6()) << turn;
+        EXPECT_EQ(ask(outside.get(), "2001:db8::1", 80), "web 2001:db8::2") << turn;
+        networks->disconnect(web.id());
+    }
 }
 
 TEST_F(Ipv6Networks, PortsMoveFromOneContainerToAnother) {
