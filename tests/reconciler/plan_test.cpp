@@ -108,14 +108,14 @@ TEST(Plan, StartFirstMovesThePortsToTheSuccessorThatIsReady) {
 }
 
 TEST(Plan, StartFirstIsNotPossibleWithANameOrAddressOfItsOwn) {
-    for (bool named : {true, false}) {
+    for (const std::string own : {"name", "address", "IPv6 address"}) {
         auto web = [&](int image_number) {
             return with(service("web", image_number), [&](auto& s) {
                 s.update_config.order = "start-first";
-                if (named)
+                if (own == "name")
                     s.container_name = "web";
                 else
-                    s.networks[0].ipv4_address = "172.29.1.9";
+                    (own == "address" ? s.networks[0].ipv4_address : s.networks[0].ipv6_address) = "172.29.1.9";
             });
         };
         Machine m;
@@ -301,6 +301,30 @@ TEST(Plan, ANetworkThatChangesIsMadeAnewUnderItsContainers) {
                                "remove network shop_default", "create network shop_default",
                                "start container shop-db-1", "start container shop-web-1"}));
     EXPECT_EQ(reason_of(p, "create network shop_default"), "became internal");
+}
+
+TEST(Plan, ANetworkGetsAndLosesIpv6) {
+    Machine m;
+    Target t = target({service("web")});
+    sources::Network& network = t.project.networks.at("default");
+    m.settle(t);
+    auto reason = [&] {
+        ++t.release;
+        std::string told = reason_of(m.plan_for(t), "create network shop_default");
+        m.settle(t);
+        EXPECT_TRUE(lines(m.plan_for(t)).empty());
+        return told;
+    };
+    network.enable_ipv6 = true;
+    EXPECT_EQ(reason(), "gets IPv6");
+    network.subnet6 = "fd00:5::/64";
+    EXPECT_EQ(reason(), "subnet changed from automatic to fd00:5::/64");
+    network.gateway6 = "fd00:5::9";
+    EXPECT_EQ(reason(), "gateway changed from automatic to fd00:5::9");
+    network = {};
+    network.key = "default";
+    network.name = "shop_default";
+    EXPECT_EQ(reason(), "no longer has IPv6");
 }
 
 TEST(Plan, ANetworkOfSomebodyElseIsNotTakenOver) {
