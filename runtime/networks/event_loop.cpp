@@ -107,7 +107,7 @@ void EventLoop::run() {
             }
             run_timers();
         } catch (const std::exception& e) {
-            log(LogLevel::error, std::string("name server: ") + e.what());
+            log(LogLevel::error, std::string("networks: ") + e.what());
         }
     }
 }

@@ -116,7 +116,12 @@ void PortRelay::accept_client(const HostPort& port) {
     connection->port = port;
     connection->client.socket = std::move(client);
     connection->server.socket = std::move(server);
-    watch(connection, connection->server, EPOLLOUT);
+    try {
+        watch(connection, connection->server, EPOLLOUT);
+    } catch (const Error&) {
+        drop(connection);
+        throw;
+    }
 }
 
 /// Who can't be taken now goes on waiting, and would wake this thread without end.
