@@ -95,7 +95,7 @@ runtime::NetworkAttachment read_endpoint(const Fields& endpoint, const std::stri
         throw invalid("invalid IPv4 address: " + attachment.ip);
     in6_addr address6{};
     if (!attachment.ip6.empty() && ::inet_pton(AF_INET6, attachment.ip6.c_str(), &address6) != 1)
-        throw invalid("invalid endpoint settings:\ninvalid IPv6 address: " + attachment.ip6);
+        throw invalid("invalid IPv6 address: " + attachment.ip6);
     if (!endpoint.texts("Links").empty()) {
         throw Error(Code::invalid_argument, "links are not supported by kedge",
                     "containers of a user-defined network find each other by name");
