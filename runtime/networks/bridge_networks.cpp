@@ -3,7 +3,9 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/fault.h"
+#include "runtime/networks/host_addresses.h"
 #include "runtime/networks/network_state.h"
+#include "runtime/networks/network_sysctls.h"
 
 #include <algorithm>
 #include <iterator>

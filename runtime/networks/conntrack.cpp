@@ -1,7 +1,7 @@
 #include "runtime/networks/conntrack.h"
 
 #include "base/error.h"
-#include "runtime/networks/links.h"
+#include "runtime/networks/host_addresses.h"
 #include "runtime/networks/netlink.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,7 @@
 #include "runtime/networks/host_port.h"
 
 #include "base/error.h"
-#include "runtime/networks/links.h"
+#include "runtime/networks/network_sysctls.h"
 #include "runtime/networks/socket_address.h"
 
 #include <linux/filter.h>

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "runtime/networks/netlink.h"
+#include "runtime/networks/socket_address.h"
 
 #include <linux/rtnetlink.h>
 #include <netinet/icmp6.h>
@@ -20,13 +21,6 @@ namespace {
 
 constexpr std::chrono::milliseconds kPatience{500};
 constexpr int kOnLink = 255;  // hops of a packet that no router passed (RFC 4861, 7.1)
-
-in6_addr to_wire(Ipv6 address) {
-    const Ipv6::Bytes bytes = address.bytes();
-    in6_addr result;
-    std::memcpy(&result, bytes.data(), bytes.size());
-    return result;
-}
 
 }  // namespace
 

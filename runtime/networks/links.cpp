@@ -4,6 +4,7 @@
 #include "base/netns.h"
 #include "runtime/networks/ipv6_arrival.h"
 #include "runtime/networks/netlink.h"
+#include "runtime/networks/network_sysctls.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -20,7 +21,6 @@
 #include <array>
 #include <chrono>
 #include <cstdio>
-#include <functional>
 #include <set>
 #include <type_traits>
 
@@ -63,12 +63,6 @@ NetlinkMessage& put_mac(NetlinkMessage& message, int attribute, const MacAddress
 
 MacAddress mac_bytes(const Endpoint& endpoint) {
     return endpoint.mac.value_or(mac_bytes(endpoint.address));
-}
-
-Ipv6::Bytes bytes_of(const nlattr* attribute) {
-    Ipv6::Bytes bytes{};
-    (void)nla_memcpy(bytes.data(), attribute, bytes.size());
-    return bytes;
 }
 
 std::string text_of(const nlattr* attribute) {
@@ -209,32 +203,6 @@ std::vector<Link> links_of(NetlinkSocket& socket) {
     return links;
 }
 
-void write_sysctl(const std::string& name, std::string_view value) {
-    try {
-        write_all(open_at(AT_FDCWD, "/proc/sys/net/" + name, O_WRONLY).get(), value);
-    } catch (const Error& e) {
-        throw e.with_context("set net/" + name);
-    }
-}
-
-// Links that come into being as long as this lives have no IPv6, if it was given the file that says so.
-class NoIpv6ForNewLinks {
-public:
-    explicit NoIpv6ForNewLinks(Fd setting) : setting_(std::move(setting)) {
-        if (!setting_ || ::pread(setting_.get(), &before_, 1, 0) != 1 || before_ != '0') setting_.reset();
-        if (setting_) (void)!::pwrite(setting_.get(), "1", 1, 0);
-    }
-    ~NoIpv6ForNewLinks() {
-        if (setting_) (void)!::pwrite(setting_.get(), "0", 1, 0);
-    }
-    NoIpv6ForNewLinks(const NoIpv6ForNewLinks&) = delete;
-    NoIpv6ForNewLinks& operator=(const NoIpv6ForNewLinks&) = delete;
-
-private:
-    Fd setting_;
-    char before_ = '0';
-};
-
 }  // namespace
 
 std::vector<Link> list_links() {
@@ -264,66 +232,6 @@ void set_default_route(const std::string& host_link, const Address& gateway, int
         .send("set default route of container",
               std::visit([&](auto to) { return add_default_route(link.peer, to); }, gateway));
     if (reflects) host.send("configure bridge port " + host_link, reflect(link.index));
-}
-
-std::vector<Address> host_addresses(int family) {
-    std::vector<Address> addresses;
-    ifaddrmsg header{};
-    header.ifa_family = static_cast<uint8_t>(family);
-    NetlinkSocket(NETLINK_ROUTE).ask("list addresses", {RTM_GETADDR, NLM_F_DUMP, header}, [&](const nlmsghdr* answer) {
-        auto find = [&](int attribute) {
-            return nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof header, attribute);
-        };
-        if (family == AF_INET6) {
-            if (const nlattr* address = find(IFA_ADDRESS)) addresses.emplace_back(Ipv6::of(bytes_of(address)));
-        } else if (const nlattr* local = find(IFA_LOCAL)) {
-            addresses.emplace_back(Ipv4{ntohl(nla_get_u32(local))});
-        }
-    });
-    return addresses;
-}
-
-namespace {
-
-/// The destinations of the host's routes, those through `own_links` and the default ones aside. The kernel has a route
-/// for every address, so routes tell it all, the local table's included.
-void each_route(int family, const std::vector<std::string>& own_links,
-                const std::function<void(const nlattr* destination, int prefix)>& sink) {
-    std::vector<int> own;
-    for (const Link& link : list_links()) {
-        if (std::find(own_links.begin(), own_links.end(), link.name) != own_links.end()) own.push_back(link.index);
-    }
-    rtmsg header{};
-    header.rtm_family = static_cast<uint8_t>(family);
-    NetlinkSocket(NETLINK_ROUTE).ask("list routes", {RTM_GETROUTE, NLM_F_DUMP, header}, [&](const nlmsghdr* answer) {
-        auto* info = static_cast<const rtmsg*>(nlmsg_data(answer));
-        auto find = [&](int attribute) {
-            return nlmsg_find_attr(const_cast<nlmsghdr*>(answer), sizeof *info, attribute);
-        };
-        const nlattr* destination = find(RTA_DST);
-        if (!destination || info->rtm_dst_len == 0 || info->rtm_type == RTN_MULTICAST) return;
-        const nlattr* out = find(RTA_OIF);
-        if (out && std::find(own.begin(), own.end(), static_cast<int>(nla_get_u32(out))) != own.end()) return;
-        sink(destination, info->rtm_dst_len);
-    });
-}
-
-}  // namespace
-
-std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links) {
-    std::vector<Subnet> subnets;
-    each_route(AF_INET, own_links, [&](const nlattr* destination, int prefix) {
-        subnets.push_back({{ntohl(nla_get_u32(destination))}, prefix});
-    });
-    return subnets;
-}
-
-std::vector<Subnet6> ipv6_subnets_in_use(const std::vector<std::string>& own_links) {
-    std::vector<Subnet6> subnets;
-    each_route(AF_INET6, own_links, [&](const nlattr* destination, int prefix) {
-        subnets.push_back({Ipv6::of(bytes_of(destination)), prefix});
-    });
-    return subnets;
 }
 
 void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet, uint32_t mtu,
@@ -457,36 +365,6 @@ void connect_namespace(const std::vector<Endpoint>& endpoints, int netns) {
         const Endpoint& endpoint = endpoints[i];
         if (endpoint.ipv6) opened.ipv6.announce(indices[i], endpoint.ipv6->address, mac_bytes(endpoint));
     }
-}
-
-bool has_ipv6() {
-    return ::access("/proc/sys/net/ipv6/conf", F_OK) == 0;
-}
-
-void require_ipv6() {
-    if (!has_ipv6()) throw Error(Code::invalid_argument, "the kernel of this machine has no IPv6");
-}
-
-void enable_forwarding() {
-    write_sysctl("ipv4/ip_forward", "1");
-}
-
-void enable_ipv6_forwarding() {
-    const std::string root = "/proc/sys/net/ipv6/conf/";
-    auto is = [&](const std::string& name, char value) {
-        return read_file_at(AT_FDCWD, root + name, 16).starts_with(value);
-    };
-    if (is("all/forwarding", '1')) return;
-    for (const Link& link : list_links()) {
-        if (link.index == 1 || link.kind == "veth") continue;  // no router is behind these
-        try {
-            if (is(link.name + "/accept_ra", '1') && is(link.name + "/forwarding", '0'))
-                write_sysctl("ipv6/conf/" + link.name + "/accept_ra", "2");
-        } catch (const Error&) {
-            // It is gone, or has no IPv6.
-        }
-    }
-    write_sysctl("ipv6/conf/all/forwarding", "1");
 }
 
 }  // namespace kedge::runtime

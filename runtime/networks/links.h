@@ -23,12 +23,6 @@ struct Link {
 };
 std::vector<Link> list_links();
 
-/// Every subnet of an address or route of the host (the default route aside), except those of `own_links`.
-std::vector<Subnet> subnets_in_use(const std::vector<std::string>& own_links);
-std::vector<Subnet6> ipv6_subnets_in_use(const std::vector<std::string>& own_links);
-/// Every address of the host: AF_INET or AF_INET6.
-std::vector<Address> host_addresses(int family);
-
 /// What of a link is IPv6.
 struct Ends6 {
     Ipv6 address;
@@ -71,16 +65,5 @@ std::string free_link_name(int netns);
 /// The default route of `netns` leads to this gateway from now on, through the far end of the pair whose near end is
 /// `host_link`. `reflects`: see Endpoint.
 void set_default_route(const std::string& host_link, const Address& gateway, int netns, bool reflects);
-
-/// Whether the kernel has IPv6.
-bool has_ipv6();
-/// Throws Error (invalid_argument) if it hasn't.
-void require_ipv6();
-
-/// net.ipv4.ip_forward of the current network namespace.
-void enable_forwarding();
-/// net.ipv6.conf.all.forwarding of the current network namespace. A link that takes its addresses and routes from
-/// routers goes on doing so, which a machine that forwards else doesn't.
-void enable_ipv6_forwarding();
 
 }  // namespace kedge::runtime

@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "runtime/networks/network_sysctls.h"
 
 #include <fcntl.h>
 

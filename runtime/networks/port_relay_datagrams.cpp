@@ -14,38 +14,36 @@ namespace {
 
 constexpr int kBurst = 64;  // datagrams read before others get their turn
 
-Ipv6 from_wire(const in6_addr& address) {
-    Ipv6::Bytes bytes;
-    std::memcpy(bytes.data(), &address, bytes.size());
-    return Ipv6::of(bytes);
-}
+/// A message of one datagram that tells, or is told, which address of the host it goes to or comes from.
+struct Message {
+    Message(char* data, size_t size) : part{data, size} {
+        head.msg_name = &peer;
+        head.msg_namelen = sizeof peer;
+        head.msg_iov = &part;
+        head.msg_iovlen = 1;
+        head.msg_control = control;
+        head.msg_controllen = sizeof control;
+    }
+    Message(const Message&) = delete;
+    Message& operator=(const Message&) = delete;
 
-in6_addr to_wire(Ipv6 address) {
-    const Ipv6::Bytes bytes = address.bytes();
-    in6_addr result;
-    std::memcpy(&result, bytes.data(), bytes.size());
-    return result;
-}
+    sockaddr_in6 peer{};
+    iovec part;
+    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo))]{};
+    msghdr head{};
+};
 
 }  // namespace
 
 void PortRelay::read_datagrams(const HostPort& port) {
     const Port& to = ports_.at(port);
     for (int i = 0; i < kBurst; ++i) {
-        sockaddr_in6 peer{};
-        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo))];
-        iovec part{buffer_.data(), buffer_.size()};
-        msghdr message{};
-        message.msg_name = &peer;
-        message.msg_namelen = sizeof peer;
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        const ssize_t n = ::recvmsg(to.socket.get(), &message, 0);
+        Message message(buffer_.data(), buffer_.size());
+        const sockaddr_in6& peer = message.peer;
+        const ssize_t n = ::recvmsg(to.socket.get(), &message.head, 0);
         if (n < 0) return;  // nothing left, or an error that an answer of ours caused
         Sender sender{port, from_wire(peer.sin6_addr), ntohs(peer.sin6_port), peer.sin6_scope_id, {}};
-        for (cmsghdr* header = CMSG_FIRSTHDR(&message); header; header = CMSG_NXTHDR(&message, header)) {
+        for (cmsghdr* header = CMSG_FIRSTHDR(&message.head); header; header = CMSG_NXTHDR(&message.head, header)) {
             if (header->cmsg_level != IPPROTO_IPV6 || header->cmsg_type != IPV6_PKTINFO) continue;
             in6_pktinfo info;
             std::memcpy(&info, CMSG_DATA(header), sizeof info);
@@ -79,29 +77,20 @@ void PortRelay::read_answers(const Sender& sender) {
         const ssize_t n = ::recv(flow.socket.get(), buffer_.data(), buffer_.size(), 0);
         if (n < 0) return;  // nothing left, or nobody listens there
         flow.last = EventLoop::Clock::now();
-        sockaddr_in6 peer{};
-        peer.sin6_family = AF_INET6;
-        peer.sin6_port = htons(sender.peer_port);
-        peer.sin6_addr = to_wire(sender.peer);
-        peer.sin6_scope_id = sender.interface;
+        Message message(buffer_.data(), static_cast<size_t>(n));
+        message.peer.sin6_family = AF_INET6;
+        message.peer.sin6_port = htons(sender.peer_port);
+        message.peer.sin6_addr = to_wire(sender.peer);
+        message.peer.sin6_scope_id = sender.interface;
         // From the address that was asked: whoever asked takes no other answer.
-        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(in6_pktinfo))]{};
-        iovec part{buffer_.data(), static_cast<size_t>(n)};
-        msghdr message{};
-        message.msg_name = &peer;
-        message.msg_namelen = sizeof peer;
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        cmsghdr* header = CMSG_FIRSTHDR(&message);
+        cmsghdr* header = CMSG_FIRSTHDR(&message.head);
         header->cmsg_level = IPPROTO_IPV6;
         header->cmsg_type = IPV6_PKTINFO;
         header->cmsg_len = CMSG_LEN(sizeof(in6_pktinfo));
         in6_pktinfo info{};
         info.ipi6_addr = to_wire(sender.own);
         std::memcpy(CMSG_DATA(header), &info, sizeof info);
-        (void)::sendmsg(ports_.at(sender.port).socket.get(), &message, MSG_DONTWAIT);
+        (void)::sendmsg(ports_.at(sender.port).socket.get(), &message.head, MSG_DONTWAIT);
     }
 }
 

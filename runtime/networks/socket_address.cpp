@@ -6,13 +6,25 @@
 
 namespace kedge::runtime {
 
+in6_addr to_wire(Ipv6 address) {
+    const Ipv6::Bytes bytes = address.bytes();
+    in6_addr result;
+    std::memcpy(&result, bytes.data(), bytes.size());
+    return result;
+}
+
+Ipv6 from_wire(const in6_addr& address) {
+    Ipv6::Bytes bytes;
+    std::memcpy(bytes.data(), &address, bytes.size());
+    return Ipv6::of(bytes);
+}
+
 SocketAddress::SocketAddress(const Address& address, uint16_t port) {
     if (const auto* ipv6 = std::get_if<Ipv6>(&address)) {
         auto& to = reinterpret_cast<sockaddr_in6&>(storage_);
         to.sin6_family = AF_INET6;
         to.sin6_port = htons(port);
-        const Ipv6::Bytes bytes = ipv6->bytes();
-        std::memcpy(&to.sin6_addr, bytes.data(), bytes.size());
+        to.sin6_addr = to_wire(*ipv6);
         return;
     }
     auto& to = reinterpret_cast<sockaddr_in&>(storage_);

@@ -7,6 +7,10 @@
 
 namespace kedge::runtime {
 
+// An IPv6 address as the socket calls take it.
+in6_addr to_wire(Ipv6 address);
+Ipv6 from_wire(const in6_addr& address);
+
 /// An address and a port as the socket calls take them.
 class SocketAddress {
 public:
