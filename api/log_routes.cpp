@@ -27,6 +27,8 @@ int64_t read_tail(const std::string& text) {
     return std::max<int64_t>(tail, -1);
 }
 
+constexpr size_t kAtOnce = 65536;  ///< bytes that are sent together
+
 /// How lines are to be sent.
 struct Rendering {
     bool timestamps = false;
@@ -82,7 +84,6 @@ public:
     Time deadline() const override { return deadline_; }
 
 private:
-    static constexpr size_t kAtOnce = 65536;
     std::unique_ptr<runtime::LogFollower> follower_;
     Time deadline_ = Time::max();
     Rendering rendering_;
@@ -114,8 +115,15 @@ Response logs(const Request& request, const Services& services) {
         return response;
     }
     response.stream = [=, id = info.id, &containers = services.engine.containers()](Writer& writer) {
-        containers.logs(id, options,
-                        [&](const runtime::LogLine& line) { return writer.write(render(line, rendering)); });
+        std::string lines;
+        containers.logs(id, options, [&](const runtime::LogLine& line) {
+            lines += render(line, rendering);
+            if (lines.size() < kAtOnce) return true;
+            bool taken = writer.write(lines);
+            lines.clear();
+            return taken;
+        });
+        (void)writer.write(lines);  // who is gone needs no end
     };
     return response;
 }

@@ -18,7 +18,7 @@ void check_terminal(bool in, bool tty) {
 Dialogue::Dialogue(Hijacked& stream, Options options)
     : stream_(stream),
       options_(std::move(options)),
-      frames_([](bool err, std::string_view data) { print(data, err ? STDERR_FILENO : STDOUT_FILENO); }, true),
+      frames_(true),
       keys_(options_.detach_keys),
       more_input_(options_.in) {
     if (options_.in && options_.tty && ::isatty(STDIN_FILENO) == 1) terminal_.emplace();

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/detach_keys.h"
-#include "cli/frame_reader.h"
+#include "cli/frame_printer.h"
 #include "cli/hijack.h"
 #include "cli/terminal.h"
 
@@ -32,7 +32,7 @@ public:
     void serve(const pollfd* entries);
 
     bool ended() const { return ended_; }  ///< the other side sends no more
-    /// What the last frame said (FrameReader).
+    /// What the last frame said (FramePrinter).
     std::optional<int> exit_code() const { return frames_.exit_code(); }
     /// It has ended because somebody pressed the detach keys.
     bool detached() const { return ended_ && keys_.detached(); }
@@ -44,7 +44,7 @@ private:
 
     Hijacked& stream_;
     Options options_;
-    FrameReader frames_;
+    FramePrinter frames_;
     DetachKeys keys_;
     std::optional<RawTerminal> terminal_;
     std::string unsent_;

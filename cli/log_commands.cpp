@@ -1,14 +1,12 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "cli/format.h"
-#include "cli/frame_reader.h"
+#include "cli/frame_printer.h"
 #include "cli/session.h"
 #include "cli/template.h"
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
-
-#include <unistd.h>
 
 namespace kedge::cli {
 
@@ -43,7 +41,7 @@ void logs(const Session& session, const LogOptions& options) {
                                     {"until", limit("until", options.until)}});
     bool raw =
         client.get(path + "/json")["Config"].value("Tty", false);  // a terminal's output is one stream, without frames
-    FrameReader frames([](bool err, std::string_view data) { print(data, err ? STDERR_FILENO : STDOUT_FILENO); });
+    FramePrinter frames;
     client.stream("GET", path + "/logs" + parameters, {}, [&](std::string_view data) {
         if (raw)
             print(data);
