@@ -24,7 +24,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 /// A command and the exec shim that stands for it.
-class Command : public Execution {
+class Command final : public Execution {
 public:
     /// `tell`: publishes an event of it.
     using Tell = std::function<void(const std::string& action, const std::map<std::string, std::string>& more)>;
