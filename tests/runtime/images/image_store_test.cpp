@@ -112,7 +112,8 @@ TEST_F(ImageStoreTest, ImagesAreFoundByNameIdAndUniquePrefix) {
                                                            {"A B", "A B"},
                                                            {std::string(64, 'f'), std::string(64, 'f')}};
     for (const auto& [reference, told] : missing) {
-        EXPECT_EQ(refusal(Code::not_found, [&] { (void)store->get(reference); }), "No such image: " + told);
+        EXPECT_EQ(refusal(Code::not_found, [&, &name = reference] { (void)store->get(name); }),
+                  "No such image: " + told);
     }
     EXPECT_EQ(store->list().size(), 2u);
     EXPECT_EQ(store->list()[0].id, two.id) << "newest first";
