@@ -1,6 +1,7 @@
 #include "runtime/containers/container_engine.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/pipe.h"
 #include "base/stop_fd.h"
 #include "runtime/containers/process_tree.h"
@@ -33,7 +34,11 @@ public:
     ~Command() override {
         if (over_) return;
         end();
-        (void)reap();
+        try {
+            (void)reap();
+        } catch (const std::exception& error) {
+            log(LogLevel::warning, "exec in container " + container_ + ": " + error.what());
+        }
     }
     Command(const Command&) = delete;
     Command& operator=(const Command&) = delete;
