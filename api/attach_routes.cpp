@@ -37,9 +37,9 @@ void send_logs(runtime::Containers& containers, const Wanted& wanted, WallTime u
     containers.logs(wanted.id, options, send, stop);
 }
 
-/// Carries bytes in both directions until the container ends, the client is gone, or it detaches. Who only sends is
-/// done when it has sent all.
-void carry(runtime::Containers& containers, const Wanted& wanted, runtime::Attachment* attachment, Duplex& client,
+/// Carries bytes in both directions until the container ends, the client is gone, or it detaches: then false. Who only
+/// sends is done when it has sent all.
+bool carry(runtime::Containers& containers, const Wanted& wanted, runtime::Attachment* attachment, Duplex& client,
            const std::stop_token& client_gone) {
     std::stop_source end;
     std::stop_callback gone(client_gone, [&] { end.request_stop(); });
@@ -51,29 +51,28 @@ void carry(runtime::Containers& containers, const Wanted& wanted, runtime::Attac
         input = std::move(begun.in);
     }
     if (wanted.logs) send_logs(containers, wanted, until, client, end.get_token());
-    if (!attachment) return;
+    if (!attachment) return true;
     StopFd stopped(end.get_token());
     std::atomic<bool> quiet = !wanted.out && !wanted.err;  // read all the same: its end is the container's
+    std::atomic<bool> detached = false;
     std::jthread feeder;
     if (input) {
         feeder = std::jthread([&, to = std::move(input)]() mutable {
             DetachKeys keys(wanted.detach_keys);
-            bool detached = pump_input(client, std::move(to), stopped.get(), wanted.terminal ? &keys : nullptr);
+            detached = pump_input(client, std::move(to), stopped.get(), wanted.terminal ? &keys : nullptr);
             if (detached || quiet) end.request_stop();
         });
     }
     pump_output({attachment->out(), attachment->err(), wanted.raw}, {stopped.get(), -1}, client, &quiet);
     client.end_reading();
+    if (feeder.joinable()) feeder.join();
+    return !detached;
 }
 
-/// `response`: what has been settled of the answer so far.
-Response attach(const Request& request, runtime::Containers& containers, Response response) {
-    runtime::ContainerInfo info = containers.inspect(request.captures.at("id"));
+Wanted read_wanted(const Request& request, const runtime::ContainerInfo& info) {
     Wanted wanted;
     wanted.id = info.id;
-    const bool websocket = response.status == 101;
-    wanted.terminal = info.spec.tty;
-    wanted.raw = wanted.terminal || websocket;
+    wanted.terminal = wanted.raw = info.spec.tty;
     wanted.out = request.flag("stdout");
     wanted.err = request.flag("stderr");
     wanted.in = request.flag("stdin");
@@ -81,26 +80,70 @@ Response attach(const Request& request, runtime::Containers& containers, Respons
     wanted.logs = request.flag("logs") && info.spec.log.driver != "none";
     wanted.detach_keys = request.parameter("detachKeys");
     (void)DetachKeys(wanted.detach_keys);
+    return wanted;
+}
+
+std::shared_ptr<runtime::Attachment> begin(runtime::Containers& containers, const Wanted& wanted) {
+    runtime::AttachOptions options;
+    options.out = wanted.out || !wanted.err;
+    options.err = wanted.err;
+    options.in = wanted.in;
+    options.pending = wanted.logs;
+    return containers.attach(wanted.id, options);
+}
+
+/// Of a connection that is over nobody is left to tell; whoever looks into it has the log.
+void log_failure(const Wanted& wanted, const Error& error) {
+    if (error.code() != Code::cancelled) log(LogLevel::warning, "attach to " + wanted.id + ": " + error.what());
+}
+
+/// `response`: what has been settled of the answer so far.
+Response attach(const Request& request, runtime::Containers& containers, Response response) {
+    const bool websocket = response.status == 101;
+    Wanted wanted = read_wanted(request, containers.inspect(request.captures.at("id")));
+    if (websocket) wanted.raw = true;
     std::shared_ptr<runtime::Attachment> attachment;
-    if (wanted.stream) {
-        // Made before the client hears that it is attached, which then starts the container.
-        runtime::AttachOptions options;
-        options.out = wanted.out || !wanted.err;
-        options.err = wanted.err;
-        options.in = wanted.in;
-        options.pending = wanted.logs;
-        attachment = containers.attach(info.id, options);
-    }
+    // Made before the client hears that it is attached, which then starts the container.
+    if (wanted.stream) attachment = begin(containers, wanted);
     std::stop_token gone = request.watch_connection();
     response.content_type =
         wanted.raw ? "application/vnd.docker.raw-stream" : "application/vnd.docker.multiplexed-stream";
     response.take_over = [=, &containers](Duplex& client) {
         WebSocket messages(client);
         try {
-            carry(containers, wanted, attachment.get(), websocket ? messages : client, gone);
+            (void)carry(containers, wanted, attachment.get(), websocket ? messages : client, gone);
             if (websocket) messages.close();
         } catch (const Error& error) {
-            if (error.code() != Code::cancelled) log(LogLevel::warning, "attach to " + wanted.id + ": " + error.what());
+            log_failure(wanted, error);
+        }
+    };
+    return response;
+}
+
+/// Attaching, with `start` the start, and waiting for the end in one request, as the `kedge` command does it: the
+/// output comes in frames also of a terminal, and the last frame tells the exit code, unless the client has detached.
+/// Of a container that removes itself it comes when that is done.
+Response follow(const Request& request, runtime::Containers& containers) {
+    runtime::ContainerInfo info = containers.inspect(request.captures.at("id"));
+    Wanted wanted = read_wanted(request, info);
+    wanted.raw = false;
+    std::shared_ptr<runtime::Attachment> attachment = begin(containers, wanted);
+    std::shared_ptr<runtime::Ending> ending =
+        containers.await(info.id, info.spec.auto_remove ? runtime::Until::removed : runtime::Until::next_exit);
+    try {
+        if (request.flag("start")) containers.start(info.id);
+    } catch (const Error& error) {
+        if (error.code() != Code::not_modified) throw;  // somebody was faster; it is followed all the same
+    }
+    std::stop_token gone = request.watch_connection();
+    Response response;
+    response.content_type = "application/vnd.docker.multiplexed-stream";
+    response.take_over = [=, &containers](Duplex& client) {
+        try {
+            if (!carry(containers, wanted, attachment.get(), client, gone)) return;
+            (void)client.write(frame(StreamKind::exit_code, std::to_string(ending->wait(gone))));
+        } catch (const Error& error) {
+            log_failure(wanted, error);
         }
     };
     return response;
@@ -112,6 +155,8 @@ void add_attach_routes(Router& router, const Services& services) {
     runtime::Containers& containers = services.engine.containers();
     router.add("POST", "/containers/{id}/attach",
                [&containers](const Request& request) { return attach(request, containers, {}); });
+    router.add("POST", "/kedge/v1/containers/{id}/attach",
+               [&containers](const Request& request) { return follow(request, containers); });
     router.add("GET", "/containers/{id}/attach/ws", [&containers](const Request& request) {
         Response response = accept_websocket(request);
         return response.status == 101 ? attach(request, containers, std::move(response)) : response;

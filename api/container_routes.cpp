@@ -132,7 +132,7 @@ void add_container_routes(Router& router, const Services& services) {
         return empty_reply();
     });
     router.add("POST", "/containers/{id}/wait",
-               [&](const Request& request) { return wait_reply(request, services.engine); });
+               [&containers](const Request& request) { return wait_reply(request, containers); });
     router.add("DELETE", "/containers/{id}", [&](const Request& request) { return remove(request, services); });
     router.add("POST", "/containers/{id}/pause", [&containers](const Request& request) {
         containers.pause(request.captures.at("id"));

@@ -3,13 +3,13 @@
 #include "api/http.h"
 
 namespace kedge::runtime {
-class Engine;
+class Containers;
 }
 
 namespace kedge::api {
 
 /// POST /containers/{id}/wait: the head at once, so that a client can start the container while it waits, then the exit
 /// code.
-Response wait_reply(const Request& request, runtime::Engine& engine);
+Response wait_reply(const Request& request, runtime::Containers& containers);
 
 }  // namespace kedge::api

@@ -22,7 +22,6 @@ AttachedRun attached_run(const json& info, const Options& options, bool in) {
     attached.out = attached.err = true;
     attached.in = in && info["Config"].value("OpenStdin", false);
     attached.tty = info["Config"].value("Tty", false);
-    attached.remove = info["HostConfig"].value("AutoRemove", false);
     attached.pass_signals = options.pass_signals;
     attached.detach_keys = options.detach_keys;
     return attached;

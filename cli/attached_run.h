@@ -12,7 +12,6 @@ struct AttachedRun {
     bool start = true;                          ///< false: it runs already
     bool in = false, out = false, err = false;  ///< which of its streams
     bool tty = false;                           ///< it has a terminal
-    bool remove = false;                        ///< the agent removes it at its end
     bool pass_signals = true;                   ///< not with a terminal, which passes keys on instead
     std::string detach_keys;                    ///< empty: Ctrl-P Ctrl-Q
 

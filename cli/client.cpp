@@ -96,7 +96,7 @@ Error unreachable(const std::string& socket) {
 }
 
 std::string Client::request(const std::string& method, const std::string& path, const std::string& body,
-                            const Source* source, const Receiver* receiver, const std::function<void()>& began) const {
+                            const Source* source, const Receiver* receiver) const {
     Fd connection = connect_to_agent(socket_);
     std::string head = request_head(method, path) + "Connection: close\r\n";
     if (!body.empty()) head += "Content-Type: application/json\r\n";
@@ -106,7 +106,6 @@ std::string Client::request(const std::string& method, const std::string& path, 
     if (source && sent) (void)send_chunks(connection.get(), *source);
     ReplyHead reply = read_reply_head(connection.get());
     bool failed = reply.status >= 400 || reply.status == 304;
-    if (began && !failed) began();
     std::string kept;
     read_reply_body(connection.get(), reply, [&](std::string_view piece) {
         if (receiver && !failed)
@@ -151,8 +150,8 @@ json Client::remove(const std::string& path) const {
 }
 
 void Client::stream(const std::string& method, const std::string& path, const std::string& body,
-                    const Receiver& receiver, const std::function<void()>& began) const {
-    request(method, path, body, nullptr, &receiver, began);
+                    const Receiver& receiver) const {
+    request(method, path, body, nullptr, &receiver);
 }
 
 void Client::upload(const std::string& path, const Source& source, const Receiver& receiver,

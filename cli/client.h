@@ -36,9 +36,9 @@ public:
     nlohmann::json post(const std::string& path) const;
     nlohmann::json remove(const std::string& path) const;
 
-    /// Hands over the reply as it arrives, however long it takes; `began` is called once its head is there.
-    void stream(const std::string& method, const std::string& path, const std::string& body, const Receiver& receiver,
-                const std::function<void()>& began = {}) const;
+    /// Hands over the reply as it arrives, however long it takes.
+    void stream(const std::string& method, const std::string& path, const std::string& body,
+                const Receiver& receiver) const;
     void upload(const std::string& path, const Source& source, const Receiver& receiver,
                 const std::string& method = "POST") const;
     /// One header, its name in lower case, of what GET would answer. Why there is none, such an answer doesn't say.
@@ -46,7 +46,7 @@ public:
 
 private:
     std::string request(const std::string& method, const std::string& path, const std::string& body,
-                        const Source* source, const Receiver* receiver, const std::function<void()>& began = {}) const;
+                        const Source* source, const Receiver* receiver) const;
     std::string socket_;
 };
 

@@ -43,10 +43,8 @@ void Dialogue::receive() {
     std::string_view data = stream_.read();
     if (data.empty())
         ended_ = true;
-    else if (options_.framed)
-        frames_.take(data);
     else
-        print(data, STDOUT_FILENO);
+        frames_.take(data);
 }
 
 void Dialogue::take_input() {

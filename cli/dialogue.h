@@ -13,13 +13,13 @@
 
 namespace kedge::cli {
 
-/// Carries bytes between this command's standard streams and a hijacked connection, for as long as its owner polls.
+/// Carries bytes between this command's standard streams and a hijacked connection, whose output comes in frames, for
+/// as long as its owner polls.
 class Dialogue {
 public:
     struct Options {
-        bool in = false;     ///< standard input goes to the other side
-        bool tty = false;    ///< the other side has a terminal, and this one gets raw
-        bool framed = true;  ///< its output comes in frames; else, of a terminal, as it is
+        bool in = false;   ///< standard input goes to the other side
+        bool tty = false;  ///< the other side has a terminal, and this one gets raw
         std::string detach_keys;
         std::function<void(TerminalSize)> resize;  ///< called when this terminal's size has changed
     };

@@ -63,7 +63,7 @@ void exec(Session& session, const ExecOptions& options) {
             // It has just ended; if not, its programs take the terminal for smaller or larger than it is.
         }
     };
-    Dialogue dialogue(stream, {options.interactive, options.tty, true, options.detach_keys, resize});
+    Dialogue dialogue(stream, {options.interactive, options.tty, options.detach_keys, resize});
     while (!dialogue.ended() && !dialogue.exit_code()) {
         pollfd waits[Dialogue::kPolled];
         dialogue.poll_for(waits);

@@ -119,7 +119,6 @@ void run(Session& session, const RunOptions& options) {
     attached.out = streams.out;
     attached.err = streams.err;
     attached.tty = options.tty;
-    attached.remove = options.remove;
     attached.pass_signals = options.sig_proxy;
     attached.detach_keys = options.detach_keys;
     session.exit_code = attached.run(client, id);

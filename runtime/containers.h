@@ -20,6 +20,10 @@ namespace kedge::runtime {
 
 enum class Status { created, running, paused, restarting, removing, exited, dead };
 std::string_view to_string(Status status);
+/// It has processes.
+constexpr bool is_up(Status status) {
+    return status == Status::running || status == Status::paused;
+}
 
 /// One run of a probe, newest last; Docker keeps five.
 struct ProbeResult {
@@ -154,6 +158,29 @@ struct ExecResult {
     std::string error;   ///< why nothing was executed, in Docker's words; empty if something was
 };
 
+/// How far a container's end has come: it neither runs nor is about to; a run has ended that had not yet when somebody
+/// began to wait; it is gone. The last comes after all of them.
+enum class Until { not_running, next_exit, removed };
+
+/// A container's end that somebody waits for. Thread-safe.
+class Ending {
+public:
+    virtual ~Ending() = default;
+    Ending(const Ending&) = delete;
+    Ending& operator=(const Ending&) = delete;
+
+    /// Of its last run, 0 if there was none; nothing while it has not come that far.
+    virtual std::optional<int> exit_code() const = 0;
+    /// `come` is called once it has, at once if it has already: from any thread and only to note it. Null: nobody any
+    /// more.
+    virtual void tell(std::function<void()> come) = 0;
+    /// Blocks until it has. Error cancelled when `stop` is requested.
+    virtual int wait(std::stop_token stop = {}) const = 0;
+
+protected:
+    Ending() = default;
+};
+
 /// A container with this label is probed from outside by whoever watches health: it has a health, first `starting`,
 /// even without a healthcheck. What the label says is theirs.
 inline constexpr const char* kProbeLabel = "io.kedge.probe";
@@ -194,13 +221,10 @@ public:
     virtual void remove(const std::string& id, const RemoveOptions& options = {}) = 0;
     virtual void rename(const std::string& id, const std::string& new_name) = 0;
 
+    /// Waits for its end from now on.
+    virtual std::unique_ptr<Ending> await(const std::string& id, Until until) = 0;
     /// Blocks until it is not running (at once if it isn't); its exit code. Error cancelled when `stop` is requested.
-    virtual int wait(const std::string& id, std::stop_token stop = {}) = 0;
-    /// The same without waiting: nothing while it runs, or is about to.
-    virtual std::optional<int> exit_code(const std::string& id) const = 0;
-    /// `changed` is called, from any thread and only to note it, whenever its state has changed and when it is removed,
-    /// until what is returned is gone.
-    virtual std::shared_ptr<void> watch(const std::string& id, std::function<void()> changed) = 0;
+    int wait(const std::string& id, std::stop_token stop = {}) { return await(id, Until::not_running)->wait(stop); }
 
     virtual ContainerInfo inspect(const std::string& id) const = 0;
     /// Looks at every file that it wrote: it takes its time.

@@ -19,8 +19,8 @@ using Change = NetworkEndpoint::Change;
 
 namespace {
 
-bool is_up(const ContainerRecord& record) {
-    return !record.ended && (record.info.status == Status::running || record.info.status == Status::paused);
+bool has_processes(const ContainerRecord& record) {
+    return !record.ended && is_up(record.info.status);
 }
 
 bool joins(const ContainerInfo& info, const std::string& network) {
@@ -130,7 +130,7 @@ void ContainerEngine::connect_network(const std::string& id, const NetworkAttach
     check_may_connect(*record, asked);
     NetworkAttachment network = asked;
     network.network = network_name(asked.network);
-    if (is_up(*record)) return join_running(record, network);
+    if (has_processes(*record)) return join_running(record, network);
     // Once more is another way to join it: a container that doesn't run has nothing to lose by it.
     store_.change(record->info.id, Keep::power, [&](ContainerRecord& r) {
         forget_network(r.info, network.network);
@@ -148,14 +148,14 @@ void ContainerEngine::join_running(const Snapshot& record, const NetworkAttachme
         // From here on the next agent finishes it, if this one doesn't get there.
         (void)store_.change(id, Keep::power, [&](ContainerRecord& r) {
             r.info.networks.push_back(network);
-            if (is_up(r)) r.info.endpoints.push_back(endpoint);
+            if (has_processes(r)) r.info.endpoints.push_back(endpoint);
         });
         fault_point("network.connect.after_record");
         std::vector<PortBinding> ports =
             networks_.finish_join(id, endpoint.network_id, space.get(), record->ports_published);
         Snapshot joined = store_.change(id, Keep::process, [&](ContainerRecord& r) {
             NetworkEndpoint* made = endpoint_on(r.info, network.network);
-            if (!made || !is_up(r)) return;
+            if (!made || !has_processes(r)) return;
             made->change = Change::none;
             r.info.ports = ports;
         });
@@ -165,7 +165,7 @@ void ContainerEngine::join_running(const Snapshot& record, const NetworkAttachme
         std::vector<PortBinding> ports = networks_.leave(id, endpoint.network_id, space.get());
         change_at_any_rate(id, Keep::power, [&](ContainerRecord& r) {
             forget_network(r.info, network.network);
-            if (is_up(r)) r.info.ports = ports;
+            if (has_processes(r)) r.info.ports = ports;
         });
         throw;
     }
@@ -192,9 +192,9 @@ void ContainerEngine::disconnect_network(const std::string& id, const std::strin
         throw Error(Code::permission_denied,
                     fmt::format("container {} is not connected to network {}", record->info.id, name));
     }
-    if (is_up(*record) && name != kNoNetwork) return leave_running(record, name, force);
+    if (has_processes(*record) && name != kNoNetwork) return leave_running(record, name, force);
     store_.change(record->info.id, Keep::power, [&](ContainerRecord& r) { forget_network(r.info, name); });
-    if (is_up(*record)) publish_network("disconnect", *record, name, id_of_mode(name));
+    if (has_processes(*record)) publish_network("disconnect", *record, name, id_of_mode(name));
 }
 
 void ContainerEngine::leave_running(const Snapshot& record, const std::string& network, bool force) {
@@ -227,7 +227,7 @@ void ContainerEngine::leave_running(const Snapshot& record, const std::string& n
     fault_point("network.disconnect.after_link");
     Snapshot left = store_.change(id, Keep::process, [&](ContainerRecord& r) {
         forget_network(r.info, network);
-        if (is_up(r)) r.info.ports = ports;
+        if (has_processes(r)) r.info.ports = ports;
     });
     refresh_etc_files(*record, *left);
     publish_network("disconnect", *left, network, network_id);
@@ -253,7 +253,7 @@ void ContainerEngine::finish_changes(const Snapshot& record) {
         Snapshot after = store_.change(id, Keep::process, [&](ContainerRecord& r) {
             if (!joined) forget_network(r.info, endpoint.network);
             if (NetworkEndpoint* made = endpoint_on(r.info, endpoint.network)) made->change = Change::none;
-            if (is_up(r)) r.info.ports = ports;
+            if (has_processes(r)) r.info.ports = ports;
         });
         refresh_etc_files(*record, *after);
     }
@@ -261,7 +261,7 @@ void ContainerEngine::finish_changes(const Snapshot& record) {
 
 /// Its own addresses in /etc/hosts, and whom it asks for names; not where it wrote these files itself.
 void ContainerEngine::refresh_etc_files(const ContainerRecord& before, const ContainerRecord& after) {
-    if (!is_up(after)) return;
+    if (!has_processes(after)) return;
     try {
         Fd folder = open_at(AT_FDCWD, folder_of(after.info.id), O_RDONLY | O_DIRECTORY);
         auto made = [](std::vector<NetworkEndpoint> endpoints, Change other) {

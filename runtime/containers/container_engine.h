@@ -55,9 +55,7 @@ public:
     std::vector<std::string> update(const std::string& id, const ContainerUpdate& update) override;
     void remove(const std::string& id, const RemoveOptions& options = {}) override;
     void rename(const std::string& id, const std::string& new_name) override;
-    int wait(const std::string& id, std::stop_token stop = {}) override;
-    std::optional<int> exit_code(const std::string& id) const override;
-    std::shared_ptr<void> watch(const std::string& id, std::function<void()> changed) override;
+    std::unique_ptr<Ending> await(const std::string& id, Until until) override;
     ContainerInfo inspect(const std::string& id) const override;
     ContainerSize size(const std::string& id) const override;
     std::vector<ContainerInfo> list() const override;

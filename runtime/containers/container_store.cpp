@@ -169,7 +169,7 @@ void ContainerStore::change_both(const std::string& a, const std::string& b,
     changed_.notify_all();
 }
 
-void ContainerStore::erase(const std::string& id) {
+void ContainerStore::erase(const std::string& id, const std::function<void()>& tell) {
     std::lock_guard writing(writing_);
     database_.transaction(Database::Durability::process, [&](SQLite::Database& db) {
         SQLite::Statement row(db, "DELETE FROM containers WHERE id = ?");
@@ -183,6 +183,7 @@ void ContainerStore::erase(const std::string& id) {
             entries_.erase(found);
         }
     }
+    tell();
     observers_.call(id, nullptr);
     changed_.notify_all();
 }

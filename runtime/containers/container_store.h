@@ -44,8 +44,9 @@ public:
     /// Changes two records in one durable transaction.
     void change_both(const std::string& a, const std::string& b,
                      const std::function<void(ContainerRecord&, ContainerRecord&)>& edit);
-    /// After a power cut it may be there again, as it was last durable.
-    void erase(const std::string& id);
+    /// After a power cut it may be there again, as it was last durable. `tell` is called before anybody who waits for
+    /// it hears of it.
+    void erase(const std::string& id, const std::function<void()>& tell);
 
     /// Blocks until `ready` says so of the record, or it was removed (then its last snapshot), or `stop`, or the
     /// deadline (then null). The caller's snapshot names the container.

@@ -57,7 +57,7 @@ void ContainerEngine::recover_container(const Snapshot& record) {
         if (run.init_pidfd) end_process(id, run);
         return remove_locked(record, record->remove_volumes || !record->complete);
     }
-    bool was_up = record->info.status == Status::running || record->info.status == Status::paused;
+    bool was_up = is_up(record->info.status);
     Launched run = launcher_.find(run_folder_of(id));
     if (run.init_pidfd && run.shim_pidfd && was_up && !record->starting && !record->ended)
         return adopt(record, std::move(run));

@@ -58,12 +58,13 @@ void ContainerEngine::remove_locked(const Snapshot& record, bool with_volumes) {
             if (e.code() != Code::conflict) log(LogLevel::warning, e.what());  // another container uses it: it stays
         }
     }
-    store_.erase(id);
-    {
-        std::lock_guard lock(live_mutex_);
-        live_.erase(id);
-    }
-    if (removing->complete) publish(*removing, "destroy");
+    store_.erase(id, [&] {
+        {
+            std::lock_guard lock(live_mutex_);
+            live_.erase(id);
+        }
+        if (removing->complete) publish(*removing, "destroy");
+    });
 }
 
 void ContainerEngine::erase_files(const std::string& id) {

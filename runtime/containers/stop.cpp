@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/fault.h"
 #include "base/log.h"
+#include "runtime/containers/ending.h"
 #include "runtime/containers/signals.h"
 
 #include <fcntl.h>
@@ -19,10 +20,6 @@ namespace {
 
 constexpr int kDefaultGrace = 10;                         // seconds
 constexpr auto kKillPatience = std::chrono::seconds(10);  // for the kernel to take down what was killed
-
-bool is_up(const ContainerRecord& record) {
-    return record.info.status == Status::running || record.info.status == Status::paused;
-}
 
 bool send(const Launched& run, int signal) {
     if (::syscall(SYS_pidfd_send_signal, run.init_pidfd.get(), signal, nullptr, 0) == 0) return true;
@@ -72,7 +69,7 @@ void ContainerEngine::stop(const std::string& id, std::optional<int> timeout_sec
         auto entry = live(record->info.id);
         std::lock_guard lock(entry->operation);  // a start in progress is waited for
         record = store_.find(record->info.id);
-        if (!is_up(*record))
+        if (!is_up(record->info.status))
             throw Error(Code::not_modified, fmt::format("container {} is already stopped", record->info.name));
         fault_point("container.stop.before_record");
         record =
@@ -87,7 +84,7 @@ void ContainerEngine::stop(const std::string& id, std::optional<int> timeout_sec
 /// Sends the signal, after the grace time (seconds; negative: none) SIGKILL, and waits for the end.
 void ContainerEngine::stop_run(const Snapshot& record, int signal, std::optional<int> grace) {
     auto run = run_of(record->info.id);
-    auto ended = [](const ContainerRecord& r) { return !is_up(r); };
+    auto ended = [](const ContainerRecord& r) { return !is_up(r.info.status); };
     if (run && send(*run, signal)) publish(*record, "kill", {{"signal", std::to_string(signal)}});
     {
         // Not while somebody pauses it or lets it go: it would run and be called paused, or the other way round.
@@ -109,7 +106,7 @@ void ContainerEngine::kill_and_wait(const Snapshot& record, bool held) {
     auto run = run_of(record->info.id);
     if (run && send(*run, SIGKILL)) publish(*record, "kill", {{"signal", "9"}});
     // What is paused, perhaps just now by somebody else, can't die.
-    auto settled = [](const ContainerRecord& r) { return !is_up(r) || r.info.status == Status::paused; };
+    auto settled = [](const ContainerRecord& r) { return !is_up(r.info.status) || r.info.status == Status::paused; };
     const auto deadline = std::chrono::steady_clock::now() + kKillPatience;
     while (Snapshot now = store_.wait(record, settled, {}, deadline)) {
         if (now->info.status != Status::paused || !store_.get(now->info.id)) return;
@@ -140,7 +137,7 @@ void ContainerEngine::kill(const std::string& id, const std::string& signal) {
     std::lock_guard lock(entry->operation);
     record = store_.find(record->info.id);
     auto run = run_of(record->info.id);
-    if (!is_up(*record) || !run) {
+    if (!is_up(record->info.status) || !run) {
         throw Error(Code::conflict, refused("container " + record->info.id + " is not running"));
     }
     if (ends) {
@@ -189,28 +186,8 @@ void ContainerEngine::stop_and_start(const Snapshot& record, std::optional<int> 
     unless_done([&] { start(record->info.id, options); });  // by somebody else who restarts it
 }
 
-namespace {
-
-bool has_ended(const ContainerRecord& record) {
-    return !is_up(record) && record.info.status != Status::restarting && !record.starting;
-}
-
-}  // namespace
-
-int ContainerEngine::wait(const std::string& id, std::stop_token stop) {
-    Snapshot last = store_.wait(store_.find(id), has_ended, stop);
-    if (!last) throw Error(Code::cancelled, "wait for container " + id + " was cancelled");
-    return last->info.exit_code;
-}
-
-std::optional<int> ContainerEngine::exit_code(const std::string& id) const {
-    Snapshot record = store_.find(id);
-    return has_ended(*record) ? std::optional(record->info.exit_code) : std::nullopt;
-}
-
-std::shared_ptr<void> ContainerEngine::watch(const std::string& id, std::function<void()> changed) {
-    auto note = [changed = std::move(changed)](const ContainerRecord*) { changed(); };
-    return std::make_shared<ContainerStore::Observation>(store_.observe(store_.find(id)->info.id, note));
+std::unique_ptr<Ending> ContainerEngine::await(const std::string& id, Until until) {
+    return std::make_unique<RecordEnding>(store_, id, until);
 }
 
 }  // namespace kedge::runtime

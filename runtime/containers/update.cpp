@@ -76,9 +76,9 @@ std::vector<std::string> ContainerEngine::set_limits(const Snapshot& record, con
                                                      const RestartPolicy& restart) {
     const std::string id = record->info.id, group = launcher_.group(id);
     const Resources before = record->info.spec.resources;
-    const bool is_up = record->info.status == Status::running || record->info.status == Status::paused;
+    const bool up = is_up(record->info.status);
     std::vector<std::string> warnings;
-    if (is_up) launcher_.cgroups().change_limits(group, now, before, warnings);
+    if (up) launcher_.cgroups().change_limits(group, now, before, warnings);
     try {
         (void)store_.change(
             id, Keep::power,
@@ -89,7 +89,7 @@ std::vector<std::string> ContainerEngine::set_limits(const Snapshot& record, con
             [&](const ContainerRecord& r) { publish(r, "update"); });
     } catch (const Error&) {
         try {
-            if (is_up) launcher_.cgroups().change_limits(group, before, now, warnings);
+            if (up) launcher_.cgroups().change_limits(group, before, now, warnings);
         } catch (const Error& e) {
             log(LogLevel::warning, fmt::format("container {}: put limits back: {}", record->info.name, e.what()));
         }

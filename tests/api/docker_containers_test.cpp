@@ -335,5 +335,55 @@ TEST_F(DockerContainers, ExecutesACommandWithOneRequest) {
     EXPECT_EQ(post(path, {{"Cmd", {"true"}}, {"Nonsense", 1}}).status, 400);
 }
 
+TEST_F(DockerContainers, FollowsAContainerToItsEndWithOneRequest) {
+    auto follow = [&](const std::string& name, const std::string& query, const std::string& input = "") {
+        RawClient client = server->client();
+        client.send(request("POST", "/kedge/v1/containers/" + name + "/attach?stdin=1&stdout=1&stderr=1" + query, "",
+                            "Connection: Upgrade\r\nUpgrade: tcp\r\n") +
+                    input);
+        client.until("\r\n\r\n");
+        client.end_sending();
+        return unframed(client.rest());
+    };
+    const json host = {{"NetworkMode", "none"}};
+    create("job", "cat; echo err >&2; exit 5", {{"HostConfig", host}, {"OpenStdin", true}, {"StdinOnce", true}});
+    EXPECT_EQ(follow("job", "&start=1", "input"), "out:inputerr:err\ncode:5");
+    EXPECT_EQ(follow("job", "&start=1", "more"), "out:moreerr:err\ncode:5") << "the end of this run, not of the last";
+    create("shell", "tty; exit 6", {{"HostConfig", host}, {"OpenStdin", true}, {"Tty", true}});
+    EXPECT_EQ(follow("shell", "&start=1"), "out:/dev/pts/0\r\ncode:6");
+
+    create("once", "exit 7", {{"HostConfig", {{"NetworkMode", "none"}, {"AutoRemove", true}}}});
+    EXPECT_EQ(follow("once", "&start=1"), "code:7");
+    EXPECT_EQ(get("/containers/once/json").status, 404) << "the code comes after the removal";
+
+    start("runs", "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done", {{"HostConfig", host}});
+    RawClient attached = server->client();
+    attached.send(request("POST", "/kedge/v1/containers/runs/attach?stdout=1&start=1", "",
+                          "Connection: Upgrade\r\nUpgrade: tcp\r\n"));
+    EXPECT_TRUE(attached.until("\r\n\r\n").starts_with("HTTP/1.1 101")) << "that it runs already is no error";
+    post("/containers/runs/stop");
+    EXPECT_TRUE(unframed(attached.rest()).ends_with("code:9"));
+}
+
+TEST_F(DockerContainers, WhoDetachesHearsOfNoEnd) {
+    start("shell", "read line", {{"HostConfig", {{"NetworkMode", "none"}}}, {"OpenStdin", true}, {"Tty", true}});
+    RawClient client = server->client();
+    client.send(request("POST", "/kedge/v1/containers/shell/attach?stdin=1&stdout=1", "",
+                        "Connection: Upgrade\r\nUpgrade: tcp\r\n"));
+    client.until("\r\n\r\n");
+    client.send("\x10\x11");
+    EXPECT_EQ(unframed(client.rest()), "");
+    EXPECT_EQ(get("/containers/shell/json").body["State"]["Running"], true);
+}
+
+TEST_F(DockerContainers, WhatCannotBeFollowedIsAnError) {
+    create("bad", "", {{"HostConfig", {{"NetworkMode", "none"}}}, {"Entrypoint", {"nosuch"}}});
+    Reply reply = post("/kedge/v1/containers/bad/attach?stdout=1&start=1");
+    EXPECT_EQ(reply.status, 400);
+    EXPECT_NE(reply.message().find("executable file not found"), std::string::npos) << reply.text;
+    EXPECT_EQ(post("/kedge/v1/containers/nosuch/attach?start=1").status, 404);
+    EXPECT_EQ(post("/kedge/v1/containers/bad/attach?detachKeys=ctrl-!").status, 400);
+}
+
 }  // namespace
 }  // namespace kedge::api
