@@ -199,8 +199,7 @@ private:
     ContainerLayers layers_of(const std::string& id) const;
 
     // remove.cpp
-    void remove_locked(const Snapshot& record, bool with_volumes);
-    void erase_files(const std::string& id);
+    void remove_locked(const Snapshot& record, bool with_volumes, bool ended_just_now = false);
 
     // recovery.cpp
     void recover_container(const Snapshot& record);

@@ -102,7 +102,10 @@ std::string ContainerEngine::create(const ContainerSpec& spec) {
     Snapshot made;
     try {
         make_container(record);
-        made = store_.change(record.info.id, Keep::power, [](ContainerRecord& r) { r.complete = true; });
+        // One that is removed at its end is so after a power cut in any case.
+        const bool matters = !spec.auto_remove || !record.anonymous_volumes.empty();
+        made = store_.change(record.info.id, matters ? Keep::power : Keep::process,
+                             [](ContainerRecord& r) { r.complete = true; });
     } catch (...) {
         remove_locked(store_.get(record.info.id), true);
         throw;
@@ -129,9 +132,11 @@ void ContainerEngine::make_container(const ContainerRecord& record) {
     make_volumes(record);
 }
 
-/// By each start again: the row is durable, these aren't, and a power cut after create() may have taken them.
+/// By each start again: the row is durable, these aren't, and a power cut after create() may have taken them. What a
+/// volatile overlay left in its `work` keeps it from being mounted a second time.
 void ContainerEngine::make_own_folders(const std::string& id) const {
     std::string folder = folder_of(id);
+    remove_tree(AT_FDCWD, folder + "/work/work/incompat");
     for (auto [inner, mode] : {std::pair{"", 0711u}, std::pair{"/upper", 0755u}, std::pair{"/work", 0700u}}) {
         if (::mkdir((folder + inner).c_str(), mode) != 0 && errno != EEXIST) throw_errno("mkdir " + folder + inner);
     }

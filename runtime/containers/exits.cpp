@@ -67,7 +67,10 @@ void ContainerEngine::finish_run(const std::string& id) {
         if (again) ++r.info.restart_count;
         if (r.info.status != Status::removing) r.info.status = again ? Status::restarting : Status::exited;
     };
-    Snapshot record = change_at_any_rate(id, Keep::process, edit, [&](const ContainerRecord& r) {
+    // The next agent does all this again with one that removes itself.
+    const Snapshot ended = store_.get(id);
+    const Keep keep = ended && ended->info.spec.auto_remove ? Keep::memory : Keep::process;
+    Snapshot record = change_at_any_rate(id, keep, edit, [&](const ContainerRecord& r) {
         if (r.info.oom_killed) publish(r, "oom");
         publish_networks("disconnect", r);
         publish_volumes("unmount", r);
@@ -89,7 +92,7 @@ void ContainerEngine::remove_ended(const std::string& id) {
             if (entry->restarts > 0) return;
         }
         Snapshot now = store_.get(id);
-        if (now && now->info.status == Status::exited) remove_locked(now, true);
+        if (now && now->info.status == Status::exited) remove_locked(now, true, true);
     } catch (const Error& e) {
         log(LogLevel::warning, fmt::format("container {}: remove: {}", id.substr(0, 12), e.what()));
     }

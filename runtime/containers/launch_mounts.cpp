@@ -265,6 +265,8 @@ void plan_root(const LaunchRequest& request, LaunchSpec& spec) {
     // them can't be read without what lies below it.
     spec.overlay_options = "redirect_dir=off,metacopy=off,lowerdir=" + lower + ",upperdir=" + escaped(upper) +
                            ",workdir=" + escaped(request.container_folder + "/work");
+    // What is removed at its end needs not be on the disk: without this its end writes out all that the host has to.
+    if (request.spec.auto_remove) spec.overlay_options += ",volatile";
     if (spec.overlay_options.size() > 4095) {
         throw Error(Code::invalid_argument,
                     "the image has " + std::to_string(request.layers.size()) + " layers, more than can be mounted");

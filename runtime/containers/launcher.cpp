@@ -125,8 +125,6 @@ Launched Launcher::launch(const LaunchRequest& request, const std::function<void
     Launched started;
     int shim_pid = 0;
     try {
-        state_->cgroups.make(group, request.spec.resources, spec.device_rules, spec.warnings);
-        state_->cgroups.fix_limits(group, request.spec.fixed_limits, spec.warnings);
         ShimDialogue dialogue(plan, spec);
         std::vector<int> descriptors{state_->null.get(), state_->null.get(), state_->null.get(), memory.get(),
                                      dialogue.shim_end()};
@@ -134,6 +132,10 @@ Launched Launcher::launch(const LaunchRequest& request, const std::function<void
         shim_pid = spawn_shim(state_->shim, "run", descriptors);
         dialogue.close_shim_end();
         started.shim_pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, shim_pid, 0)));
+        // Meanwhile the shim gets ready.
+        state_->cgroups.make(group, request.spec.resources, spec.device_rules, spec.warnings);
+        state_->cgroups.fix_limits(group, request.spec.fixed_limits, spec.warnings);
+        dialogue.let_go();
         dialogue.await_spawned(started);
         if (request.new_network_namespace && wire_network) {
             Fd network = open_network_namespace(started, dialogue, exit_code);

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace kedge::runtime {
 
@@ -37,19 +38,21 @@ void ContainerEngine::remove(const std::string& id, const RemoveOptions& options
     remove_locked(record, options.volumes);
 }
 
-/// The container's operation lock is held, and it doesn't run.
-void ContainerEngine::remove_locked(const Snapshot& record, bool with_volumes) {
+/// The container's operation lock is held, and it doesn't run. `ended_just_now`: its run has been cleaned up, and
+/// nobody waits for its files to be gone.
+void ContainerEngine::remove_locked(const Snapshot& record, bool with_volumes, bool ended_just_now) {
     const std::string id = record->info.id;
     fault_point("container.remove.before_record");
     // What was decided is finished by the next start if this one doesn't get there. One that is removed at its end is
     // removed by the next start in any case.
     bool matters = !record->info.spec.auto_remove || record->info.started == WallTime{};
-    Snapshot removing = change_at_any_rate(id, matters ? Keep::power : Keep::process, [&](ContainerRecord& r) {
+    Snapshot removing = change_at_any_rate(id, matters ? Keep::power : Keep::memory, [&](ContainerRecord& r) {
         r.info.status = Status::removing;
         r.remove_volumes = with_volumes;
     });
     fault_point("container.remove.after_record");
-    erase_files(id);
+    if (!ended_just_now || ::access(run_folder_of(id).c_str(), F_OK) == 0) launcher_.clean_up(id, run_folder_of(id));
+    if (!ended_just_now) remove_tree(AT_FDCWD, folder_of(id));
     for (const std::string& volume : record->anonymous_volumes) {
         if (!with_volumes) break;
         try {
@@ -65,11 +68,8 @@ void ContainerEngine::remove_locked(const Snapshot& record, bool with_volumes) {
         }
         if (removing->complete) publish(*removing, "destroy");
     });
-}
-
-void ContainerEngine::erase_files(const std::string& id) {
-    launcher_.clean_up(id, run_folder_of(id));
-    remove_tree(AT_FDCWD, folder_of(id));
+    // A folder that nobody knows any more is removed by the next agent if this one doesn't get there.
+    if (ended_just_now) remove_tree(AT_FDCWD, folder_of(id));
 }
 
 }  // namespace kedge::runtime

@@ -152,9 +152,16 @@ NetlinkMessage add_default_route(int index, One gateway) {
     return message;
 }
 
+/// One queue in each direction, as a link has that nobody says anything of; but the kernel makes one of each for every
+/// processor then, and waits for all processors when it takes them away again.
+void put_queues(NetlinkMessage& message) {
+    message.put(IFLA_NUM_TX_QUEUES, uint32_t{1}).put(IFLA_NUM_RX_QUEUES, uint32_t{1});
+}
+
 NetlinkMessage add_veth(const Endpoint& endpoint, int bridge, int netns) {
     NetlinkMessage message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header(0, IFF_UP));
     message.put(IFLA_IFNAME, endpoint.host_name).put(IFLA_MASTER, static_cast<uint32_t>(bridge));
+    put_queues(message);
     if (endpoint.mtu != 0) message.put(IFLA_MTU, endpoint.mtu);
     message.nest(IFLA_LINKINFO, [&] {
         message.put(IFLA_INFO_KIND, std::string("veth"));
@@ -163,6 +170,7 @@ NetlinkMessage add_veth(const Endpoint& endpoint, int bridge, int netns) {
             message.nest(VETH_INFO_PEER,
                          [&] {
                              message.put(IFLA_IFNAME, endpoint.name).put(IFLA_NET_NS_FD, static_cast<uint32_t>(netns));
+                             put_queues(message);
                              put_mac(message, IFLA_ADDRESS, mac_bytes(endpoint));
                              if (endpoint.mtu != 0) message.put(IFLA_MTU, endpoint.mtu);
                          },

@@ -7,11 +7,11 @@
 /// end in a zero byte. Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
 namespace kedge::shim {
 
-constexpr uint64_t kPlanMagic = 0x6b65646765303035;  // "kedge005"
+constexpr uint64_t kPlanMagic = 0x6b65646765303036;  // "kedge006"
 
 /// Descriptors that the agent puts in place before the shim executes.
 constexpr int kPlanFd = 3;
-constexpr int kAgentFd = 4;       ///< SOCK_SEQPACKET: Message to the agent; one byte from it lets the container execute
+constexpr int kAgentFd = 4;       ///< SOCK_SEQPACKET: Message to the agent; a byte from it lets the start go on
 constexpr int kFirstExtraFd = 5;  ///< namespaces to join, and for exec the pidfd of the container's first process
 
 using Text = uint32_t;

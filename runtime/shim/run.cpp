@@ -125,7 +125,6 @@ int run_container() {
     Kept kept;
     kept.run_folder = open_file(AT_FDCWD, start.text(start.plan->run_folder), O_PATH | O_DIRECTORY);
     if (kept.run_folder < 0) fail(Stage::plan, kept.run_folder, start.plan->run_folder);
-    if (start.plan->oom_file) kept.oom_file = open_file(AT_FDCWD, start.text(start.plan->oom_file), O_RDONLY);
     open_streams(start);
     kept.listener = listen_for_attached(kept.run_folder);
     if (kept.listener < 0) fail(Stage::plan, kept.listener, start.plan->run_folder);
@@ -135,6 +134,8 @@ int run_container() {
         if (joins[i].type != CLONE_NEWPID) continue;
         if (long result = sys(__NR_setns, joins[i].fd, CLONE_NEWPID); result < 0) fail(Stage::join, result);
     }
+    await_go();  // its control groups are there
+    if (start.plan->oom_file) kept.oom_file = open_file(AT_FDCWD, start.text(start.plan->oom_file), O_RDONLY);
     int pid = clone_process(start, &kept.init);
     if (pid == 0) become_container(start);
     if (pid < 0) fail(Stage::clone, pid);

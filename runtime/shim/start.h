@@ -48,7 +48,7 @@ int receive_descriptor(int socket);
 /// clone3 as fork does it, with the plan's flags. Returns 0 in the child, its pid in the parent, or a negative errno.
 int clone_process(const Start& start, int* pidfd);
 
-/// One byte from the agent. Its end says that nobody would ever know of this container.
+/// One byte from the agent, which has done its part. Its end says that nobody would ever know of this container.
 void await_go();
 
 /// Root of the user namespace, if the plan has one.

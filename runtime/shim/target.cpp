@@ -85,11 +85,30 @@ int walk_step(Walk& walk, const char* name, size_t walked, bool folder) {
     return 1;
 }
 
+/// The usual case: only the last component is missing, and no link is on the way. Negative: it is another one.
+int make_last(int root, const char* path, bool folder) {
+    size_t name = length(path);
+    while (name > 0 && path[name - 1] != '/') name--;
+    char parent[PATH_MAX];
+    if (name == 0 || name >= sizeof parent || path[name] == 0 || path[name] == '.') return -EINVAL;
+    memcpy(parent, path, name);
+    parent[name] = 0;
+    int above = open_resolved(root, parent, O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    if (above < 0) return above;
+    long made =
+        folder ? sys(__NR_mkdirat, above, path + name, 0755) : sys(__NR_mknodat, above, path + name, 0100644, 0);
+    int fd = made < 0 ? static_cast<int>(made)
+                      : open_resolved(above, path + name, O_PATH | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
+    close_fd(above);
+    return fd;
+}
+
 }  // namespace
 
 int make_target(int root, const char* path, bool folder) {
     int found = open_resolved(root, path, O_PATH, RESOLVE_IN_ROOT);
     if (found != -ENOENT) return found;
+    if (int made = make_last(root, path, folder); made >= 0) return made;
     Walk walk;
     walk.root = root;
     walk.done[0] = 0;
