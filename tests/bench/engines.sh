@@ -35,6 +35,12 @@ mount_disk() {
     say "there is no loop device: the pull is measured on this machine's own file system"
 }
 
+# What belongs to a boot lies in memory, as /run does where an engine is installed.
+mount_memory() {
+    mkdir "$dir/run"
+    mount -t tmpfs -o mode=755 kedge-bench "$dir/run"
+}
+
 make_busybox() {
     local program
     mkdir -p "$dir/layer/bin" "$dir/layer/etc" "$dir/layer/tmp" "$dir/floor"
@@ -54,11 +60,11 @@ import_busybox() {  # import_busybox <socket>
 
 # start_agent <name> [line of configuration...]: the agent of one figure, in $dir/<name>
 start_agent() {
-    local home=$dir/$1; shift
+    local home=$dir/$1 run=$dir/run/$1; shift
     mkdir -p "$home"
-    printf '%s\n' "name: bench" "root: $home/root" "run: $home/run" "instance: kb$$" "registries: {insecure: [\"127.0.0.1:5000\"]}" "$@" >"$home/agent.yaml"
+    printf '%s\n' "name: bench" "root: $home/root" "run: $run" "instance: kb$$" "registries: {insecure: [\"127.0.0.1:5000\"]}" "$@" >"$home/agent.yaml"
     setsid "$bin/kedged" --config "$home/agent.yaml" >"$home/agent.log" 2>&1 &
-    agent=$! agent_socket=$home/run/kedge.sock
+    agent=$! agent_socket=$run/kedge.sock
     if ! await 20 answers "$agent_socket"; then
         say "kedged does not start:"; tail -n 5 "$home/agent.log" >&2
         exit 1
@@ -89,7 +95,7 @@ start_docker() {
     command -v dockerd >/dev/null || { missing docker "dockerd is not installed"; return 0; }
     mkdir -p "$home"
     namespace docker
-    setsid nsenter --net="/run/netns/$name-docker" dockerd --data-root "$home/data" --exec-root "$home/exec" -H "unix://$home/docker.sock" \
+    setsid nsenter --net="/run/netns/$name-docker" dockerd --data-root "$home/data" --exec-root "$dir/run/docker" -H "unix://$home/docker.sock" \
         --pidfile "$home/pid" --default-ulimit nofile=1024:4096 >"$home/docker.log" 2>&1 &
     pids+=($!)
     await 40 answers "$home/docker.sock" || { missing docker "$(grep -v level=info "$home/docker.log" | tail -n 1)"; return 0; }
@@ -112,7 +118,7 @@ events_logger = "file"
 CONF
     printf '[[registry]]\nlocation = "127.0.0.1:5000"\ninsecure = true\n' >"$home/registries.conf"
     export CONTAINERS_CONF=$home/containers.conf CONTAINERS_REGISTRIES_CONF=$home/registries.conf
-    podman="podman --root $home/root --runroot $home/run --tmpdir $home/tmp --network-config-dir $home/networks --runtime runc"
+    podman="podman --root $home/root --runroot $dir/run/podman --tmpdir $dir/run/podman-tmp --network-config-dir $home/networks --runtime runc"
     setsid nsenter --net="/run/netns/$name-podman" $podman system service --time 0 "unix://$home/podman.sock" >"$home/podman.log" 2>&1 &
     pids+=($!)
     await 20 answers "$home/podman.sock" || { missing podman "$(tail -n 1 "$home/podman.log")"; return 0; }

@@ -66,4 +66,19 @@ TEST_F(Root, ContainersUsersStillReachTheirFilesVolumesAndBinds) {
     EXPECT_EQ(output, "1000\nbound\n2\n");
 }
 
+TEST_F(Root, OnlyWhatRemovesItselfNeedsNotBeOnTheDisk) {
+    auto options_of_root = [&](bool auto_remove) {
+        runtime::ContainerSpec spec = shell("sleep 1000");
+        spec.auto_remove = auto_remove;
+        runtime::ExecSpec look;
+        look.arguments = {"sh", "-c",
+                          "while read -r what where rest; do [ $where = / ] && echo $rest; done < /proc/mounts"};
+        return containers().exec(run(spec), look, std::chrono::seconds(10), 4096).output;
+    };
+    EXPECT_NE(options_of_root(true).find("volatile"), std::string::npos);
+    std::string kept = options_of_root(false);
+    EXPECT_NE(kept.find("upperdir="), std::string::npos) << kept;
+    EXPECT_EQ(kept.find("volatile"), std::string::npos) << kept;
+}
+
 }  // namespace kedge::test
