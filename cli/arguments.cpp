@@ -146,6 +146,8 @@ FlagError invalid_flag(const std::string& value, const std::string& flag, const 
                      fmt::format("invalid argument \"{}\" for \"{}\" flag: {}", value, flag, reason));
 }
 
+namespace {
+
 Error wrong_count(const CLI::App& app, size_t least, size_t most) {
     auto counted = [](size_t n) { return fmt::format("{} argument{}", n, n == 1 ? "" : "s"); };
     std::string takes = most == 0           ? "accepts no arguments"
@@ -154,6 +156,12 @@ Error wrong_count(const CLI::App& app, size_t least, size_t most) {
                         : least == 0        ? "requires at most " + counted(most)
                                             : fmt::format("requires at least {} and at most {}", least, counted(most));
     return Error(Code::invalid_argument, fmt::format("'{}' {}", path_of(app), takes), path_of(app) + " --help");
+}
+
+}  // namespace
+
+Error wrong_count(CommandLine line, size_t least, size_t most) {
+    return wrong_count(line.app(), least, most);
 }
 
 Error wrong_count(const CLI::App& app) {

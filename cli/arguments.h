@@ -1,13 +1,10 @@
 #pragma once
 
 #include "base/error.h"
+#include "cli/command_line.h"
 
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace kedge::cli {
 
@@ -20,7 +17,7 @@ struct FlagError : Error {
 FlagError invalid_flag(const std::string& value, const std::string& flag, const std::string& reason);
 
 /// Too few or too many words behind a command; a command takes from `least` to `most` of them.
-Error wrong_count(const CLI::App& app, size_t least, size_t most);
+Error wrong_count(CommandLine line, size_t least, size_t most);
 inline constexpr size_t kAnyCount = 1000;
 /// The same of a command whose words CLI11 counts.
 Error wrong_count(const CLI::App& app);

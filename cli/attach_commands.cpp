@@ -2,7 +2,6 @@
 #include "cli/format.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -37,13 +36,13 @@ void start_attached(Session& session, const Options& options) {
     session.exit_code = attached.run(client, text_of(info, "Id"));
 }
 
-void set_up_start(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_start(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<Options>();
-    app.add_option("containers", options->names, "Names or ids")->required();
-    app.add_flag("-a,--attach", options->attach, "Show its output, pass signals on, and end with its exit code");
-    app.add_flag("-i,--interactive", options->interactive, "The same, with this command's standard input");
-    app.add_option("--detach-keys", options->detach_keys, "Keys that leave it running (ctrl-p,ctrl-q)");
-    app.callback([=] {
+    line.add_option("containers", options->names, "Names or ids").required();
+    line.add_flag("-a,--attach", options->attach, "Show its output, pass signals on, and end with its exit code");
+    line.add_flag("-i,--interactive", options->interactive, "The same, with this command's standard input");
+    line.add_option("--detach-keys", options->detach_keys, "Keys that leave it running (ctrl-p,ctrl-q)");
+    line.callback([=] {
         if (options->attach || options->interactive)
             start_attached(*session, *options);
         else
@@ -66,13 +65,13 @@ void attach(Session& session, const Options& options) {
     session.exit_code = attached.run(client, text_of(info, "Id"));
 }
 
-void set_up_attach(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_attach(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<Options>();
-    app.add_option("container", options->names, "Name or id")->required()->expected(1);
-    app.add_flag("--no-stdin", options->no_stdin, "Without this command's standard input");
-    app.add_flag("--sig-proxy", options->pass_signals, "Pass signals on to the container (true)");
-    app.add_option("--detach-keys", options->detach_keys, "Keys that leave it running (ctrl-p,ctrl-q)");
-    app.callback([=] { attach(*session, *options); });
+    line.add_option("container", options->names, "Name or id").required().once();
+    line.add_flag("--no-stdin", options->no_stdin, "Without this command's standard input");
+    line.add_flag("--sig-proxy", options->pass_signals, "Pass signals on to the container (true)");
+    line.add_option("--detach-keys", options->detach_keys, "Keys that leave it running (ctrl-p,ctrl-q)");
+    line.callback([=] { attach(*session, *options); });
 }
 
 }  // namespace

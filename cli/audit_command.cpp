@@ -3,7 +3,6 @@
 #include "cli/format.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -41,12 +40,12 @@ void audit(const Session& session, const ListStyle& style, size_t last) {
         rows, "Request");
 }
 
-void set_up_audit(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_audit(CommandLine line, const std::shared_ptr<Session>& session) {
     auto style = std::make_shared<ListStyle>();
     auto last = std::make_shared<size_t>(50);
-    app.add_option("-n,--last", *last, "So many of the newest")->capture_default_str();
-    add_format_option(app, style->format);
-    app.callback([=] { audit(*session, *style, *last); });
+    line.add_option("-n,--last", *last, "So many of the newest").show_default();
+    add_format_option(line, style->format);
+    line.callback([=] { audit(*session, *style, *last); });
 }
 
 }  // namespace

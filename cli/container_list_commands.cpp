@@ -5,7 +5,6 @@
 #include "cli/template_functions.h"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -82,25 +81,24 @@ void list_containers(const Session& session, const PsOptions& options) {
     print_rows(options.style, columns, rows, "ID");
 }
 
-void set_up_ps(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_ps(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<PsOptions>();
-    add_list_options(app, options->style);
-    app.add_flag("-s,--size", options->size, "With what they wrote and, in brackets, what that is with their image");
-    app.add_flag("-a,--all", options->all, "Also those that don't run");
-    app.add_flag("-l,--latest", options->latest, "The newest one, running or not");
-    app.add_option("-n,--last", options->last, "The newest ones, running or not");
-    app.add_option("-f,--filter", options->filters,
-                   "name=value: id, name, status, label, ancestor, health, network, volume, ...")
-        ->allow_extra_args(false);
-    app.callback([=] { list_containers(*session, *options); });
+    add_list_options(line, options->style);
+    line.add_flag("-s,--size", options->size, "With what they wrote and, in brackets, what that is with their image");
+    line.add_flag("-a,--all", options->all, "Also those that don't run");
+    line.add_flag("-l,--latest", options->latest, "The newest one, running or not");
+    line.add_option("-n,--last", options->last, "The newest ones, running or not");
+    line.add_list("-f,--filter", options->filters,
+                  "name=value: id, name, status, label, ancestor, health, network, volume, ...");
+    line.callback([=] { list_containers(*session, *options); });
 }
 
-void set_up_port(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_port(CommandLine line, const std::shared_ptr<Session>& session) {
     auto container = std::make_shared<std::string>();
     auto port = std::make_shared<std::string>();
-    app.add_option("container", *container, "The container")->required();
-    app.add_option("port", *port, "Only this port of the container: 80 or 80/tcp");
-    app.callback([=] {
+    line.add_option("container", *container, "The container").required();
+    line.add_option("port", *port, "Only this port of the container: 80 or 80/tcp");
+    line.callback([=] {
         json info = session->client().get("/containers/" + escape(*container) + "/json");
         std::string wanted = port->empty() || port->find('/') != std::string::npos ? *port : *port + "/tcp";
         std::string lines = published_lines(info["NetworkSettings"].value("Ports", json::object()), wanted);

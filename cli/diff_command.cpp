@@ -5,7 +5,6 @@
 #include "cli/table.h"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <optional>
@@ -88,13 +87,13 @@ void show(Session& session, const Options& options) {
     show_plan(session, plan_of(client, options.name, options.fetch), options.format);
 }
 
-void set_up(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<Options>();
-    app.add_option("name", options->name, "A project or a container; all projects if there is none");
-    app.add_flag("--fetch", options->fetch, "Fetch the newest commit of the project first");
-    app.add_flag("--project", options->is_project, "It is a project, even if a container has that name");
-    add_format_option(app, options->format);
-    app.callback([=] { show(*session, *options); });
+    line.add_option("name", options->name, "A project or a container; all projects if there is none");
+    line.add_flag("--fetch", options->fetch, "Fetch the newest commit of the project first");
+    line.add_flag("--project", options->is_project, "It is a project, even if a container has that name");
+    add_format_option(line, options->format);
+    line.callback([=] { show(*session, *options); });
 }
 
 }  // namespace

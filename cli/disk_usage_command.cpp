@@ -5,7 +5,6 @@
 #include "cli/session.h"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -157,15 +156,15 @@ void print_details(const json& usage) {
     print("\nBuild cache usage: " + human_size(sum_of_cache(usage).size, kDigitsOfSums) + "\n\n");
 }
 
-void set_up_df(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_df(CommandLine line, const std::shared_ptr<Session>& session) {
     struct Options {
         ListStyle style;
         bool verbose = false;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("--format", options->style.format, "table, json, or a template such as '{{.Type}} {{.Size}}'");
-    app.add_flag("-v,--verbose", options->verbose, "Every image, container and volume");
-    app.callback([=] {
+    line.add_option("--format", options->style.format, "table, json, or a template such as '{{.Type}} {{.Size}}'");
+    line.add_flag("-v,--verbose", options->verbose, "Every image, container and volume");
+    line.callback([=] {
         if (options->verbose && options->style.format != "table")
             throw Error(Code::invalid_argument, "--format and --verbose can't be given together");
         const json usage = session->client().get("/system/df");

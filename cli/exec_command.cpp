@@ -6,7 +6,6 @@
 #include "cli/hijack.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <poll.h>
@@ -79,23 +78,23 @@ void exec(Session& session, const ExecOptions& options) {
     session.exit_code = *dialogue.exit_code();
 }
 
-void set_up_exec(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_exec(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<ExecOptions>();
     session->exit_code = 125;  // for wrong flags, as Docker
-    app.prefix_command();
-    app.add_flag("-d,--detach", options->detach, "In the background");
-    add_list(app, "-e,--env", options->variables, "NAME=value, or NAME for this shell's value");
-    add_list(app, "--env-file", options->variable_files, "A file of such lines");
-    app.add_flag("-i,--interactive", options->interactive, "With this command's standard input");
-    app.add_flag("--privileged", options->privileged, "With every right there is on this machine");
-    app.add_option("-u,--user", options->user, "USER[:GROUP], names or numbers");
-    app.add_option("-w,--workdir", options->working_dir, "The working directory");
-    app.add_flag("-t,--tty", options->tty, "With a terminal");
-    app.add_option("--detach-keys", options->detach_keys, "Keys that leave it running (ctrl-p,ctrl-q)");
-    app.callback([=, &app] {
-        std::vector<std::string> words = app.remaining();
+    line.takes_words();
+    line.add_flag("-d,--detach", options->detach, "In the background");
+    line.add_list("-e,--env", options->variables, "NAME=value, or NAME for this shell's value");
+    line.add_list("--env-file", options->variable_files, "A file of such lines");
+    line.add_flag("-i,--interactive", options->interactive, "With this command's standard input");
+    line.add_flag("--privileged", options->privileged, "With every right there is on this machine");
+    line.add_option("-u,--user", options->user, "USER[:GROUP], names or numbers");
+    line.add_option("-w,--workdir", options->working_dir, "The working directory");
+    line.add_flag("-t,--tty", options->tty, "With a terminal");
+    line.add_option("--detach-keys", options->detach_keys, "Keys that leave it running (ctrl-p,ctrl-q)");
+    line.callback([=] {
+        std::vector<std::string> words = line.words();
         session->exit_code = 1;
-        if (words.size() < 2) throw wrong_count(app, 2, kAnyCount);
+        if (words.size() < 2) throw wrong_count(line, 2, kAnyCount);
         options->container = words.front();
         options->command.assign(words.begin() + 1, words.end());
         exec(*session, *options);

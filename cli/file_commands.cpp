@@ -6,7 +6,6 @@
 #include "cli/session.h"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
@@ -44,15 +43,15 @@ void copy(const Session& session, const CopyFlags& flags, bool quiet_given) {
     throw_errno(program);
 }
 
-void set_up_cp(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_cp(CommandLine line, const std::shared_ptr<Session>& session) {
     auto flags = std::make_shared<CopyFlags>();
-    app.add_flag("-a,--archive", flags->archive, "Into a container: for its user. Out of it: with owners (as root)");
-    app.add_flag("-L,--follow-link", flags->follow_link, "If the source is a link, copy what it leads to");
-    CLI::Option* quiet =
-        app.add_flag("-q,--quiet", flags->quiet, "Don't say how much was copied (the default without a terminal)");
-    app.add_option("source", flags->source, "CONTAINER:PATH, or a path here; - is a tar on standard input")->required();
-    app.add_option("target", flags->target, "The same; - writes a tar to standard output")->required();
-    app.callback([=] { copy(*session, *flags, quiet->count() > 0); });
+    line.add_flag("-a,--archive", flags->archive, "Into a container: for its user. Out of it: with owners (as root)");
+    line.add_flag("-L,--follow-link", flags->follow_link, "If the source is a link, copy what it leads to");
+    const Flag quiet =
+        line.add_flag("-q,--quiet", flags->quiet, "Don't say how much was copied (the default without a terminal)");
+    line.add_option("source", flags->source, "CONTAINER:PATH, or a path here; - is a tar on standard input").required();
+    line.add_option("target", flags->target, "The same; - writes a tar to standard output").required();
+    line.callback([=] { copy(*session, *flags, quiet.count() > 0); });
 }
 
 /// Under another name until it is whole.
@@ -73,14 +72,14 @@ void save_to(const std::string& path, const std::function<void(const Client::Rec
     }
 }
 
-void set_up_export(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_export(CommandLine line, const std::shared_ptr<Session>& session) {
     struct Options {
         std::string container, output;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("-o,--output", options->output, "The file to write, instead of standard output");
-    app.add_option("container", options->container, "The container")->required();
-    app.callback([=] {
+    line.add_option("-o,--output", options->output, "The file to write, instead of standard output");
+    line.add_option("container", options->container, "The container").required();
+    line.callback([=] {
         if (options->output.empty() && ::isatty(STDOUT_FILENO) == 1)
             throw Error(Code::invalid_argument, "cowardly refusing to save to a terminal. Use the -o flag or redirect");
         Client client = session->client();
@@ -107,15 +106,15 @@ void commit(const Session& session, const CommitFlags& flags) {
     print(answer.value("Id", "") + "\n");
 }
 
-void set_up_commit(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_commit(CommandLine line, const std::shared_ptr<Session>& session) {
     auto flags = std::make_shared<CommitFlags>();
-    app.add_option("-a,--author", flags->author, "Who made it: 'Jo Doe <jo@example.org>'");
-    add_list(app, "-c,--change", flags->changes, "A Dockerfile instruction to apply: 'CMD [\"sh\"]', 'ENV A=b', ...");
-    app.add_option("-m,--message", flags->message, "What the image's history says");
-    app.add_flag("-p,--pause,!--no-pause", flags->pause, "Pause the container meanwhile (default true)");
-    app.add_option("container", flags->container, "The container")->required();
-    app.add_option("image", flags->image, "REPOSITORY[:TAG] of the new image");
-    app.callback([=] { commit(*session, *flags); });
+    line.add_option("-a,--author", flags->author, "Who made it: 'Jo Doe <jo@example.org>'");
+    line.add_list("-c,--change", flags->changes, "A Dockerfile instruction to apply: 'CMD [\"sh\"]', 'ENV A=b', ...");
+    line.add_option("-m,--message", flags->message, "What the image's history says");
+    line.add_flag("-p,--pause,!--no-pause", flags->pause, "Pause the container meanwhile (default true)");
+    line.add_option("container", flags->container, "The container").required();
+    line.add_option("image", flags->image, "REPOSITORY[:TAG] of the new image");
+    line.callback([=] { commit(*session, *flags); });
 }
 
 }  // namespace
@@ -134,10 +133,10 @@ void show_changes(const Client& client, const std::string& container, const std:
 
 Command container_diff_command() {
     return {"diff", "What a container has changed of its image's files (A added, C changed, D deleted)",
-            "  kedge container diff web", [](CLI::App& app, const std::shared_ptr<Session>& session) {
+            "  kedge container diff web", [](CommandLine line, const std::shared_ptr<Session>& session) {
                 auto container = std::make_shared<std::string>();
-                app.add_option("container", *container, "The container")->required();
-                app.callback([=] { show_changes(session->client(), *container, "table"); });
+                line.add_option("container", *container, "The container").required();
+                line.callback([=] { show_changes(session->client(), *container, "table"); });
             }};
 }
 

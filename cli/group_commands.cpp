@@ -27,9 +27,10 @@ Command container_group() {
     for (const Command& command : life) commands.push_back(command);
     for (const Command& command : file_commands()) commands.push_back(command);
     commands.push_back(container_diff_command());
-    commands.push_back(
-        {"inspect", "Everything about containers, as JSON", "  kedge container inspect web",
-         [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, "container"); }});
+    commands.push_back({"inspect", "Everything about containers, as JSON", "  kedge container inspect web",
+                        [](CommandLine line, const std::shared_ptr<Session>& session) {
+                            set_up_inspect(line, session, "container");
+                        }});
     for (const Command& command : usage_commands()) commands.push_back(command);
     return {"container", "Manage containers", "  kedge container ls -a", nullptr, commands};
 }
@@ -42,7 +43,7 @@ Command image_group() {
     for (const Command& command : image_transfer_commands()) commands.push_back(command);
     commands.push_back(
         {"inspect", "Everything about images, as JSON", "  kedge image inspect nginx:1.27",
-         [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, "image"); }});
+         [](CommandLine line, const std::shared_ptr<Session>& session) { set_up_inspect(line, session, "image"); }});
     for (const char* name : {"build", "push"}) commands.push_back(unsupported_command(name));
     return {"image", "Manage images", "  kedge image ls", nullptr, commands};
 }

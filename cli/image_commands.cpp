@@ -5,7 +5,6 @@
 #include "cli/image_name.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -47,28 +46,28 @@ void list_images(const Session& session, const ImagesOptions& options) {
     print_rows(options.style, columns, rows, "ID");
 }
 
-void set_up_images(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_images(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<ImagesOptions>();
-    add_list_options(app, options->style);
-    app.add_option("name", options->name, "Only REPOSITORY[:TAG]; * stands for anything");
-    app.add_flag("-a,--all", options->all, "All of them, which is what there is");
-    app.add_flag("--digests", options->digests, "With the digests that registries know them by");
-    add_list(app, "-f,--filter", options->filters, "name=value: dangling, label, reference, before, since, until");
-    refuse_options(app, {"--tree"});
-    app.callback([=] { list_images(*session, *options); });
+    add_list_options(line, options->style);
+    line.add_option("name", options->name, "Only REPOSITORY[:TAG]; * stands for anything");
+    line.add_flag("-a,--all", options->all, "All of them, which is what there is");
+    line.add_flag("--digests", options->digests, "With the digests that registries know them by");
+    line.add_list("-f,--filter", options->filters, "name=value: dangling, label, reference, before, since, until");
+    line.refuse_options({"--tree"});
+    line.callback([=] { list_images(*session, *options); });
 }
 
-void set_up_rmi(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_rmi(CommandLine line, const std::shared_ptr<Session>& session) {
     struct Options {
         std::vector<std::string> names;
         bool force = false, no_prune = false;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("images", options->names, "Names or ids")->required();
-    app.add_flag("-f,--force", options->force, "All names of an id; what is not there is no failure");
-    app.add_flag("--no-prune", options->no_prune, "As always: kedge keeps no untagged parents of images");
-    refuse_options(app, {"--platform"});
-    app.callback([=] {
+    line.add_option("images", options->names, "Names or ids").required();
+    line.add_flag("-f,--force", options->force, "All names of an id; what is not there is no failure");
+    line.add_flag("--no-prune", options->no_prune, "As always: kedge keeps no untagged parents of images");
+    line.refuse_options({"--platform"});
+    line.callback([=] {
         Client client = session->client();
         for_each_name(options->names, *session, [&](const std::string& name) {
             json removed;
@@ -87,11 +86,11 @@ void set_up_rmi(CLI::App& app, const std::shared_ptr<Session>& session) {
     });
 }
 
-void set_up_tag(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_tag(CommandLine line, const std::shared_ptr<Session>& session) {
     auto source = std::make_shared<std::string>(), target = std::make_shared<std::string>();
-    app.add_option("image", *source, "The image, by name or id")->required();
-    app.add_option("name", *target, "Its further name, REPOSITORY[:TAG]")->required();
-    app.callback([=] {
+    line.add_option("image", *source, "The image, by name or id").required();
+    line.add_option("name", *target, "Its further name, REPOSITORY[:TAG]").required();
+    line.callback([=] {
         (void)session->client().post("/images/" + escape(*source) + "/tag" + query({{"repo", *target}}));
     });
 }
@@ -128,19 +127,19 @@ void show_image_history(const Client& client, const std::string& image, const Li
 
 namespace {
 
-void set_up_history(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_history(CommandLine line, const std::shared_ptr<Session>& session) {
     struct Options {
         ListStyle style;
         std::string image;
         bool human = true;
     };
     auto options = std::make_shared<Options>();
-    app.set_help_flag("--help", "Print this help message and exit");
-    add_list_options(app, options->style);
-    app.add_option("image", options->image, "The image")->required();
-    app.add_flag("-H,--human", options->human, "Sizes and times for people (true)");
-    refuse_options(app, {"--platform"});
-    app.callback([=] { show_image_history(session->client(), options->image, options->style, options->human); });
+    line.no_short_help();
+    add_list_options(line, options->style);
+    line.add_option("image", options->image, "The image").required();
+    line.add_flag("-H,--human", options->human, "Sizes and times for people (true)");
+    line.refuse_options({"--platform"});
+    line.callback([=] { show_image_history(session->client(), options->image, options->style, options->human); });
 }
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "cli/progress.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
@@ -47,17 +46,17 @@ private:
     std::string buffer_;
 };
 
-void set_up_pull(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_pull(CommandLine line, const std::shared_ptr<Session>& session) {
     struct Options {
         std::string image, platform;
         bool quiet = false;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("image", options->image, "NAME[:TAG|@DIGEST]")->required();
-    app.add_option("--platform", options->platform, "Of another platform than this machine's: linux/arm64");
-    app.add_flag("-q,--quiet", options->quiet, "Only the image's name");
-    refuse_options(app, {"-a,--all-tags", "--disable-content-trust"});
-    app.callback([=] {
+    line.add_option("image", options->image, "NAME[:TAG|@DIGEST]").required();
+    line.add_option("--platform", options->platform, "Of another platform than this machine's: linux/arm64");
+    line.add_flag("-q,--quiet", options->quiet, "Only the image's name");
+    line.refuse_options({"-a,--all-tags", "--disable-content-trust"});
+    line.callback([=] {
         ImageName name = ImageName::parse(options->image);
         if (!name.has_tag() && !options->quiet) print("Using default tag: latest\n");
         pull_image(session->client(), name.with_tag(), options->platform, options->quiet, STDOUT_FILENO);
@@ -99,27 +98,27 @@ void import(const Session& session, const ImportOptions& options) {
     print(id + "\n");
 }
 
-void set_up_import(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_import(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<ImportOptions>();
-    app.add_option("file", options->source, "A root file system's tar, compressed or not; - is standard input")
-        ->required();
-    app.add_option("name", options->name, "REPOSITORY[:TAG] of the new image");
-    add_list(app, "-c,--change", options->changes, "A Dockerfile instruction to apply: 'CMD [\"sh\"]', 'ENV A=b', ...");
-    app.add_option("-m,--message", options->message, "What the image's history says");
-    app.add_option("--platform", options->platform, "The image's platform, if it isn't this machine's");
-    app.callback([=] { import(*session, *options); });
+    line.add_option("file", options->source, "A root file system's tar, compressed or not; - is standard input")
+        .required();
+    line.add_option("name", options->name, "REPOSITORY[:TAG] of the new image");
+    line.add_list("-c,--change", options->changes, "A Dockerfile instruction to apply: 'CMD [\"sh\"]', 'ENV A=b', ...");
+    line.add_option("-m,--message", options->message, "What the image's history says");
+    line.add_option("--platform", options->platform, "The image's platform, if it isn't this machine's");
+    line.callback([=] { import(*session, *options); });
 }
 
-void set_up_load(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_load(CommandLine line, const std::shared_ptr<Session>& session) {
     struct Options {
         std::string file = "-";
         bool quiet = false;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("-i,--input", options->file, "The archive, instead of standard input");
-    app.add_flag("-q,--quiet", options->quiet, "No progress");
-    refuse_options(app, {"--platform"});
-    app.callback([=] {
+    line.add_option("-i,--input", options->file, "The archive, instead of standard input");
+    line.add_flag("-q,--quiet", options->quiet, "No progress");
+    line.refuse_options({"--platform"});
+    line.callback([=] {
         if (options->file == "-" && ::isatty(STDIN_FILENO) == 1)
             throw Error(Code::invalid_argument, "requested load from stdin, but stdin is empty");
         Upload upload(options->file);

@@ -2,7 +2,6 @@
 #include "cli/session.h"
 #include "cli/template.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -48,21 +47,20 @@ void inspect(Session& session, const InspectOptions& options) {
 
 }  // namespace
 
-void set_up_inspect(CLI::App& app, const std::shared_ptr<Session>& session, const char* kind) {
+void set_up_inspect(CommandLine line, const std::shared_ptr<Session>& session, const char* kind) {
     auto options = std::make_shared<InspectOptions>();
-    app.add_option("names", options->names,
-                   kind ? "Names or ids" : "Names or ids of containers, images, networks or volumes")
-        ->required();
-    app.add_option("-f,--format", options->format, "json, or a template such as '{{.Name}}'");
+    line.add_option("names", options->names,
+                    kind ? "Names or ids" : "Names or ids of containers, images, networks or volumes")
+        .required();
+    line.add_option("-f,--format", options->format, "json, or a template such as '{{.Name}}'");
     if (!kind || std::string_view(kind) == "container")
-        app.add_flag("-s,--size", options->size, "Of containers, also what they take on disk");
-    refuse_options(app, {"-v,--verbose", "--platform"});
+        line.add_flag("-s,--size", options->size, "Of containers, also what they take on disk");
+    line.refuse_options({"-v,--verbose", "--platform"});
     if (kind)
         options->kind = kind;
     else
-        app.add_option("--type", options->kind, "Only this kind")
-            ->check(CLI::IsMember({"container", "image", "network", "volume"}));
-    app.callback([=] { inspect(*session, *options); });
+        line.add_option("--type", options->kind, "Only this kind").one_of({"container", "image", "network", "volume"});
+    line.callback([=] { inspect(*session, *options); });
 }
 
 }  // namespace kedge::cli

@@ -5,7 +5,6 @@
 #include "cli/session.h"
 #include "cli/template.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -50,16 +49,16 @@ void logs(const Session& session, const LogOptions& options) {
     });
 }
 
-void set_up_logs(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_logs(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<LogOptions>();
-    app.add_option("container", options->container, "The container")->required();
-    app.add_flag("-f,--follow", options->follow, "Go on until the container has exited");
-    app.add_option("-n,--tail", options->tail, "Only so many lines of the end")->capture_default_str();
-    app.add_option("--since", options->since, "Only from then on: 10m, or a time");
-    app.add_option("--until", options->until, "Only until then");
-    app.add_flag("-t,--timestamps", options->timestamps, "With the time of each line");
-    app.add_flag("--details", options->details, "With the labels, variables and tag that --log-opt names");
-    app.callback([=] { logs(*session, *options); });
+    line.add_option("container", options->container, "The container").required();
+    line.add_flag("-f,--follow", options->follow, "Go on until the container has exited");
+    line.add_option("-n,--tail", options->tail, "Only so many lines of the end").show_default();
+    line.add_option("--since", options->since, "Only from then on: 10m, or a time");
+    line.add_option("--until", options->until, "Only until then");
+    line.add_flag("-t,--timestamps", options->timestamps, "With the time of each line");
+    line.add_flag("--details", options->details, "With the labels, variables and tag that --log-opt names");
+    line.callback([=] { logs(*session, *options); });
 }
 
 /// `2026-01-02T15:04:05.000000006Z container start 4f66ad9ae5... (image=web:1, name=web)`
@@ -106,14 +105,14 @@ void events(const Session& session, const EventOptions& options) {
     session.client().stream("GET", "/events" + parameters, {}, [&](std::string_view data) { lines.take(data); });
 }
 
-void set_up_events(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_events(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<EventOptions>();
-    app.add_option("--since", options->since, "Also those since then: 10m, or a time");
-    app.add_option("--until", options->until, "Only until then");
-    add_list(app, "-f,--filter", options->filters,
-             "name=value: type, event, container, image, network, volume, label, project");
-    app.add_option("--format", options->format, "json, or a template such as '{{.Action}}'");
-    app.callback([=] { events(*session, *options); });
+    line.add_option("--since", options->since, "Also those since then: 10m, or a time");
+    line.add_option("--until", options->until, "Only until then");
+    line.add_list("-f,--filter", options->filters,
+                  "name=value: type, event, container, image, network, volume, label, project");
+    line.add_option("--format", options->format, "json, or a template such as '{{.Action}}'");
+    line.callback([=] { events(*session, *options); });
 }
 
 }  // namespace

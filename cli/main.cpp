@@ -65,7 +65,7 @@ void add_commands(CLI::App& app, const std::vector<Command>& commands, const std
         if (!called.names(command, depth)) continue;
         if (*command.examples) sub->footer(std::string("Examples:\n") + command.examples);
         if (command.set_up)
-            command.set_up(*sub, session);
+            command.set_up(CommandLine(*sub), session);
         else
             add_commands(*sub, command.commands, session, called, depth + 1);
     }

@@ -3,16 +3,14 @@
 #include "base/programs.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
-
 #include <unistd.h>
 
 namespace kedge::cli {
 
 namespace {
 
-void set_up_listed(CLI::App& app, const std::shared_ptr<Session>&) {
-    app.prefix_command();
+void set_up_listed(CommandLine line, const std::shared_ptr<Session>&) {
+    line.takes_words();
 }
 
 }  // namespace

@@ -5,7 +5,6 @@
 #include "cli/table.h"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -131,18 +130,18 @@ void status(const Session& session, const ListStyle& style, const std::string& o
     if (std::string text = remarks(projects, answer.value("sources", json::array())); !text.empty()) print("\n" + text);
 }
 
-void set_up_status(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_status(CommandLine line, const std::shared_ptr<Session>& session) {
     auto style = std::make_shared<ListStyle>();
     auto project = std::make_shared<std::string>();
-    add_list_options(app, *style);
-    app.add_option("project", *project, "Only this project, with its services");
-    app.callback([=] { status(*session, *style, *project); });
+    add_list_options(line, *style);
+    line.add_option("project", *project, "Only this project, with its services");
+    line.callback([=] { status(*session, *style, *project); });
 }
 
-void set_up_sources(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_sources(CommandLine line, const std::shared_ptr<Session>& session) {
     auto style = std::make_shared<ListStyle>();
-    add_list_options(app, *style);
-    app.callback([=] {
+    add_list_options(line, *style);
+    line.callback([=] {
         json sources = session->client().get("/kedge/v1/sources");
         if (style->json()) return print_json_lines(sources);
         WallTime now = wall_now();

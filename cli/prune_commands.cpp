@@ -2,7 +2,6 @@
 #include "cli/format.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -62,32 +61,32 @@ void print_freed(int64_t bytes) {
     print("Total reclaimed space: " + human_size(bytes, kDigitsOfSums) + "\n");
 }
 
-std::shared_ptr<PruneOptions> prune_options(CLI::App& app, const char* filters) {
+std::shared_ptr<PruneOptions> prune_options(CommandLine line, const char* filters) {
     auto options = std::make_shared<PruneOptions>();
-    app.add_flag("-f,--force", options->force, "Don't ask");
-    add_list(app, "--filter", options->filters, filters);
+    line.add_flag("-f,--force", options->force, "Don't ask");
+    line.add_list("--filter", options->filters, filters);
     return options;
 }
 
-void set_up_container_prune(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = prune_options(app, kFilters);
-    app.callback([=] {
+void set_up_container_prune(CommandLine line, const std::shared_ptr<Session>& session) {
+    auto options = prune_options(line, kFilters);
+    line.callback([=] {
         if (agreed(*options, kContainers.warning))
             print_freed(clean_up(session->client(), kContainers, options->filters));
     });
 }
 
-void set_up_network_prune(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = prune_options(app, kFilters);
-    app.callback([=] {
+void set_up_network_prune(CommandLine line, const std::shared_ptr<Session>& session) {
+    auto options = prune_options(line, kFilters);
+    line.callback([=] {
         if (agreed(*options, kNetworks.warning)) (void)clean_up(session->client(), kNetworks, options->filters);
     });
 }
 
-void set_up_volume_prune(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = prune_options(app, "label=NAME[=value], label!=NAME[=value]");
-    app.add_flag("-a,--all", options->all, "Also those with a name");
-    app.callback([=] {
+void set_up_volume_prune(CommandLine line, const std::shared_ptr<Session>& session) {
+    auto options = prune_options(line, "label=NAME[=value], label!=NAME[=value]");
+    line.add_flag("-a,--all", options->all, "Also those with a name");
+    line.callback([=] {
         std::string what = options->all ? "all volumes not used by at least one container" : kVolumes.warning;
         if (!agreed(*options, what)) return;
         std::vector<std::string> filters = options->filters;
@@ -102,10 +101,10 @@ std::vector<std::string> image_filters(const PruneOptions& options) {
     return filters;
 }
 
-void set_up_image_prune(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = prune_options(app, kFilters);
-    app.add_flag("-a,--all", options->all, "Every image that no container and no kept release uses");
-    app.callback([=] {
+void set_up_image_prune(CommandLine line, const std::shared_ptr<Session>& session) {
+    auto options = prune_options(line, kFilters);
+    line.add_flag("-a,--all", options->all, "Every image that no container and no kept release uses");
+    line.callback([=] {
         if (!agreed(*options,
                     options->all ? "all images without at least one container associated to them" : kImages.warning))
             return;
@@ -113,11 +112,11 @@ void set_up_image_prune(CLI::App& app, const std::shared_ptr<Session>& session) 
     });
 }
 
-void set_up_system_prune(CLI::App& app, const std::shared_ptr<Session>& session) {
-    auto options = prune_options(app, kFilters);
-    app.add_flag("-a,--all", options->all, "Every image that no container and no kept release uses");
-    app.add_flag("--volumes", options->volumes, "Also anonymous volumes");
-    app.callback([=] {
+void set_up_system_prune(CommandLine line, const std::shared_ptr<Session>& session) {
+    auto options = prune_options(line, kFilters);
+    line.add_flag("-a,--all", options->all, "Every image that no container and no kept release uses");
+    line.add_flag("--volumes", options->volumes, "Also anonymous volumes");
+    line.callback([=] {
         for (const std::string& filter : options->filters) {
             if (options->volumes && filter.starts_with("until="))
                 throw Error(Code::invalid_argument, "the \"until\" filter is not supported with \"--volumes\"");

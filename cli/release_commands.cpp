@@ -4,7 +4,6 @@
 #include "cli/table.h"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -48,22 +47,22 @@ struct ReleaseOptions {
     int64_t release = 0;
 };
 
-void set_up_sync(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_sync(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<ReleaseOptions>();
-    app.add_option("project", options->project, "The project")->required();
-    add_format_option(app, options->format);
-    app.callback([=] {
+    line.add_option("project", options->project, "The project").required();
+    add_format_option(line, options->format);
+    line.callback([=] {
         follow_release(*session, project_path(options->project, "/sync"), json::object(), options->format == "json");
     });
 }
 
-void set_up_rollback(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_rollback(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<ReleaseOptions>();
-    app.add_option("project", options->project, "The project")->required();
-    app.add_option("release", options->release, "The release to go back to (the last good one before the current)")
-        ->check(CLI::PositiveNumber);
-    add_format_option(app, options->format);
-    app.callback([=] {
+    line.add_option("project", options->project, "The project").required();
+    line.add_option("release", options->release, "The release to go back to (the last good one before the current)")
+        .positive();
+    add_format_option(line, options->format);
+    line.callback([=] {
         follow_release(*session, project_path(options->project, "/rollback"), {{"release", options->release}},
                        options->format == "json");
     });
@@ -101,13 +100,13 @@ void history(const Session& session, const std::string& project, const ListStyle
     if (!style.quiet) print(table);
 }
 
-void set_up_history(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_history(CommandLine line, const std::shared_ptr<Session>& session) {
     auto style = std::make_shared<ListStyle>();
     auto options = std::make_shared<ReleaseOptions>();
-    app.add_option("project", options->project, "The project, or an image")->required();
-    app.add_option("release", options->release, "Everything about this release, as JSON")->check(CLI::PositiveNumber);
-    add_list_options(app, *style);
-    app.callback([=] {
+    line.add_option("project", options->project, "The project, or an image").required();
+    line.add_option("release", options->release, "Everything about this release, as JSON").positive();
+    add_list_options(line, *style);
+    line.callback([=] {
         try {
             if (options->release == 0) return history(*session, options->project, *style);
         } catch (const Error& error) {
@@ -119,20 +118,20 @@ void set_up_history(CLI::App& app, const std::shared_ptr<Session>& session) {
     });
 }
 
-void set_up_hold(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_hold(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<ReleaseOptions>();
-    app.add_option("project", options->project, "The project")->required();
-    app.add_option("-m,--reason,reason", options->reason, "Why, for the next one who looks");
-    app.callback([=] {
+    line.add_option("project", options->project, "The project").required();
+    line.add_option("-m,--reason,reason", options->reason, "Why, for the next one who looks");
+    line.callback([=] {
         (void)session->client().post(project_path(options->project, "/hold"), {{"reason", options->reason}});
         print(options->project + " is held; kedge resume " + options->project + " lets it go on\n");
     });
 }
 
-void set_up_simple(CLI::App& app, const std::shared_ptr<Session>& session, const std::string& action) {
+void set_up_simple(CommandLine line, const std::shared_ptr<Session>& session, const std::string& action) {
     auto options = std::make_shared<ReleaseOptions>();
-    app.add_option("project", options->project, "The project")->required();
-    app.callback([=] { (void)session->client().post(project_path(options->project, "/" + action)); });
+    line.add_option("project", options->project, "The project").required();
+    line.callback([=] { (void)session->client().post(project_path(options->project, "/" + action)); });
 }
 
 }  // namespace
@@ -145,9 +144,9 @@ std::vector<Command> release_commands() {
         {"rollback", "Go back to a good release", "  kedge rollback shop\n  kedge rollback shop 4", set_up_rollback},
         {"hold", "Leave a project as it is until it is resumed", "  kedge hold shop -m 'stocktaking'", set_up_hold},
         {"resume", "Let a held project go on", "  kedge resume shop",
-         [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_simple(app, session, "resume"); }},
+         [](CommandLine line, const std::shared_ptr<Session>& session) { set_up_simple(line, session, "resume"); }},
         {"retry", "Try a quarantined commit again", "  kedge retry shop",
-         [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_simple(app, session, "retry"); }}};
+         [](CommandLine line, const std::shared_ptr<Session>& session) { set_up_simple(line, session, "retry"); }}};
 }
 
 }  // namespace kedge::cli

@@ -4,7 +4,6 @@
 #include "cli/session.h"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -29,15 +28,15 @@ json labels(const std::vector<std::string>& flags) {
     return read_labels({}, flags, outside());
 }
 
-void set_up_rm(CLI::App& app, const std::shared_ptr<Session>& session, const std::string& kind) {
+void set_up_rm(CommandLine line, const std::shared_ptr<Session>& session, const std::string& kind) {
     struct Options {
         std::vector<std::string> names;
         bool force = false;
     };
     auto options = std::make_shared<Options>();
-    app.add_option(kind + "s", options->names, "Names" + std::string(kind == "network" ? " or ids" : ""))->required();
-    app.add_flag("-f,--force", options->force, "What is not there is no failure");
-    app.callback([=] {
+    line.add_option(kind + "s", options->names, "Names" + std::string(kind == "network" ? " or ids" : "")).required();
+    line.add_flag("-f,--force", options->force, "What is not there is no failure");
+    line.callback([=] {
         Client client = session->client();
         for_each_name(options->names, *session, [&](const std::string& name) {
             try {
@@ -53,20 +52,20 @@ void set_up_rm(CLI::App& app, const std::shared_ptr<Session>& session, const std
 
 // --- volumes
 
-void set_up_volume_create(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_volume_create(CommandLine line, const std::shared_ptr<Session>& session) {
     struct Options {
         std::string name, old_name, driver;
         std::vector<std::string> labels, options;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("name", options->name, "Its name; else one is made up");
-    app.add_option("--name", options->old_name, "The same, as it was written in the past")->group("");
-    app.add_option("-d,--driver", options->driver, "local");
-    add_list(app, "--label", options->labels, "NAME=value");
-    add_list(app, "-o,--opt", options->options, "NAME=value, for the driver");
-    refuse_options(app, {"--availability", "--group", "--limit-bytes", "--required-bytes", "--scope", "--secret",
+    line.add_option("name", options->name, "Its name; else one is made up");
+    line.add_option("--name", options->old_name, "The same, as it was written in the past").group("");
+    line.add_option("-d,--driver", options->driver, "local");
+    line.add_list("--label", options->labels, "NAME=value");
+    line.add_list("-o,--opt", options->options, "NAME=value, for the driver");
+    line.refuse_options({"--availability", "--group", "--limit-bytes", "--required-bytes", "--scope", "--secret",
                          "--sharing", "--topology-preferred", "--topology-required", "--type"});
-    app.callback([=] {
+    line.callback([=] {
         if (!options->name.empty() && !options->old_name.empty())
             throw Error(
                 Code::invalid_argument,
@@ -85,12 +84,12 @@ struct ResourceListOptions {
     std::vector<std::string> filters;
 };
 
-void set_up_volume_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_volume_ls(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<ResourceListOptions>();
-    add_list_options(app, options->style);
-    add_list(app, "-f,--filter", options->filters, "name=value: name, driver, label, dangling");
-    refuse_options(app, {"--cluster"});
-    app.callback([=] {
+    add_list_options(line, options->style);
+    line.add_list("-f,--filter", options->filters, "name=value: name, driver, label, dangling");
+    line.refuse_options({"--cluster"});
+    line.callback([=] {
         json answer = session->client().get("/volumes" + query({{"filters", filters_parameter(options->filters)}}));
         json rows = json::array();
         for (const json& volume : answer.value("Volumes", json::array())) {
@@ -175,46 +174,46 @@ json network_body(const NetworkOptions& options) {
     return body;
 }
 
-void set_up_network_create(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_network_create(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<NetworkOptions>();
-    app.add_option("name", options->name, "Its name")->required();
-    app.add_option("-d,--driver", options->driver, "bridge");
-    add_list(app, "--subnet", options->subnets,
-             "Its addresses, 10.5.0.0/24, fd00:5::/64; else the next free ones of the agent's pools");
-    add_list(app, "--gateway", options->gateways, "This machine's address in it; else the first one");
-    add_list(app, "--ip-range", options->ip_ranges, "The part of the subnet that containers get addresses from");
-    app.add_flag("--ipv6", options->ipv6, "IPv6 addresses as well");
-    app.add_flag("--ipv4", options->ipv4, "IPv4 addresses, which every network has");
-    add_list(app, "--aux-address", options->aux_addresses, "NAME=ADDRESS of the subnet, which no container gets");
-    app.add_option("--ipam-driver", options->ipam_driver, "default");
-    app.add_option("--scope", options->scope, "local");
-    app.add_flag("--internal", options->internal, "No way out");
-    app.add_flag("--attachable", options->attachable, "Said of it, no more: containers can always join by hand");
-    add_list(app, "--label", options->labels, "NAME=value");
-    add_list(app, "-o,--opt", options->options, "NAME=value, for the driver");
-    refuse_options(app, {"--config-from", "--config-only", "--ingress", "--ipam-opt"});
-    app.callback(
+    line.add_option("name", options->name, "Its name").required();
+    line.add_option("-d,--driver", options->driver, "bridge");
+    line.add_list("--subnet", options->subnets,
+                  "Its addresses, 10.5.0.0/24, fd00:5::/64; else the next free ones of the agent's pools");
+    line.add_list("--gateway", options->gateways, "This machine's address in it; else the first one");
+    line.add_list("--ip-range", options->ip_ranges, "The part of the subnet that containers get addresses from");
+    line.add_flag("--ipv6", options->ipv6, "IPv6 addresses as well");
+    line.add_flag("--ipv4", options->ipv4, "IPv4 addresses, which every network has");
+    line.add_list("--aux-address", options->aux_addresses, "NAME=ADDRESS of the subnet, which no container gets");
+    line.add_option("--ipam-driver", options->ipam_driver, "default");
+    line.add_option("--scope", options->scope, "local");
+    line.add_flag("--internal", options->internal, "No way out");
+    line.add_flag("--attachable", options->attachable, "Said of it, no more: containers can always join by hand");
+    line.add_list("--label", options->labels, "NAME=value");
+    line.add_list("-o,--opt", options->options, "NAME=value, for the driver");
+    line.refuse_options({"--config-from", "--config-only", "--ingress", "--ipam-opt"});
+    line.callback(
         [=] { print(text_of(session->client().post("/networks/create", network_body(*options)), "Id") + "\n"); });
 }
 
-void set_up_network_connect(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_network_connect(CommandLine line, const std::shared_ptr<Session>& session) {
     struct Options {
         std::string network, container, ip, ip6;
         std::vector<std::string> aliases, options;
         int priority = 0;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("network", options->network, "The network, by name or id")->required();
-    app.add_option("container", options->container, "The container, running or not")->required();
-    add_list(app, "--alias", options->aliases, "A further name of it on this network");
-    app.add_option("--ip", options->ip, "Its address, 10.5.0.7; else the next free one");
-    app.add_option("--ip6", options->ip6, "Its IPv6 address, fd00:5::7; else the next free one");
-    app.add_option("--gw-priority", options->priority, "The network with the highest has the default route");
-    add_list(app, "--driver-opt", options->options,
-             "NAME=value: com.docker.network.endpoint.ifname=wan0, com.docker.network.endpoint.sysctls=...");
-    refuse_options(app, {"--link"}, "containers of a user-defined network find each other by name");
-    refuse_options(app, {"--link-local-ip"}, "the kernel chooses these addresses");
-    app.callback([=] {
+    line.add_option("network", options->network, "The network, by name or id").required();
+    line.add_option("container", options->container, "The container, running or not").required();
+    line.add_list("--alias", options->aliases, "A further name of it on this network");
+    line.add_option("--ip", options->ip, "Its address, 10.5.0.7; else the next free one");
+    line.add_option("--ip6", options->ip6, "Its IPv6 address, fd00:5::7; else the next free one");
+    line.add_option("--gw-priority", options->priority, "The network with the highest has the default route");
+    line.add_list("--driver-opt", options->options,
+                  "NAME=value: com.docker.network.endpoint.ifname=wan0, com.docker.network.endpoint.sysctls=...");
+    line.refuse_options({"--link"}, "containers of a user-defined network find each other by name");
+    line.refuse_options({"--link-local-ip"}, "the kernel chooses these addresses");
+    line.callback([=] {
         json endpoint = {{"Aliases", options->aliases}, {"GwPriority", options->priority}};
         if (!options->options.empty()) endpoint["DriverOpts"] = pairs(options->options, "--driver-opt");
         if (!options->ip.empty()) endpoint["IPAMConfig"]["IPv4Address"] = options->ip;
@@ -224,26 +223,26 @@ void set_up_network_connect(CLI::App& app, const std::shared_ptr<Session>& sessi
     });
 }
 
-void set_up_network_disconnect(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_network_disconnect(CommandLine line, const std::shared_ptr<Session>& session) {
     struct Options {
         std::string network, container;
         bool force = false;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("network", options->network, "The network, by name or id")->required();
-    app.add_option("container", options->container, "The container, running or not")->required();
-    app.add_flag("-f,--force", options->force, "What fails on the way does not keep it in the network");
-    app.callback([=] {
+    line.add_option("network", options->network, "The network, by name or id").required();
+    line.add_option("container", options->container, "The container, running or not").required();
+    line.add_flag("-f,--force", options->force, "What fails on the way does not keep it in the network");
+    line.callback([=] {
         (void)session->client().post("/networks/" + escape(options->network) + "/disconnect",
                                      {{"Container", options->container}, {"Force", options->force}});
     });
 }
 
-void set_up_network_ls(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_network_ls(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<ResourceListOptions>();
-    add_list_options(app, options->style);
-    add_list(app, "-f,--filter", options->filters, "name=value: name, id, driver, label, scope, type, dangling");
-    app.callback([=] {
+    add_list_options(line, options->style);
+    line.add_list("-f,--filter", options->filters, "name=value: name, id, driver, label, scope, type, dangling");
+    line.callback([=] {
         json rows = json::array();
         json networks = session->client().get("/networks" + query({{"filters", filters_parameter(options->filters)}}));
         std::sort(networks.begin(), networks.end(),
@@ -275,57 +274,59 @@ Command prune_of(const char* kind) {
 }
 
 Command volume_group() {
-    return {"volume",
-            "Manage volumes",
-            "  kedge volume ls",
-            nullptr,
-            {{"create", "Create a volume",
-              "  kedge volume create data\n"
-              "  kedge volume create -o type=tmpfs -o device=tmpfs -o o=size=64m,uid=1000 scratch\n"
-              "  kedge volume create -o type=none -o device=/srv/data -o o=bind shared",
-              set_up_volume_create},
-             {"ls",
-              "List volumes",
-              "  kedge volume ls\n  kedge volume ls -q --filter dangling=true",
-              set_up_volume_ls,
-              {},
-              "list"},
-             {"inspect", "Everything about volumes, as JSON", "  kedge volume inspect -f '{{.Mountpoint}}' data",
-              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, "volume"); }},
-             {"rm",
-              "Remove volumes, with what is in them",
-              "  kedge volume rm data",
-              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_rm(app, session, "volume"); },
-              {},
-              "remove"},
-             prune_of("volume"),
-             unsupported_command("update")}};
+    return {
+        "volume",
+        "Manage volumes",
+        "  kedge volume ls",
+        nullptr,
+        {{"create", "Create a volume",
+          "  kedge volume create data\n"
+          "  kedge volume create -o type=tmpfs -o device=tmpfs -o o=size=64m,uid=1000 scratch\n"
+          "  kedge volume create -o type=none -o device=/srv/data -o o=bind shared",
+          set_up_volume_create},
+         {"ls",
+          "List volumes",
+          "  kedge volume ls\n  kedge volume ls -q --filter dangling=true",
+          set_up_volume_ls,
+          {},
+          "list"},
+         {"inspect", "Everything about volumes, as JSON", "  kedge volume inspect -f '{{.Mountpoint}}' data",
+          [](CommandLine line, const std::shared_ptr<Session>& session) { set_up_inspect(line, session, "volume"); }},
+         {"rm",
+          "Remove volumes, with what is in them",
+          "  kedge volume rm data",
+          [](CommandLine line, const std::shared_ptr<Session>& session) { set_up_rm(line, session, "volume"); },
+          {},
+          "remove"},
+         prune_of("volume"),
+         unsupported_command("update")}};
 }
 
 Command network_group() {
-    return {"network",
-            "Manage networks",
-            "  kedge network ls",
-            nullptr,
-            {{"create", "Create a network",
-              "  kedge network create front\n  kedge network create --subnet 10.5.0.0/24 --internal back\n"
-              "  kedge network create --ipv6 --subnet fd00:5::/64 wide",
-              set_up_network_create},
-             {"ls", "List networks", "  kedge network ls", set_up_network_ls, {}, "list"},
-             {"inspect", "Everything about networks, as JSON", "  kedge network inspect front",
-              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, "network"); }},
-             {"rm",
-              "Remove networks",
-              "  kedge network rm front",
-              [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_rm(app, session, "network"); },
-              {},
-              "remove"},
-             prune_of("network"),
-             {"connect", "Connect a container to a network",
-              "  kedge network connect front web\n  kedge network connect --alias db --ip 10.5.0.7 back mysql",
-              set_up_network_connect},
-             {"disconnect", "Disconnect a container from a network", "  kedge network disconnect front web",
-              set_up_network_disconnect}}};
+    return {
+        "network",
+        "Manage networks",
+        "  kedge network ls",
+        nullptr,
+        {{"create", "Create a network",
+          "  kedge network create front\n  kedge network create --subnet 10.5.0.0/24 --internal back\n"
+          "  kedge network create --ipv6 --subnet fd00:5::/64 wide",
+          set_up_network_create},
+         {"ls", "List networks", "  kedge network ls", set_up_network_ls, {}, "list"},
+         {"inspect", "Everything about networks, as JSON", "  kedge network inspect front",
+          [](CommandLine line, const std::shared_ptr<Session>& session) { set_up_inspect(line, session, "network"); }},
+         {"rm",
+          "Remove networks",
+          "  kedge network rm front",
+          [](CommandLine line, const std::shared_ptr<Session>& session) { set_up_rm(line, session, "network"); },
+          {},
+          "remove"},
+         prune_of("network"),
+         {"connect", "Connect a container to a network",
+          "  kedge network connect front web\n  kedge network connect --alias db --ip 10.5.0.7 back mysql",
+          set_up_network_connect},
+         {"disconnect", "Disconnect a container from a network", "  kedge network disconnect front web",
+          set_up_network_disconnect}}};
 }
 
 }  // namespace

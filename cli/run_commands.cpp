@@ -9,7 +9,6 @@
 #include "cli/run_options.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <fcntl.h>
@@ -124,25 +123,25 @@ void run(Session& session, const RunOptions& options) {
     session.exit_code = attached.run(client, id);
 }
 
-void set_up_run(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_run(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<RunOptions>();
     session->exit_code = kCannotRun;  // until there is something better
-    add_run_flags(app, *options);
-    app.callback([=, &app] {
+    add_run_flags(line, *options);
+    line.callback([=] {
         session->exit_code = 1;
-        take_words(app, *options);
+        take_words(line, *options);
         session->exit_code = kCannotRun;
         run(*session, *options);
     });
 }
 
-void set_up_create(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_create(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<RunOptions>();
     session->exit_code = kCannotRun;
-    add_create_flags(app, *options);
-    app.callback([=, &app] {
+    add_create_flags(line, *options);
+    line.callback([=] {
         session->exit_code = 1;
-        take_words(app, *options);
+        take_words(line, *options);
         print(create_with_id_file(session->client(), *options) + "\n");
         session->exit_code = 0;
     });

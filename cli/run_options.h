@@ -1,15 +1,13 @@
 #pragma once
 
+#include "cli/command_line.h"
+
 #include <nlohmann/json_fwd.hpp>
 
 #include <functional>
 #include <optional>
 #include <string>
 #include <vector>
-
-namespace CLI {
-class App;
-}
 
 namespace kedge::cli {
 
@@ -70,12 +68,12 @@ struct RunOptions {
 };
 
 /// Limits that `update` can change too.
-void add_changeable_limit_flags(CLI::App& app, RunOptions& options);
+void add_changeable_limit_flags(CommandLine line, RunOptions& options);
 /// Flags of both; `run` has some more.
-void add_create_flags(CLI::App& app, RunOptions& options);
-void add_run_flags(CLI::App& app, RunOptions& options);
+void add_create_flags(CommandLine line, RunOptions& options);
+void add_run_flags(CommandLine line, RunOptions& options);
 /// Takes the image and the command that followed the flags.
-void take_words(const CLI::App& app, RunOptions& options);
+void take_words(CommandLine line, RunOptions& options);
 
 /// What flags refer to outside the command line.
 struct Outside {

@@ -2,8 +2,6 @@
 #include "base/fd.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
-
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -66,16 +64,16 @@ void save(const Session& session, const std::vector<std::string>& images, const 
     if (output) output->finish();
 }
 
-void set_up_save(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_save(CommandLine line, const std::shared_ptr<Session>& session) {
     struct Options {
         std::vector<std::string> images;
         std::string path;
     };
     auto options = std::make_shared<Options>();
-    app.add_option("images", options->images, "Names or ids; a name without tag means all its tags")->required();
-    app.add_option("-o,--output", options->path, "The file, instead of standard output");
-    refuse_options(app, {"--platform"});
-    app.callback([=] { save(*session, options->images, options->path); });
+    line.add_option("images", options->images, "Names or ids; a name without tag means all its tags").required();
+    line.add_option("-o,--output", options->path, "The file, instead of standard output");
+    line.refuse_options({"--platform"});
+    line.callback([=] { save(*session, options->images, options->path); });
 }
 
 }  // namespace

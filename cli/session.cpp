@@ -5,7 +5,6 @@
 #include "cli/table.h"
 #include "cli/template.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <sys/stat.h>
@@ -20,20 +19,20 @@ namespace kedge::cli {
 
 using nlohmann::json;
 
-void add_format_option(CLI::App& app, std::string& format) {
-    app.add_option("--format", format, "table or json")->check(CLI::IsMember({"table", "json"}))->capture_default_str();
+void add_format_option(CommandLine line, std::string& format) {
+    line.add_option("--format", format, "table or json").one_of({"table", "json"}).show_default();
 }
 
-void add_row_format_option(CLI::App& app, ListStyle& style) {
-    app.add_option("--format", style.format,
-                   "table, json, or a template such as '{{.Names}}' or 'table {{.ID}}\\t{{.Names}}'")
-        ->capture_default_str();
+void add_row_format_option(CommandLine line, ListStyle& style) {
+    line.add_option("--format", style.format,
+                    "table, json, or a template such as '{{.Names}}' or 'table {{.ID}}\\t{{.Names}}'")
+        .show_default();
 }
 
-void add_list_options(CLI::App& app, ListStyle& style) {
-    add_row_format_option(app, style);
-    app.add_flag("-q,--quiet", style.quiet, "Only ids or names");
-    app.add_flag("--no-trunc", style.no_trunc, "Don't shorten what is long");
+void add_list_options(CommandLine line, ListStyle& style) {
+    add_row_format_option(line, style);
+    line.add_flag("-q,--quiet", style.quiet, "Only ids or names");
+    line.add_flag("--no-trunc", style.no_trunc, "Don't shorten what is long");
 }
 
 std::string filters_parameter(const std::vector<std::string>& filters) {
@@ -47,22 +46,6 @@ std::string filters_parameter(const std::vector<std::string>& filters) {
         result[filter.substr(0, equals)].push_back(filter.substr(equals + 1));
     }
     return result.dump(-1, ' ', false, json::error_handler_t::replace);
-}
-
-CLI::Option* add_list(CLI::App& app, const std::string& names, std::vector<std::string>& values,
-                      const std::string& description) {
-    return app.add_option(names, values, description)->allow_extra_args(false);
-}
-
-void refuse_options(CLI::App& app, std::initializer_list<const char*> names, const std::string& hint) {
-    for (std::string name : names) {
-        std::string shown = name.substr(name.find("--"));
-        shown = shown.substr(0, shown.find(','));
-        auto refuse = [=](const CLI::results_t&) -> bool {
-            throw Error(Code::invalid_argument, shown + " is not supported yet", hint);
-        };
-        app.add_option(name, CLI::callback_t(refuse))->expected(0, 1)->group("");
-    }
 }
 
 std::string container_path(const std::string& name, const std::string& rest) {

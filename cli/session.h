@@ -1,6 +1,7 @@
 #pragma once
 
 #include "cli/client.h"
+#include "cli/command_line.h"
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -9,11 +10,6 @@
 #include <string>
 #include <string_view>
 #include <vector>
-
-namespace CLI {
-class App;
-class Option;
-}  // namespace CLI
 
 namespace kedge::cli {
 
@@ -31,7 +27,7 @@ struct Command {
     const char* name;
     const char* description;
     const char* examples;
-    void (*set_up)(CLI::App& app, const std::shared_ptr<Session>& session);
+    void (*set_up)(CommandLine line, const std::shared_ptr<Session>& session);
     std::vector<Command> commands = {};  ///< of a group such as `volume`; it has no set_up of its own
     const char* alias = nullptr;
     bool hidden = false;  ///< not in the help
@@ -76,14 +72,7 @@ Command image_history_command();
 struct ListStyle;
 void show_image_history(const Client& client, const std::string& image, const ListStyle& style, bool human = true);
 /// `inspect` of this kind of object (container, image, network, volume), or of any (nullptr).
-void set_up_inspect(CLI::App& app, const std::shared_ptr<Session>& session, const char* kind);
-
-/// One option, given any number of times with one value each.
-CLI::Option* add_list(CLI::App& app, const std::string& names, std::vector<std::string>& values,
-                      const std::string& description);
-/// Docker's options that this command has not yet: they are errors that name them (`--tty is not supported yet`), and
-/// not in the help.
-void refuse_options(CLI::App& app, std::initializer_list<const char*> names, const std::string& hint = {});
+void set_up_inspect(CommandLine line, const std::shared_ptr<Session>& session, const char* kind);
 
 /// --format, --quiet and --no-trunc of lists. The format is `table`, `json`, a template for each row, or `table ` and a
 /// template whose columns are separated by `\t`.
@@ -104,10 +93,10 @@ std::string render_rows(const ListStyle& style, const std::vector<Column>& colum
                         const char* quiet_member, bool colours);
 void print_rows(const ListStyle& style, const std::vector<Column>& columns, const nlohmann::json& rows,
                 const char* quiet_member);
-void add_list_options(CLI::App& app, ListStyle& style);
+void add_list_options(CommandLine line, ListStyle& style);
 /// --format alone.
-void add_row_format_option(CLI::App& app, ListStyle& style);
-void add_format_option(CLI::App& app, std::string& format);
+void add_row_format_option(CommandLine line, ListStyle& style);
+void add_format_option(CommandLine line, std::string& format);
 
 /// --filter name=value, as the agent's `filters` parameter wants it. Throws Error.
 std::string filters_parameter(const std::vector<std::string>& filters);

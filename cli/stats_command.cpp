@@ -5,7 +5,6 @@
 #include "cli/stats_rows.h"
 #include "cli/table.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <unistd.h>
@@ -172,14 +171,14 @@ void stats(const Session& session, const StatsOptions& options) {
     }
 }
 
-void set_up_stats(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_stats(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<StatsOptions>();
-    app.add_option("containers", options->names, "Names or ids; else all that run");
-    add_row_format_option(app, options->style);
-    app.add_flag("-a,--all", options->all, "Also those that don't run");
-    app.add_flag("--no-stream", options->once, "Once");
-    app.add_flag("--no-trunc", options->style.no_trunc, "Don't shorten what is long");
-    app.callback([=] { stats(*session, *options); });
+    line.add_option("containers", options->names, "Names or ids; else all that run");
+    add_row_format_option(line, options->style);
+    line.add_flag("-a,--all", options->all, "Also those that don't run");
+    line.add_flag("--no-stream", options->once, "Once");
+    line.add_flag("--no-trunc", options->style.no_trunc, "Don't shorten what is long");
+    line.callback([=] { stats(*session, *options); });
 }
 
 }  // namespace

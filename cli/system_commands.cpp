@@ -4,7 +4,6 @@
 #include "cli/template.h"
 
 #include <fmt/format.h>
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <sys/utsname.h>
@@ -63,10 +62,10 @@ void show_version(const Session& session, const std::string& format) {
     if (failure) throw *failure;
 }
 
-void set_up_version(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_version(CommandLine line, const std::shared_ptr<Session>& session) {
     auto format = std::make_shared<std::string>();
-    app.add_option("-f,--format", *format, "json, or a template such as '{{.Server.Version}}'");
-    app.callback([=] { show_version(*session, *format); });
+    line.add_option("-f,--format", *format, "json, or a template such as '{{.Server.Version}}'");
+    line.callback([=] { show_version(*session, *format); });
 }
 
 std::string info_text(const json& info) {
@@ -103,10 +102,10 @@ std::string info_text(const json& info) {
     return text;
 }
 
-void set_up_info(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_info(CommandLine line, const std::shared_ptr<Session>& session) {
     auto format = std::make_shared<std::string>();
-    app.add_option("-f,--format", *format, "json, or a template such as '{{.ServerVersion}}'");
-    app.callback([=] {
+    line.add_option("-f,--format", *format, "json, or a template such as '{{.ServerVersion}}'");
+    line.callback([=] {
         json info = session->client().get("/info");
         if (format->empty())
             print(info_text(info));
@@ -117,8 +116,8 @@ void set_up_info(CLI::App& app, const std::shared_ptr<Session>& session) {
     });
 }
 
-void set_up_metrics(CLI::App& app, const std::shared_ptr<Session>& session) {
-    app.callback([=] { print(session->client().get_text("/metrics")); });
+void set_up_metrics(CommandLine line, const std::shared_ptr<Session>& session) {
+    line.callback([=] { print(session->client().get_text("/metrics")); });
 }
 
 }  // namespace
@@ -131,7 +130,7 @@ std::vector<Command> system_commands() {
         {"metrics", "The agent's metrics, as Prometheus reads them", "  kedge metrics | grep kedge_", set_up_metrics},
         {"inspect", "Everything about containers, images, networks or volumes, as JSON",
          "  kedge inspect web\n  kedge inspect -f '{{.State.Status}}' web\n  kedge inspect --type volume data",
-         [](CLI::App& app, const std::shared_ptr<Session>& session) { set_up_inspect(app, session, nullptr); }},
+         [](CommandLine line, const std::shared_ptr<Session>& session) { set_up_inspect(line, session, nullptr); }},
         audit_command()};
 }
 

@@ -1,15 +1,13 @@
 #include "base/error.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
-
 namespace kedge::cli {
 
 namespace {
 
-void set_up_unsupported(CLI::App& app, const std::shared_ptr<Session>&) {
-    app.allow_extras();
-    app.callback([&app] { throw Error(Code::invalid_argument, app.get_name() + " is not supported yet"); });
+void set_up_unsupported(CommandLine line, const std::shared_ptr<Session>&) {
+    line.takes_anything();
+    line.callback([=] { throw Error(Code::invalid_argument, line.name() + " is not supported yet"); });
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include "cli/flag_values.h"
 #include "cli/session.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 namespace kedge::cli {
@@ -35,13 +34,13 @@ void update(Session& session, const UpdateOptions& options) {
     });
 }
 
-void set_up_update(CLI::App& app, const std::shared_ptr<Session>& session) {
+void set_up_update(CommandLine line, const std::shared_ptr<Session>& session) {
     auto options = std::make_shared<UpdateOptions>();
-    app.add_option("containers", options->names, "Names or ids")->required();
-    add_changeable_limit_flags(app, options->limits);
-    app.add_option("--restart", options->limits.restart, "no, on-failure[:N], always or unless-stopped")->group("Life");
-    refuse_options(app, {"--cpu-rt-period", "--cpu-rt-runtime", "--kernel-memory"});
-    app.callback([=] { update(*session, *options); });
+    line.add_option("containers", options->names, "Names or ids").required();
+    add_changeable_limit_flags(line, options->limits);
+    line.add_option("--restart", options->limits.restart, "no, on-failure[:N], always or unless-stopped").group("Life");
+    line.refuse_options({"--cpu-rt-period", "--cpu-rt-runtime", "--kernel-memory"});
+    line.callback([=] { update(*session, *options); });
 }
 
 }  // namespace

@@ -2,7 +2,6 @@
 #include "cli/session.h"
 #include "cli/table.h"
 
-#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -33,11 +32,11 @@ std::string render(const std::vector<std::vector<std::string>>& rows) {
     return text;
 }
 
-void set_up_top(CLI::App& app, const std::shared_ptr<Session>& session) {
-    app.prefix_command();  // what follows the container are options of ps
-    app.callback([=, &app] {
-        std::vector<std::string> words = app.remaining();
-        if (words.empty()) throw wrong_count(app, 1, kAnyCount);
+void set_up_top(CommandLine line, const std::shared_ptr<Session>& session) {
+    line.takes_words();  // what follows the container are options of ps
+    line.callback([=] {
+        std::vector<std::string> words = line.words();
+        if (words.empty()) throw wrong_count(line, 1, kAnyCount);
         std::string options;
         for (size_t i = 1; i < words.size(); ++i) options += (i > 1 ? " " : "") + words[i];
         json answer =

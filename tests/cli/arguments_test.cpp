@@ -78,8 +78,9 @@ TEST_F(Arguments, NumbersAndAnswersAreCheckedWhereTheFlagIsKnown) {
 
 TEST_F(Arguments, WrongCountsOfWordsAreToldAsDockerDoes) {
     auto told = [](const Error& error) { return std::string(error.what()) + " | " + error.hint(); };
-    const CLI::App& list = *app.get_subcommand("volume")->get_subcommand("ls");
-    EXPECT_EQ(told(wrong_count(list)), "'kedge volume ls' requires at most 1 argument | kedge volume ls --help");
+    CLI::App& app_of_list = *app.get_subcommand("volume")->get_subcommand("ls");
+    const CommandLine list(app_of_list);
+    EXPECT_EQ(told(wrong_count(app_of_list)), "'kedge volume ls' requires at most 1 argument | kedge volume ls --help");
     EXPECT_EQ(told(wrong_count(list, 0, 0)), "'kedge volume ls' accepts no arguments | kedge volume ls --help");
     EXPECT_STREQ(wrong_count(list, 1, 1).what(), "'kedge volume ls' requires 1 argument");
     EXPECT_STREQ(wrong_count(list, 2, kAnyCount).what(), "'kedge volume ls' requires at least 2 arguments");

@@ -37,13 +37,13 @@ RunOptions options_of(const Words& words) {
     app.require_subcommand(1);
     CLI::App* run = app.add_subcommand("run");
     RunOptions options;
-    add_run_flags(*run, options);
+    add_run_flags(CommandLine(*run), options);
     Words line = {"run"};
     line.insert(line.end(), words.begin(), words.end());
     Words read = as_docker_reads(app, line);
     std::reverse(read.begin(), read.end());
     app.parse(read);
-    take_words(*run, options);
+    take_words(CommandLine(*run), options);
     return options;
 }
 
