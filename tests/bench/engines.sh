@@ -32,7 +32,7 @@ not() { ! "$@"; }
 mount_disk() {
     truncate -s 16G "$dir.disk"
     if mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$dir.disk" 2>/dev/null && mount -o loop "$dir.disk" "$dir" 2>/dev/null; then return; fi
-    say "there is no loop device: the pull is measured on this machine's own file system"
+    say "there is no loop device: everything is measured on this machine's own file system"
 }
 
 # What belongs to a boot lies in memory, as /run does where an engine is installed.
