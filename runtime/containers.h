@@ -1,15 +1,13 @@
 #pragma once
 
-#include "base/clock.h"
-#include "base/digest.h"
 #include "base/fd.h"
 #include "runtime/attachment.h"
+#include "runtime/container_info.h"
 #include "runtime/container_logs.h"
-#include "runtime/container_spec.h"
 #include "runtime/container_usage.h"
+#include "runtime/execution.h"
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -17,91 +15,6 @@
 #include <vector>
 
 namespace kedge::runtime {
-
-enum class Status { created, running, paused, restarting, removing, exited, dead };
-std::string_view to_string(Status status);
-/// It has processes.
-constexpr bool is_up(Status status) {
-    return status == Status::running || status == Status::paused;
-}
-
-/// One run of a probe, newest last; Docker keeps five.
-struct ProbeResult {
-    WallTime start;
-    WallTime end;
-    int exit_code = 0;   ///< 0 healthy, 1 unhealthy, -1 the probe itself failed or timed out
-    std::string output;  ///< at most 4096 bytes
-};
-
-struct Health {
-    enum class Status { none, starting, healthy, unhealthy };
-    Status status = Status::none;
-    int failing_streak = 0;
-    std::vector<ProbeResult> log;
-};
-std::string_view to_string(Health::Status status);
-
-struct NetworkEndpoint {
-    std::string network;  ///< the network's name
-    std::string network_id;
-    std::string ip;  ///< empty while the container doesn't run
-    int prefix_length = 0;
-    std::string gateway;
-    std::string mac;
-    std::vector<std::string> aliases;
-    int gateway_priority = 0;
-    std::string link;                            ///< the host's end
-    std::map<std::string, std::string> options;  ///< of its NetworkAttachment
-    std::string ip6;                             ///< empty: none; also while the container doesn't run
-    int prefix_length6 = 0;
-    std::string gateway6;
-    /// While a running container is connected to it or disconnected from it: what has to be finished, or undone.
-    enum class Change { none, joining, leaving };
-    Change change = Change::none;
-};
-
-/// What is known of one container: a value, a moment's picture.
-struct ContainerInfo {
-    std::string id;  ///< 64 hex digits
-    std::string name;
-    ContainerSpec spec;  ///< as asked for
-    Digest image_id;     ///< the config's digest of the image that it was made from
-    // what the spec came to once the image was taken into account
-    std::vector<std::string> arguments;  ///< entrypoint and command
-    std::vector<std::string> environment;
-    std::string working_dir;
-    std::string user;
-    std::string stop_signal;
-    std::optional<Healthcheck> healthcheck;  ///< the one in force; empty: none
-    std::map<std::string, std::string> labels;
-    std::vector<Mount> mounts;  ///< with the names of anonymous volumes
-    /// Joined at each start, by name: what the spec asks for, and what connecting and disconnecting made of it. `host`
-    /// and `none` are among them.
-    std::vector<NetworkAttachment> networks;
-
-    WallTime created;
-    Status status = Status::created;
-    int pid = 0;  ///< of its first process, in the host's namespace; 0 when not running
-    int exit_code = 0;
-    bool oom_killed = false;
-    std::string error;  ///< why it could not start, as the user typed it
-    WallTime started;
-    WallTime finished;
-    int restart_count = 0;
-    bool stopped_by_hand = false;  ///< `unless-stopped` does not start it again
-    Health health;
-    std::vector<NetworkEndpoint> endpoints;
-    std::vector<PortBinding> ports;  ///< published now, with the ports that were chosen
-    std::string log_path;
-    std::vector<std::string>
-        warnings;  ///< what was asked for and is not in force on this machine: found by create(), anew by each start
-};
-
-/// Bytes of files on disk.
-struct ContainerSize {
-    int64_t writable = 0;  ///< what it changed of its image
-    int64_t root_fs = 0;   ///< with the image
-};
 
 struct StartOptions {
     bool publish_ports = true;  ///< false: a later Containers::take_over_ports does it
@@ -118,44 +31,6 @@ struct ContainerUpdate {
     std::optional<int64_t> pids_limit;  ///< 0 or less: none; the one in `resources` says nothing
     std::optional<RestartPolicy> restart;
     bool exact = false;  ///< `resources` is all there is to be, its pids_limit too: what is 0 or empty has no limit
-};
-
-struct ExecSpec {
-    std::vector<std::string> arguments;
-    std::vector<std::string> environment;  ///< over the container's
-    std::string user;                      ///< empty: the container's
-    std::string working_dir;
-    bool privileged = false;
-    bool tty = false;   ///< with a terminal of its own
-    unsigned rows = 0;  ///< its size in characters; 0: not known yet
-    unsigned columns = 0;
-};
-
-/// A command that was begun in a container. If nobody has waited for its end when this is destroyed, it is ended. For
-/// one thread.
-class Execution {
-public:
-    virtual ~Execution() = default;
-    Execution(const Execution&) = delete;
-    Execution& operator=(const Execution&) = delete;
-
-    virtual const std::string& failure() const = 0;  ///< why nothing could be executed, in Docker's words; empty: it is
-    virtual int pid() const = 0;                     ///< in the host's namespace
-    virtual Fd take_terminal() = 0;                  ///< its terminal, non-blocking; empty if it has none
-    virtual int ended_fd() const = 0;                ///< for poll: readable once it has ended; owned by this
-    virtual void end() = 0;                          ///< kills it and all that it started
-    virtual int wait(
-        std::stop_token stop = {}) = 0;  ///< its exit code. Once `stop` is requested: end(), Error cancelled
-
-protected:
-    Execution() = default;
-};
-
-struct ExecResult {
-    int exit_code = 0;  ///< 126 and 127 as Docker's; 128 + signal if killed
-    bool timed_out = false;
-    std::string output;  ///< standard output and error together, cut at output_limit
-    std::string error;   ///< why nothing was executed, in Docker's words; empty if something was
 };
 
 /// How far a container's end has come: it neither runs nor is about to; a run has ended that had not yet when somebody

@@ -87,6 +87,17 @@ std::string sysctl_path(const std::string& key) {
     return "/proc/sys/" + path;
 }
 
+/// Whether it is of a link that somebody has to make first: `/proc/sys/net/ipv4/conf/eth0/...`.
+bool is_of_link(const std::string& path) {
+    for (const char* of : {"ipv4/conf/", "ipv6/conf/", "ipv4/neigh/", "ipv6/neigh/"}) {
+        const std::string folder = std::string("/proc/sys/net/") + of;
+        if (!path.starts_with(folder)) continue;
+        const std::string link = path.substr(folder.size(), path.find('/', folder.size()) - folder.size());
+        return link != "all" && link != "default" && link != "lo";
+    }
+    return false;
+}
+
 }  // namespace
 
 std::optional<uint32_t> limit_resource(const std::string& name) {
@@ -129,6 +140,9 @@ void plan_sysctls(const LaunchRequest& request, LaunchSpec& spec) {
     bool own_network = request.new_network_namespace || request.join_network >= 0;
     for (const auto& [key, value] : container.sysctls)
         spec.sysctls.emplace_back(namespaced_sysctl(key, value, own_network, container.ipc_mode != "host"), value);
+    const bool of_link =
+        std::any_of(spec.sysctls.begin(), spec.sysctls.end(), [](const auto& set) { return is_of_link(set.first); });
+    if (of_link && request.new_network_namespace) spec.flags |= shim::kSettingsOfLinks;
     if (!request.new_network_namespace) return;
     spec.optional_sysctls = {{"/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"},
                              {"/proc/sys/net/ipv4/ping_group_range", "0 2147483647"}};

@@ -105,7 +105,8 @@ enum PlanFlag : uint32_t {
     kNewTimeNamespace = 65536,
     kKeepUmask = 1 << 17,
     kSetPersonality = 1 << 18,
-    kStrictLimits = 1 << 19,  ///< a limit that can't be set is an error and no warning
+    kStrictLimits = 1 << 19,     ///< a limit that can't be set is an error and no warning
+    kSettingsOfLinks = 1 << 20,  ///< a sysctl is a link's, which is there once the network is wired
 };
 
 struct Plan {

@@ -77,8 +77,11 @@ void become_container(Start& start) {
     name_host(start);
     enter_root(start);
     mount_all(start);
+    // The network is wired meanwhile.
+    const bool needs_links = start.has(kSettingsOfLinks);
+    if (needs_links) await_go();
     settle(start);
-    await_go();  // the network is wired
+    if (!needs_links) await_go();
     become_user(start);
     load_filter(start);
     execute(start);

@@ -5,22 +5,19 @@
 #include "base/error.h"
 #include "base/fd.h"
 #include "runtime/engine.h"
-#include "tests/runtime/tar_writer.h"
+#include "tests/runtime/specs.h"
+#include "tests/runtime/test_image.h"
 #include "tests/support/leftovers.h"
 #include "tests/support/network_namespace.h"
 
 #include <gtest/gtest.h>
 
-#include <fcntl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -31,44 +28,10 @@
 
 namespace kedge::test {
 
-/// The bytes in a memory file, at its start.
-inline Fd memory_file(std::string_view data) {
-    Fd fd(::memfd_create("test", MFD_CLOEXEC));
-    write_all(fd.get(), data);
-    (void)::lseek(fd.get(), 0, SEEK_SET);
-    return fd;
-}
-
-/// A root file system of busybox alone (Debian's busybox-static) with its usual names in /bin. `more` adds to it.
-inline std::string busybox_tar(const std::function<void(TarWriter&)>& more = {}) {
-    static const std::string busybox = [] {
-        for (const char* path : {"/bin/busybox", "/usr/bin/busybox"}) {
-            if (::access(path, X_OK) == 0) return read_file_at(AT_FDCWD, path);
-        }
-        throw Error(Code::not_found, "these tests need busybox-static");
-    }();
-    TarWriter tar;
-    for (const char* folder : {"bin", "etc", "root", "var", "usr", "data"}) tar.folder(folder);
-    tar.folder("tmp", 01777);
-    tar.file("bin/busybox", busybox, 0755);
-    for (const char* name :
-         {"sh",      "cat",  "echo",  "sleep", "true",   "false",  "ls",       "id",   "ip",    "kill",
-          "touch",   "stat", "nc",    "env",   "printf", "trap",   "hostname", "wget", "httpd", "nslookup",
-          "test",    "head", "ps",    "yes",   "chown",  "chmod",  "mkdir",    "dd",   "seq",   "pwd",
-          "rm",      "ping", "mount", "grep",  "date",   "tr",     "readlink", "stty", "tty",   "mknod",
-          "unshare", "wc",   "cut",   "sort",  "ln",     "mkfifo", "umount"}) {
-        tar.link(std::string("bin/") + name, "busybox");
-    }
-    tar.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nuser:x:1000:1000::/home/user:/bin/sh\n");
-    tar.file("etc/group", "root:x:0:\nuser:x:1000:\nextra:x:2000:user\n");
-    if (more) more(tar);
-    return tar.finish();
-}
-
 /// An engine with a root, a run folder, an instance name, addresses and (for the whole process) a network namespace of
 /// its own. It has the image `busybox` with the command `sh`. At the end everything is removed, and what is left behind
 /// (mounts, cgroups, run folders, links) fails the test.
-class EngineFixture : public testing::Test, public Leftovers {
+class EngineFixture : public testing::Test, public Leftovers, public Specs {
 public:
     static void SetUpTestSuite() { enter_network_namespace(); }
 
@@ -118,21 +81,6 @@ public:
 
     runtime::Containers& containers() { return engine->containers(); }
 
-    /// A spec of busybox that runs this in `sh -c`.
-    static runtime::ContainerSpec shell(const std::string& script, const std::string& name = {}) {
-        runtime::ContainerSpec spec;
-        spec.name = name;
-        spec.image = "busybox";
-        spec.command = std::vector<std::string>{"sh", "-c", script};
-        return spec;
-    }
-
-    static runtime::ExecSpec command(std::vector<std::string> arguments) {
-        runtime::ExecSpec spec;
-        spec.arguments = std::move(arguments);
-        return spec;
-    }
-
     /// Runs this in `sh -c` inside a running container, for at most ten seconds.
     runtime::ExecResult exec(const std::string& id, const std::string& script) {
         return containers().exec(id, command({"sh", "-c", script}), std::chrono::seconds(10), 1 << 20);
@@ -169,29 +117,6 @@ public:
         Code code = Code::internal;
         (void)refusal(step, &code);
         return code;
-    }
-
-    static runtime::Mount bind(const std::string& source, const std::string& target, bool read_only = false) {
-        runtime::Mount mount;
-        mount.type = runtime::Mount::Type::bind;
-        mount.source = source;
-        mount.target = target;
-        mount.read_only = read_only;
-        return mount;
-    }
-
-    static runtime::Mount volume(const std::string& name, const std::string& target) {
-        runtime::Mount mount;
-        mount.source = name;
-        mount.target = target;
-        return mount;
-    }
-
-    static runtime::NetworkAttachment on(const std::string& network, std::vector<std::string> aliases = {}) {
-        runtime::NetworkAttachment attachment;
-        attachment.network = network;
-        attachment.aliases = std::move(aliases);
-        return attachment;
     }
 
     /// A network of this name; its id.

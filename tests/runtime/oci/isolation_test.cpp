@@ -61,7 +61,7 @@ TEST_F(OciTest, AMountMayShowOtherOwners) {
                                  {"gidMappings", {{{"containerID", 0}, {"hostID", 2000}, {"size", 100}}}}});
     script("stat -c '%u %g' /data/file");
     test::Finished finished = run();
-    if (finished.out.find("map the owners of its files: Invalid argument") != std::string::npos)
+    if (finished.out.find("map the owners of its files: invalid argument") != std::string::npos)
         GTEST_SKIP() << "the file system of " << folder_ << " can't be mounted with other owners on this kernel";
     EXPECT_EQ(finished.out, "1005 2006\n");
     config_["mounts"].back()["options"] = {"bind"};
