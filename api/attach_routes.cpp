@@ -124,14 +124,17 @@ Response attach(const Request& request, runtime::Containers& containers, Respons
 /// output comes in frames also of a terminal, and the last frame tells the exit code, unless the client has detached.
 /// Of a container that removes itself it comes when that is done.
 Response follow(const Request& request, runtime::Containers& containers) {
+    const bool start = request.flag("start");
     runtime::ContainerInfo info = containers.inspect(request.captures.at("id"));
+    std::shared_ptr<runtime::Ending> ending =
+        containers.await(info.id, info.spec.auto_remove ? runtime::Until::removed : runtime::Until::next_exit);
+    if (!start && !is_up(containers.inspect(info.id).status))
+        throw Error(Code::conflict, "You cannot attach to a stopped container, start it first");
     Wanted wanted = read_wanted(request, info);
     wanted.raw = false;
     std::shared_ptr<runtime::Attachment> attachment = begin(containers, wanted);
-    std::shared_ptr<runtime::Ending> ending =
-        containers.await(info.id, info.spec.auto_remove ? runtime::Until::removed : runtime::Until::next_exit);
     try {
-        if (request.flag("start")) containers.start(info.id);
+        if (start) containers.start(info.id);
     } catch (const Error& error) {
         if (error.code() != Code::not_modified) throw;  // somebody was faster; it is followed all the same
     }

@@ -382,7 +382,8 @@ TEST_F(DockerContainers, WhatCannotBeFollowedIsAnError) {
     EXPECT_EQ(reply.status, 400);
     EXPECT_NE(reply.message().find("executable file not found"), std::string::npos) << reply.text;
     EXPECT_EQ(post("/kedge/v1/containers/nosuch/attach?start=1").status, 404);
-    EXPECT_EQ(post("/kedge/v1/containers/bad/attach?detachKeys=ctrl-!").status, 400);
+    EXPECT_EQ(post("/kedge/v1/containers/bad/attach?start=1&detachKeys=ctrl-!").status, 400);
+    EXPECT_EQ(post("/kedge/v1/containers/bad/attach").status, 409) << "it doesn't run, and isn't to be started";
 }
 
 }  // namespace
