@@ -47,14 +47,15 @@ std::string running_container(runtime::Containers& containers, const std::string
 }
 
 /// Runs it to its end; what prevents that is told on the error stream, as Docker does once the head is sent.
-int run_and_tell(Execs& execs, const Execs::Exec& exec, Duplex& client, std::stop_token stop) {
+void run_and_tell(Execs& execs, const Execs::Exec& exec, Duplex& client, std::stop_token stop,
+                  const std::function<void(int)>& ended) {
     try {
-        return execs.run_attached(exec, client, stop);
+        execs.run_attached(exec, client, stop, ended);
     } catch (const std::exception& error) {
         std::string text = error.what(), line = text + (exec.spec.tty ? "\r\n" : "\n");
         (void)client.write(exec.spec.tty && !exec.framed ? line : frame(StreamKind::err, line));
-        return text.find("not found") != std::string::npos || text.find("no such file") != std::string::npos ? 127
-                                                                                                             : 126;
+        ended(text.find("not found") != std::string::npos || text.find("no such file") != std::string::npos ? 127
+                                                                                                            : 126);
     }
 }
 
@@ -83,9 +84,10 @@ Response run_attached(const Request& request, const std::shared_ptr<Execs>& exec
     response.content_type = exec.spec.tty && !exec.framed ? "application/vnd.docker.raw-stream"
                                                           : "application/vnd.docker.multiplexed-stream";
     response.take_over = [=](Duplex& duplex) {
-        int code = run_and_tell(*execs, exec, duplex, stop);
-        execs->finish(exec.id, code);
-        finished(duplex, code);
+        run_and_tell(*execs, exec, duplex, stop, [&](int code) {
+            execs->finish(exec.id, code);
+            finished(duplex, code);
+        });
     };
     return response;
 }

@@ -52,7 +52,8 @@ private:
 
 }  // namespace
 
-int Execs::run_attached(const Exec& exec, Duplex& client, std::stop_token stop) {
+void Execs::run_attached(const Exec& exec, Duplex& client, std::stop_token stop,
+                         const std::function<void(int)>& ended) {
     Streams streams(exec);
     auto command = containers_.begin_exec(exec.container, exec.spec, streams.in.read.get(), streams.out.write.get(),
                                           streams.err.write.get());
@@ -80,7 +81,7 @@ int Execs::run_attached(const Exec& exec, Duplex& client, std::stop_token stop) 
     const int out = terminal ? terminal->get() : streams.out.read.get();
     pump_output({out, streams.err.read.get(), exec.spec.tty && !exec.framed}, {command->ended_fd(), stopped.get()},
                 client, &quiet);
-    return command->wait(end.get_token());
+    ended(command->wait(end.get_token()));
 }
 
 int Execs::run_without_client(Exec exec, std::stop_token stop) {
@@ -91,7 +92,9 @@ int Execs::run_without_client(Exec exec, std::stop_token stop) {
         void hang_up() override {}
     } nobody;
     exec.attach_in = exec.attach_out = exec.attach_err = false;
-    return run_attached(exec, nobody, stop);
+    int exit_code = 0;
+    run_attached(exec, nobody, stop, [&](int code) { exit_code = code; });
+    return exit_code;
 }
 
 }  // namespace kedge::api

@@ -38,8 +38,8 @@ public:
     /// Marks it as running; Error conflict if it was started already.
     Exec begin(const std::string& id);
     /// Runs one that was begun with the client's streams, to its end. Once the client has pressed the detach keys, it
-    /// runs on without them. Throws Error.
-    int run_attached(const Exec& exec, Duplex& client, std::stop_token stop);
+    /// runs on without them. `ended` is called with its exit code, at once. Throws Error.
+    void run_attached(const Exec& exec, Duplex& client, std::stop_token stop, const std::function<void(int)>& ended);
     void finish(const std::string& id, int exit_code);
     /// Error conflict if it isn't running; without a terminal nothing happens.
     void resize(const std::string& id, unsigned rows, unsigned columns);

@@ -7,6 +7,8 @@
 
 #include <algorithm>
 #include <csignal>
+#include <cstdlib>
+#include <iostream>
 
 namespace kedge::cli {
 
@@ -146,5 +148,7 @@ int run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
     (void)std::signal(SIGPIPE, SIG_IGN);  // a connection or reader that is gone is seen where it is written to
-    return kedge::cli::run(std::vector<std::string>(argv + 1, argv + argc));
+    const int code = kedge::cli::run(std::vector<std::string>(argv + 1, argv + argc));
+    std::cout.flush();
+    std::_Exit(code);  // to take apart what all files have made before the start would take longer than most commands
 }

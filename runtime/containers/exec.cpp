@@ -32,10 +32,9 @@ public:
     Command(Launcher::Exec process, std::string container, Tell tell)
         : process_(std::move(process)), container_(std::move(container)), tell_(std::move(tell)) {}
     ~Command() override {
-        if (over_) return;
-        end();
+        if (!over_) end();
         try {
-            (void)reap();
+            if (!reaped_) (void)reap();
         } catch (const std::exception& error) {
             log(LogLevel::warning, "exec in container " + container_ + ": " + error.what());
         }
@@ -64,32 +63,42 @@ public:
 
     int wait(std::stop_token stop) override {
         StopFd stopped(stop);
-        pollfd fds[2] = {{process_.pidfd.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
+        pollfd fds[2] = {{process_.exit_status.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
         while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
         }
         const bool cancelled = fds[0].revents == 0;
         if (cancelled) end();
-        const int code = reap();
+        const int code = take_code();
         if (cancelled) throw Error(Code::cancelled, "exec in container " + container_ + " was cancelled");
         return code;
     }
 
 private:
-    int reap() {
+    /// What the shim says of it, which is about to end itself; or how that ended, if it died before.
+    int take_code() {
         over_ = true;
+        int32_t code = 0;
+        ssize_t size = -1;
+        do size = ::read(process_.exit_status.get(), &code, sizeof code);
+        while (size < 0 && errno == EINTR);
+        if (size != sizeof code) code = reap();
+        tell_("exec_die", {{"exitCode", std::to_string(code)}});
+        return code;
+    }
+
+    int reap() {
+        reaped_ = true;
         siginfo_t info{};
         while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process_.pidfd.get()), &info, WEXITED) != 0) {
             if (errno != EINTR) throw_errno("wait for exec");
         }
-        const int code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-        tell_("exec_die", {{"exitCode", std::to_string(code)}});
-        return code;
+        return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
     }
 
     Launcher::Exec process_;
     std::string container_;
     Tell tell_;
-    bool over_ = false;
+    bool over_ = false, reaped_ = false;
 };
 
 /// What the command's own words would have been if there were one: whoever reads its streams is told why there is none.

@@ -2,6 +2,7 @@
 
 #include "base/durable.h"
 #include "base/error.h"
+#include "base/pipe.h"
 #include "runtime/containers/capabilities.h"
 #include "runtime/containers/launch_build.h"
 #include "runtime/containers/launch_bundle.h"
@@ -211,15 +212,19 @@ Launcher::Exec Launcher::exec(const std::string& run_folder, const ContainerSpec
     if (request.tty) spec.flags |= shim::kTerminal;
     spec.terminal_rows = request.rows;
     spec.terminal_columns = request.columns;
+    spec.exit_status = shim::kFirstExtraFd + 1;
     PlanWriter plan(spec);
     Fd memory = plan.to_memfd();
     ShimDialogue dialogue(plan, spec);
+    Pipe exit_status = make_pipe();
     auto stream = [&](int fd) { return fd >= 0 ? fd : state_->null.get(); };
     Exec result;
-    result.pid = spawn_shim(
-        state_->shim, "exec",
-        {stream(request.in), stream(request.out), stream(request.err), memory.get(), dialogue.shim_end(), init.get()});
+    result.pid = spawn_shim(state_->shim, "exec",
+                            {stream(request.in), stream(request.out), stream(request.err), memory.get(),
+                             dialogue.shim_end(), init.get(), exit_status.write.get()});
     dialogue.close_shim_end();
+    exit_status.write.reset();
+    result.exit_status = std::move(exit_status.read);
     result.pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, result.pid, 0)));
     Launched inner;
     try {

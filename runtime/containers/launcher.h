@@ -97,6 +97,8 @@ public:
     struct Exec {
         Fd pidfd;
         int pid = 0;
+        Fd exit_status;  ///< a pipe: its exit code as an int32_t, a moment before the shim ends; or nothing, if that
+                         ///< dies
         Fd inner_pidfd;  ///< of the process inside
         int inner_pid = 0;
         Fd terminal;  ///< non-blocking

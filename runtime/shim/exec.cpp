@@ -89,8 +89,12 @@ int run_exec() {
     // What the caller gave as streams is the new process' alone: it sees their end when that closes them.
     for (int fd = 0; fd < 3; fd++) close_fd(fd);
     close_fd(kAgentFd);
+    const int exit_status = start.plan->exit_status;
     unmap_plan(start);
-    return wait_for(pidfd);
+    const int32_t code = wait_for(pidfd);
+    // Who waits needs not wait for this process to go as well.
+    if (exit_status >= 0) (void)write_whole(exit_status, reinterpret_cast<const char*>(&code), sizeof code);
+    return code;
 }
 
 }  // namespace kedge::shim

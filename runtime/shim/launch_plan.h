@@ -160,9 +160,10 @@ struct Plan {
     uint32_t umask = 022;
     uint32_t seccomp_flags = 0;
     uint32_t personality = 0;
-    int32_t root_tree = -1;  ///< of `create`: the root, a detached tree of mounts
-    int32_t null_tree = -1;  ///< the host's /dev/null, the same
-    int32_t listener = -1;   ///< of `create`: where the process waits for its start
+    int32_t root_tree = -1;    ///< of `create`: the root, a detached tree of mounts
+    int32_t null_tree = -1;    ///< the host's /dev/null, the same
+    int32_t listener = -1;     ///< of `create`: where the process waits for its start
+    int32_t exit_status = -1;  ///< of exec: a pipe for the process' exit code, an int32_t; the shim ends after that
     int32_t first_preserved = -1;
     uint32_t preserved = 0;  ///< descriptors from first_preserved on that become 3, 4, ...
 };
