@@ -4,24 +4,20 @@
 #include "base/durable.h"
 #include "base/error.h"
 #include "base/fd.h"
+#include "tests/agent/agent_api.h"
+#include "tests/runtime/test_image.h"
 #include "tests/support/leftovers.h"
 #include "tests/support/loopback.h"
 #include "tests/support/network_namespace.h"
 #include "tests/support/process.h"
 #include "tests/support/test_repository.h"
 
-#include <httplib.h>
-
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include <fcntl.h>
 
 #include <algorithm>
 #include <atomic>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <memory>
@@ -31,12 +27,10 @@
 
 namespace kedge::test {
 
-using nlohmann::json;
-
 /// A whole agent as users have it: the program kedged with a root, a run folder, an instance name and a repository of
 /// its own, in a network namespace that all tests of the process share. It is spoken to through its socket. At the end
 /// everything is removed, and what is left behind fails the test.
-class AgentFixture : public testing::Test, public Leftovers {
+class AgentFixture : public testing::Test, public Leftovers, public AgentApi {
 public:
     static void SetUpTestSuite() { enter_network_namespace(); }
 
@@ -44,6 +38,7 @@ public:
         static std::atomic<int> count;
         instance = "ka" + std::to_string(::getpid()) + "x" + std::to_string(count++);
         folder = "/tmp/" + instance;
+        socket = folder + "/run/kedge.sock";
         make_folders(AT_FDCWD, folder);
         repository = std::make_unique<TestRepository>(folder + "/fleet.git");
         source = "url: file://" + folder + "/fleet.git";
@@ -105,64 +100,6 @@ public:
         return true;
     }
 
-    // --- its API
-
-    struct Answer {
-        int status = 0;  ///< 0: nobody answered
-        std::string body;
-    };
-    Answer call(const std::string& method, const std::string& path, const std::string& body = {},
-                const std::string& type = "application/json") const {
-        httplib::Client client(folder + "/run/kedge.sock");
-        client.set_address_family(AF_UNIX);
-        client.set_read_timeout(60);
-        httplib::Request request;
-        request.method = method;
-        request.path = path;
-        request.body = body;
-        request.set_header("Host", "kedge");
-        request.set_header("Content-Type", type);
-        auto result = client.send(request);
-        return result ? Answer{result->status, result->body} : Answer{};
-    }
-    Answer post(const std::string& path, const json& body = json::object()) const {
-        return call("POST", path, body.dump());
-    }
-    json get(const std::string& path) const { return json::parse(call("GET", path).body, nullptr, false); }
-    void wake() const { (void)post("/kedge/v1/wake"); }
-
-    json containers() const {
-        json list = get("/containers/json?all=1");
-        return list.is_array() ? list : json::array();
-    }
-    /// The running containers' ids by service.
-    std::map<std::string, std::string> services() const {
-        std::map<std::string, std::string> result;
-        for (const json& c : containers()) {
-            if (c.value("State", "") == "running")
-                result[c["Labels"].value("com.docker.compose.service", "")] = c.at("Id");
-        }
-        return result;
-    }
-    /// The image names by service of what runs.
-    std::map<std::string, std::string> images() const {
-        std::map<std::string, std::string> result;
-        for (const json& c : containers()) {
-            if (c.value("State", "") == "running")
-                result[c["Labels"].value("com.docker.compose.service", "")] = c.at("Image");
-        }
-        return result;
-    }
-    json project(const std::string& name = "demo") const { return get("/kedge/v1/projects/" + name); }
-    /// The state of the newest release of this commit; empty if there is none.
-    std::string state_of(const std::string& commit) const {
-        json releases = get("/kedge/v1/projects/demo/releases");
-        if (!releases.is_array()) return {};
-        for (const json& release : releases) {
-            if (release.value("commit", "") == commit) return release.at("state");
-        }
-        return {};
-    }
     /// Wakes the poll and waits until that commit's release is in this state.
     bool reaches(const std::string& commit, const std::string& state) {
         wake();
@@ -177,24 +114,7 @@ public:
 
     /// A root file system of busybox alone.
     static const std::string& rootfs() {
-        static const std::string tar = [] {
-            std::string root = "/tmp/kedge-rootfs-XXXXXX";
-            if (!::mkdtemp(root.data())) throw_errno("mkdtemp");
-            for (const char* name : {"bin", "etc", "tmp", "data"}) make_folders(AT_FDCWD, root + "/" + name);
-            const char* busybox = ::access("/bin/busybox", X_OK) == 0 ? "/bin/busybox" : "/usr/bin/busybox";
-            std::filesystem::copy_file(busybox, root + "/bin/busybox");
-            for (const char* name :
-                 {"sh", "sleep", "true", "false", "test", "touch", "cat", "httpd", "echo", "nc", "wget"}) {
-                std::filesystem::create_symlink("busybox", root + "/bin/" + name);
-            }
-            std::ofstream(root + "/data/seed") << "from the image\n";
-            Finished made = run({"tar", "-C", root, "-cf", root + ".tar", "."});
-            if (made.code != 0) throw Error(Code::internal, made.out);
-            std::string bytes = read_file_at(AT_FDCWD, root + ".tar", 64u << 20);
-            remove_tree(AT_FDCWD, root);
-            remove_tree(AT_FDCWD, root + ".tar");
-            return bytes;
-        }();
+        static const std::string tar = busybox_tar([](TarWriter& more) { more.file("data/seed", "from the image\n"); });
         return tar;
     }
 
