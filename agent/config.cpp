@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/secret.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -192,6 +193,29 @@ std::vector<reconciler::SourceConfig> read_sources(YamlReader& reader, const rec
     return sources;
 }
 
+bool is_ipv6_subnet(const std::string& text) {
+    const size_t slash = text.find('/');
+    in6_addr address{};
+    int bits = -1;
+    if (slash == std::string::npos || ::inet_pton(AF_INET6, text.substr(0, slash).c_str(), &address) != 1) return false;
+    const char* end = text.data() + text.size();
+    auto [last, failure] = std::from_chars(text.data() + slash + 1, end, bits);
+    return failure == std::errc() && last == end && bits >= 0 && bits <= 126;
+}
+
+void read_engine_networks(YamlReader reader, runtime::EngineOptions& engine) {
+    if (reader.has("address_pools")) engine.address_pools = reader.texts("address_pools");
+    runtime::DefaultNetwork& bridge = engine.default_network;
+    bridge.ipv6 = reader.flag("ipv6", bridge.ipv6);
+    bridge.subnet6 = reader.text("fixed_cidr_v6");
+    if (!bridge.subnet6.empty()) {
+        if (!is_ipv6_subnet(bridge.subnet6))
+            reader.fail("fixed_cidr_v6", "\"" + bridge.subnet6 + "\" is not an IPv6 subnet such as fd00:1::/64");
+        if (!bridge.ipv6) reader.fail("fixed_cidr_v6", "needs ipv6: true");
+    }
+    reader.finish();
+}
+
 std::string host_name() {
     char name[256] = {};
     return ::gethostname(name, sizeof name - 1) == 0 ? name : "";
@@ -220,9 +244,7 @@ Config parse_config(const std::string& text, const std::string& file) {
         metrics.finish();
     }
     config.engine.registries = read_registries(reader.object("registries"));
-    YamlReader networks = reader.object("networks");
-    if (networks.has("address_pools")) config.engine.address_pools = networks.texts("address_pools");
-    networks.finish();
+    read_engine_networks(reader.object("networks"), config.engine);
     YamlReader limits = reader.object("limits");
     config.engine.layer_size_limit = limits.size("layer_size", config.engine.layer_size_limit);
     limits.finish();

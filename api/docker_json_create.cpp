@@ -3,8 +3,6 @@
 #include "base/error.h"
 #include "runtime/container_spec.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <charconv>
 
@@ -90,12 +88,6 @@ runtime::NetworkAttachment read_endpoint(const Fields& endpoint, const std::stri
     attachment.ip6 = endpoint.object("IPAMConfig").text("IPv6Address");
     attachment.gateway_priority = static_cast<int>(
         std::clamp<int64_t>(endpoint.number("GwPriority"), INT32_MIN + 1, INT32_MAX));  // it can be negated
-    in_addr address{};
-    if (!attachment.ip.empty() && ::inet_pton(AF_INET, attachment.ip.c_str(), &address) != 1)
-        throw invalid("invalid IPv4 address: " + attachment.ip);
-    in6_addr address6{};
-    if (!attachment.ip6.empty() && ::inet_pton(AF_INET6, attachment.ip6.c_str(), &address6) != 1)
-        throw invalid("invalid IPv6 address: " + attachment.ip6);
     if (!endpoint.texts("Links").empty()) {
         throw Error(Code::invalid_argument, "links are not supported by kedge",
                     "containers of a user-defined network find each other by name");

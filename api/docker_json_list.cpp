@@ -45,11 +45,11 @@ json endpoints_json(const ContainerInfo& info) {
     for (const runtime::NetworkAttachment& asked : info.networks) {
         runtime::NetworkEndpoint is;
         for (const runtime::NetworkEndpoint& endpoint : info.endpoints) {
-            if (endpoint.network == asked.network && !endpoint.ip.empty()) is = endpoint;
+            if (endpoint.network == asked.network && endpoint.is_there()) is = endpoint;
         }
         const bool mode = asked.network == runtime::kHostNetwork || asked.network == runtime::kNoNetwork;
         if (mode) is.network_id = runtime::id_of_mode(asked.network);
-        const bool is_there = !is.ip.empty() || (mode && info.pid > 0);
+        const bool is_there = is.is_there() || (mode && info.pid > 0);
         // The default network gives nobody a name.
         json names = nullptr;
         if (!mode && asked.network != runtime::kDefaultNetwork) {

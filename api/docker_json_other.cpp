@@ -28,7 +28,7 @@ json network_json(const runtime::NetworkInfo& info) {
             {"Created", format_time(info.created)},
             {"Scope", "local"},
             {"Driver", info.spec.driver},
-            {"EnableIPv4", true},
+            {"EnableIPv4", info.spec.ipv4},
             {"EnableIPv6", info.spec.ipv6},
             {"IPAM", {{"Driver", "default"}, {"Options", nullptr}, {"Config", addresses}}},
             {"Internal", info.spec.internal},

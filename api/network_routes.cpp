@@ -43,13 +43,10 @@ Response list_networks(const Request& request, const Services& services) {
     return json_reply(result);
 }
 
-void expect_local_scope(const Fields& body, int api) {
+void expect_local_scope(const Fields& body) {
     if (std::string scope = body.text("Scope"); !scope.empty() && scope != "local") {
         throw Error(Code::invalid_argument, "Scope: \"" + scope + "\" is not supported by kedge");
     }
-    if (api < 48 || !body.has("EnableIPv4") || body.flag("EnableIPv4")) return;
-    if (!body.flag("EnableIPv6")) throw Error(Code::invalid_argument, "IPv4 or IPv6 must be enabled");
-    throw Error(Code::invalid_argument, "EnableIPv4: networks without IPv4 are not supported by kedge");
 }
 
 bool is_ipv6(const std::string& text) {
@@ -102,12 +99,14 @@ Response create(const Request& request, runtime::Networks& networks) {
     spec.labels = body.text_map("Labels");
     spec.options = body.text_map("Options");
     spec.ipv6 = body.flag("EnableIPv6");
+    // Clients of older versions don't know it.
+    if (request.api >= 48 && body.has("EnableIPv4")) spec.ipv4 = body.flag("EnableIPv4");
     read_addresses(body.object("IPAM").objects("Config"), spec);
     if (std::string driver = body.object("IPAM").text("Driver"); !driver.empty() && driver != "default") {
         throw Error(Code::invalid_argument, "IPAM.Driver: \"" + driver + "\" is not supported by kedge");
     }
     body.object("IPAM").refuse_others({"Driver", "Config"});
-    expect_local_scope(body, request.api);
+    expect_local_scope(body);
     // `CheckDuplicate` is always so.
     body.refuse_others({"Name", "Driver", "Internal", "Labels", "Options", "IPAM", "Attachable", "CheckDuplicate",
                         "EnableIPv4", "EnableIPv6", "Scope"});
@@ -157,9 +156,10 @@ json inspection(const std::string& name, const Services& services) {
             json& entry = result["Containers"][id];
             entry.update({{"Name", container.name}, {"MacAddress", ""}, {"IPv4Address", ""}, {"IPv6Address", ""}});
             for (const runtime::NetworkEndpoint& endpoint : container.endpoints) {
-                if (endpoint.network_id != info.id || endpoint.ip.empty()) continue;
+                if (endpoint.network_id != info.id || !endpoint.is_there()) continue;
                 entry["MacAddress"] = endpoint.mac;
-                entry["IPv4Address"] = endpoint.ip + "/" + std::to_string(endpoint.prefix_length);
+                if (!endpoint.ip.empty())
+                    entry["IPv4Address"] = endpoint.ip + "/" + std::to_string(endpoint.prefix_length);
                 if (!endpoint.ip6.empty())
                     entry["IPv6Address"] = endpoint.ip6 + "/" + std::to_string(endpoint.prefix_length6);
             }

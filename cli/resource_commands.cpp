@@ -183,7 +183,7 @@ void set_up_network_create(CommandLine line, const std::shared_ptr<Session>& ses
     line.add_list("--gateway", options->gateways, "This machine's address in it; else the first one");
     line.add_list("--ip-range", options->ip_ranges, "The part of the subnet that containers get addresses from");
     line.add_flag("--ipv6", options->ipv6, "IPv6 addresses as well");
-    line.add_flag("--ipv4", options->ipv4, "IPv4 addresses, which every network has");
+    line.add_flag("--ipv4", options->ipv4, "IPv4 addresses; --ipv4=false: none, with --ipv6");
     line.add_list("--aux-address", options->aux_addresses, "NAME=ADDRESS of the subnet, which no container gets");
     line.add_option("--ipam-driver", options->ipam_driver, "default");
     line.add_option("--scope", options->scope, "local");
@@ -310,7 +310,8 @@ Command network_group() {
         nullptr,
         {{"create", "Create a network",
           "  kedge network create front\n  kedge network create --subnet 10.5.0.0/24 --internal back\n"
-          "  kedge network create --ipv6 --subnet fd00:5::/64 wide",
+          "  kedge network create --ipv6 --subnet fd00:5::/64 wide\n"
+          "  kedge network create --ipv4=false --ipv6 six",
           set_up_network_create},
          {"ls", "List networks", "  kedge network ls", set_up_network_ls, {}, "list"},
          {"inspect", "Everything about networks, as JSON", "  kedge network inspect front",

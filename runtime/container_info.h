@@ -39,7 +39,7 @@ std::string_view to_string(Health::Status status);
 struct NetworkEndpoint {
     std::string network;  ///< the network's name
     std::string network_id;
-    std::string ip;  ///< empty while the container doesn't run
+    std::string ip;  ///< empty: none; also while the container doesn't run
     int prefix_length = 0;
     std::string gateway;
     std::string mac;
@@ -47,12 +47,16 @@ struct NetworkEndpoint {
     int gateway_priority = 0;
     std::string link;                            ///< the host's end
     std::map<std::string, std::string> options;  ///< of its NetworkAttachment
-    std::string ip6;                             ///< empty: none; also while the container doesn't run
+    std::string ip6;                             ///< likewise
     int prefix_length6 = 0;
     std::string gateway6;
     /// While a running container is connected to it or disconnected from it: what has to be finished, or undone.
     enum class Change { none, joining, leaving };
     Change change = Change::none;
+
+    bool is_there() const { return !ip.empty() || !ip6.empty(); }
+    /// The network's own address, where names are asked for: of IPv4 if it has any.
+    const std::string& server() const { return gateway.empty() ? gateway6 : gateway; }
 };
 
 /// What is known of one container: a value, a moment's picture.

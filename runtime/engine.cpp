@@ -96,7 +96,10 @@ struct Engine::Parts {
                   [this](const std::string& name) { return users_of(name); }),
           images(options.root, options.registries, options.pull_connections, options.layer_size_limit, database, events,
                  [this] { return used_images(); }),
-          networks({options.instance, options.address_pools}, database, &events),
+          networks({.instance = options.instance,
+                    .address_pools = options.address_pools,
+                    .default_network = options.default_network},
+                   database, &events),
           containers({options.root, options.run, options.instance, options.shim}, store, images, networks, volumes,
                      events) {}
 

@@ -31,6 +31,7 @@ struct EngineOptions {
         "kedge";       ///< prefix of all that is made outside root and run: cgroups, links, the nftables table
     std::string shim;  ///< path of the kedge-shim executable; empty: find_program() of base/programs.h
     std::vector<std::string> address_pools = {"172.29.0.0/16"};  ///< networks without a subnet get a /24 of these
+    DefaultNetwork default_network;
     RegistrySettings registries;
     int pull_connections = 3;                      ///< layers fetched side by side
     int64_t layer_size_limit = int64_t{16} << 30;  ///< bytes of one unpacked layer; more is refused

@@ -13,7 +13,7 @@ namespace kedge::runtime {
 struct NetworkSpec {
     std::string name;
     std::string driver = "bridge";
-    std::string subnet;     ///< CIDR; empty: the next free one of the engine's pools
+    std::string subnet;     ///< CIDR; empty: the next free one of the engine's pools, or none without `ipv4`
     std::string gateway;    ///< empty: the first address
     bool internal = false;  ///< no way out
     std::map<std::string, std::string> labels;
@@ -26,6 +26,7 @@ struct NetworkSpec {
     std::string gateway6 = {};
     std::string ip_range6 = {};
     std::map<std::string, std::string> aux_addresses6 = {};
+    bool ipv4 = true;  ///< false: IPv6 alone
     bool operator==(const NetworkSpec&) const = default;
 };
 
@@ -44,6 +45,12 @@ inline constexpr const char* kHostNetwork = "host";
 inline constexpr const char* kNoNetwork = "none";
 /// The ids of these two, which are the same everywhere.
 std::string id_of_mode(const std::string& mode);
+
+/// What of the default network is configured.
+struct DefaultNetwork {
+    bool ipv6 = false;
+    std::string subnet6 = {};  ///< CIDR; empty: as for other networks
+};
 
 /// Bridge networks on this machine. Thread-safe.
 class Networks {

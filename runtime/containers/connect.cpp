@@ -58,6 +58,15 @@ void ContainerEngine::check_attachment(const NetworkAttachment& network) const {
     if (info.spec.name == kDefaultNetwork) {
         throw Error(Code::invalid_argument, "user specified IP address is supported on user defined networks only");
     }
+    auto refuse_without = [](bool there, const std::string& address, const char* family) {
+        if (there || address.empty()) return;
+        throw Error(Code::invalid_argument,
+                    "invalid endpoint settings:\nuser specified IP address is supported only when connecting to "
+                    "networks with user configured subnets",
+                    std::string("the network has no ") + family);
+    };
+    refuse_without(info.spec.ipv4, network.ip, "IPv4");
+    refuse_without(info.spec.ipv6, network.ip6, "IPv6");
     if (!network.ip.empty()) {
         const Subnet subnet = Subnet::parse(info.spec.subnet);
         if (!subnet.usable(Ipv4::parse(network.ip))) {
@@ -67,12 +76,6 @@ void ContainerEngine::check_attachment(const NetworkAttachment& network) const {
         }
     }
     if (network.ip6.empty()) return;
-    if (!info.spec.ipv6) {
-        throw Error(Code::invalid_argument,
-                    "invalid endpoint settings:\nuser specified IP address is supported only when connecting to "
-                    "networks with user configured subnets",
-                    "the network has no IPv6");
-    }
     if (!Subnet6::parse(info.spec.subnet6).usable(Ipv6::parse(network.ip6))) {
         throw Error(
             Code::invalid_argument,

@@ -10,6 +10,7 @@
 #include "runtime/log_attributes.h"
 #include "runtime/networks.h"
 #include "runtime/networks/endpoint_options.h"
+#include "runtime/networks/ipv6.h"
 #include "runtime/volumes/volume_store.h"
 
 #include <arpa/inet.h>
@@ -155,9 +156,6 @@ void check_network(const ContainerSpec& spec) {
     for (const NetworkAttachment& network : spec.networks) {
         if (network.network.empty()) refuse("network name must not be empty");
         if (!names.insert(network.network).second) refuse("network {} is given twice", network.network);
-        if (!network.ip.empty() && !is_address(network.ip)) refuse("invalid IPv4 address: {}", network.ip);
-        if (!network.ip6.empty() && (!is_address(network.ip6) || network.ip6.find(':') == std::string::npos))
-            refuse("invalid IPv6 address: {}", network.ip6);
         check_endpoint(network);
     }
     if (mode.empty() && spec.networks.empty() && !spec.ports.empty())
@@ -252,6 +250,8 @@ void check_namespaces(const ContainerSpec& spec) {
 }  // namespace
 
 void check_endpoint(const NetworkAttachment& network) {
+    if (!network.ip.empty()) (void)Ipv4::parse(network.ip);
+    if (!network.ip6.empty()) (void)Ipv6::parse(network.ip6);
     if (!network.mac.empty() && !parse_mac(network.mac)) refuse("invalid MAC address: {}", network.mac);
     (void)parse_endpoint_options(network.options);
 }

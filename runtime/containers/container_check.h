@@ -14,7 +14,7 @@ std::vector<std::string> check_spec(const ContainerSpec& spec);
 /// `[a-zA-Z0-9][a-zA-Z0-9_.-]+`. Throws Error.
 void check_container_name(const std::string& name);
 
-/// The hardware address and driver options of an endpoint. Throws Error.
+/// The form of the addresses and driver options of an endpoint. Throws Error.
 void check_endpoint(const NetworkAttachment& network);
 /// The name server of user-defined networks asks from the host's side, where a loopback address is the host's. Throws
 /// Error.

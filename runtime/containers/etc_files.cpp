@@ -122,7 +122,7 @@ EtcFiles etc_files(const ContainerInfo& info, const std::string& hostname,
     }
     std::string names = spec.domainname.empty() ? hostname : hostname + "." + spec.domainname + " " + hostname;
     for (const NetworkEndpoint& endpoint : endpoints) {
-        files.hosts += endpoint.ip + "\t" + names + "\n";
+        if (!endpoint.ip.empty()) files.hosts += endpoint.ip + "\t" + names + "\n";
         if (!endpoint.ip6.empty()) files.hosts += endpoint.ip6 + "\t" + names + "\n";
     }
     files.resolv_conf = resolv_conf(spec, name_server);

@@ -40,6 +40,7 @@ void ContainerEngine::recover() {
         guarded("recover container " + record->info.name, [&] { recover_container(record); });
     }
     guarded("remove unknown folders", [&] { remove_unknown_folders(); });
+    guarded("configure the default network", [&] { networks_.renew_default_network(); });
     guarded("remove left-over links", [&] { networks_.remove_leftovers(); });
     // What has to run is started once everything that runs has its addresses and ports back.
     for (const Snapshot& old : records) {

@@ -240,10 +240,10 @@ EtcFiles ContainerEngine::etc_files_of(const ContainerInfo& info, const std::str
                                        const std::vector<NetworkEndpoint>& endpoints) const {
     std::string gateway = info.spec.network_mode == "host" ? "127.0.0.1"
                           : endpoints.empty()              ? ""
-                                                           : endpoints[0].gateway;
+                                                           : endpoints[0].server();
     // On the default network names of containers are not known: there the given servers are asked directly.
     const bool direct = endpoints.size() == 1 && endpoints[0].network == kDefaultNetwork && !info.spec.dns.empty();
-    return etc_files(info, hostname, endpoints, direct || endpoints.empty() ? "" : endpoints[0].gateway, gateway);
+    return etc_files(info, hostname, endpoints, direct || endpoints.empty() ? "" : endpoints[0].server(), gateway);
 }
 
 LaunchRequest ContainerEngine::request_of(const ContainerRecord& record, const Prepared& prepared) const {

@@ -45,9 +45,9 @@ BridgeNetworks::Attached BridgeNetworks::reserve(const Attachment& attachment) {
             }
             attached.endpoints.push_back(state_->take_endpoint(attachment, wanted));
         }
-        const bool can_publish = !attachment.changed_by_hand || state_->way_out(attached);
+        const bool can_publish = !attachment.changed_by_hand || state_->has_way_out(attached);
         const bool publish = attachment.publish_ports && !attachment.ports.empty() && can_publish;
-        if (publish) (void)state_->outward_address(container);
+        if (publish) (void)state_->outward_address(container, false);
         if (publish) {
             attached.ports = by_family(attachment.ports);
             container.held = hold_ports(attached.ports);
@@ -103,17 +103,7 @@ void BridgeNetworks::adopt(const Attachment& attachment, const Attached& attache
     std::lock_guard lock(state_->mutex);
     state_->containers.erase(attachment.container_id);  // adopted twice: the ports are held anew
     State::Container container{attachment, attached, {}};
-    for (const NetworkEndpoint& endpoint : attached.endpoints) {
-        auto network = state_->networks.find(endpoint.network_id);
-        if (network == state_->networks.end()) continue;  // its record was lost; the links still work
-        try {
-            network->second.addresses.take(Ipv4::parse(endpoint.ip));
-            if (network->second.addresses6 && !endpoint.ip6.empty())
-                network->second.addresses6->take(Ipv6::parse(endpoint.ip6));
-        } catch (const Error&) {
-            // adopted twice
-        }
-    }
+    for (const NetworkEndpoint& endpoint : attached.endpoints) state_->hold(endpoint);
     for (const PortBinding& binding : attached.ports) {
         try {
             HeldPort port(host_port_of(binding));
@@ -171,6 +161,7 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to, 
         fault_point("ports.move.after");
         for (HeldPort& port : next.held) port.listen();
         state_->relay.listen(next.held);
+        if (has_source) state_->relay.listen(source->second.held);  // what was translated may be no more
         if (record) record(next.attached.ports);
     } catch (...) {
         state_->lead(back);
@@ -203,7 +194,7 @@ void BridgeNetworks::remove_leftovers() {
         std::lock_guard lock(state_->mutex);
         Firewall::Changes changes;
         for (const auto& [port, backend] : state_->firewall.published()) changes[port] = std::nullopt;
-        for (const auto& [port, backend] : state_->name_ports) changes[port] = backend;
+        for (const auto& [port, backend] : state_->name_ports) changes.erase(port);
         for (const auto& [id, container] : state_->containers) {
             try {
                 for (const auto& [port, backend] : state_->port_changes(container, true)) changes[port] = backend;

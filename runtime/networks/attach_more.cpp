@@ -15,9 +15,22 @@ BridgeNetworks::State::Container& BridgeNetworks::State::connected(const std::st
     return found->second;
 }
 
+std::optional<Ipv4> BridgeNetworks::State::take_ipv4(Network& network, const std::string& wanted) {
+    if (!network.addresses) {
+        if (wanted.empty()) return {};
+        throw Error(Code::invalid_argument,
+                    "network " + network.info.spec.name + " has no IPv4, which " + wanted + " is of");
+    }
+    if (wanted.empty()) return network.addresses->take();
+    const Ipv4 fixed = Ipv4::parse(wanted);
+    network.addresses->take(fixed);
+    return fixed;
+}
+
 /// The hardware address follows from the IPv4 address. If the IPv6 address does so too, nobody has a wrong one of it
 /// noted when both are given to another container.
-std::optional<Ipv6> BridgeNetworks::State::take_ipv6(Network& network, Ipv4 address, const std::string& wanted) {
+std::optional<Ipv6> BridgeNetworks::State::take_ipv6(Network& network, std::optional<Ipv4> address,
+                                                     const std::string& wanted) {
     if (!network.addresses6) {
         if (wanted.empty()) return {};
         throw Error(Code::invalid_argument,
@@ -28,18 +41,15 @@ std::optional<Ipv6> BridgeNetworks::State::take_ipv6(Network& network, Ipv4 addr
         network.addresses6->take(fixed);
         return fixed;
     }
-    const Ipv6 beside{network.subnet6->base.bits + (address.bits - network.subnet.base.bits)};
+    if (!address) return network.addresses6->take();
+    const Ipv6 beside{network.subnet6->base.bits + (address->bits - network.subnet->base.bits)};
     const bool free = network.info.spec.ip_range6.empty() && network.addresses6->take_if_free(beside);
     return free ? beside : network.addresses6->take();
 }
 
 NetworkEndpoint BridgeNetworks::State::take_endpoint(const Attachment& attachment, const NetworkAttachment& wanted) {
     Network& network = find(wanted.network);
-    Ipv4 address;
-    if (wanted.ip.empty())
-        address = network.addresses.take();
-    else
-        network.addresses.take(address = Ipv4::parse(wanted.ip));
+    const std::optional<Ipv4> address = take_ipv4(network, wanted.ip);
     std::optional<Ipv6> address6;
     try {
         if (attachment.ipv6.value_or(true))
@@ -47,23 +57,31 @@ NetworkEndpoint BridgeNetworks::State::take_endpoint(const Attachment& attachmen
         else if (!wanted.ip6.empty())
             throw Error(Code::invalid_argument, "container " + attachment.container_name + " can't have " + wanted.ip6 +
                                                     ": its sysctls disable IPv6");
+        if (!address && !address6) {
+            throw Error(Code::invalid_argument,
+                        "container " + attachment.container_name + " can't join network " + network.info.spec.name +
+                            ", which has IPv6 alone: " +
+                            (network.addresses6 ? "its sysctls disable IPv6" : "this machine has none now"));
+        }
     } catch (const Error&) {
-        network.addresses.give_back(address);
+        if (address) network.addresses->give_back(*address);
         throw;
     }
     NetworkEndpoint endpoint;
     endpoint.network = network.info.spec.name;
     endpoint.network_id = network.info.id;
-    endpoint.ip = address.str();
-    endpoint.prefix_length = network.subnet.prefix;
-    endpoint.gateway = network.gateway.str();
+    if (address) {
+        endpoint.ip = address->str();
+        endpoint.prefix_length = network.subnet->prefix;
+        endpoint.gateway = network.gateway.str();
+    }
     if (address6) {
         endpoint.ip6 = address6->str();
         endpoint.prefix_length6 = network.subnet6->prefix;
         endpoint.gateway6 = network.gateway6.str();
     }
     const std::optional<MacAddress> mac = parse_mac(wanted.mac);
-    endpoint.mac = mac ? to_string(*mac) : mac_of(address);
+    endpoint.mac = mac ? to_string(*mac) : address ? mac_of(*address) : mac_of(*address6);
     endpoint.options = wanted.options;
     endpoint.aliases = wanted.aliases;
     endpoint.gateway_priority = wanted.gateway_priority;
@@ -81,8 +99,10 @@ Endpoint BridgeNetworks::State::link_of(const Container& container, const Networ
     made.host_name = endpoint.link;
     made.bridge = network.info.bridge;
     made.name = name;
-    made.address = Ipv4::parse(endpoint.ip);
-    made.subnet = network.subnet;
+    if (!endpoint.ip.empty() && network.subnet) {
+        made.address = Ipv4::parse(endpoint.ip);
+        made.subnet = *network.subnet;
+    }
     if (leads_out) made.default_gateway = network.gateway;
     made.mtu = network.mtu;
     if (!endpoint.ip6.empty() && network.subnet6) {
@@ -117,7 +137,7 @@ NetworkEndpoint* BridgeNetworks::State::endpoint_of(Container& container, const 
 
 void BridgeNetworks::State::move_to_way_out(Container& container, bool publish) {
     Attached& attached = container.attached;
-    if (way_out(attached)) {
+    if (has_way_out(attached)) {
         if (attached.ports.empty() && publish) {
             std::vector<PortBinding> ports = by_family(container.attachment.ports);
             std::vector<HeldPort> held = hold_ports(ports);
@@ -173,7 +193,7 @@ std::vector<PortBinding> BridgeNetworks::finish_join(const std::string& containe
 
     std::lock_guard lock(state_->mutex);
     State::Container& container = state_->connected(container_id);
-    const bool first_way_out = !state_->way_out(container.attached);
+    const bool first_way_out = !state_->has_way_out(container.attached);
     NetworkEndpoint* endpoint = state_->endpoint_of(container, network_id);
     if (!endpoint) throw Error(Code::conflict, "container " + container_id + " was disconnected meanwhile");
     endpoint->change = Change::none;

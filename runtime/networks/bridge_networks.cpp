@@ -3,12 +3,10 @@
 #include "base/digest.h"
 #include "base/error.h"
 #include "base/fault.h"
-#include "runtime/networks/host_addresses.h"
 #include "runtime/networks/network_state.h"
 #include "runtime/networks/network_sysctls.h"
 
 #include <algorithm>
-#include <iterator>
 
 namespace kedge::runtime {
 
@@ -22,122 +20,7 @@ void check_name(const std::string& name) {
     if (!fine) throw Error(Code::invalid_argument, "invalid network name: \"" + name + "\"");
 }
 
-template <typename Range>
-Range parse_subnet(const std::string& text) {
-    try {
-        return Range::parse(text);
-    } catch (const Error& e) {
-        if (std::string_view(e.what()).find("CIDR") == std::string_view::npos)
-            throw Error(Code::invalid_argument, std::string("invalid network config:\n") + e.what());
-        throw Error(Code::invalid_argument,
-                    "invalid network config:\ninvalid subnet " + text + ": invalid CIDR block notation");
-    }
-}
-
-Subnet check_subnet(const std::string& text) {
-    Subnet subnet = parse_subnet<Subnet>(text);
-    const Subnet unusable[] = {Subnet::parse("0.0.0.0/8"), Subnet::parse("127.0.0.0/8"), Subnet::parse("224.0.0.0/3")};
-    for (const Subnet& bad : unusable) {
-        if (subnet.overlaps(bad))
-            throw Error(Code::invalid_argument, "invalid subnet " + text + ": it overlaps " + bad.str());
-    }
-    if (subnet.prefix > 30)
-        throw Error(Code::invalid_argument, "invalid subnet " + text + ": it has no room for containers");
-    return subnet;
-}
-
-void check_range(const std::string& text, const Subnet& subnet) {
-    if (text.empty()) return;
-    const Subnet range = parse_subnet<Subnet>(text);
-    if (range.prefix < subnet.prefix || !subnet.contains(range.base))
-        throw Error(Code::invalid_argument, "no matching subnet for range " + text);
-    if (!subnet.usable(range.base) && !subnet.usable(range.broadcast()))
-        throw Error(Code::invalid_argument, "invalid range " + text + ": it has no room for containers");
-}
-
-Subnet6 check_subnet6(const std::string& text) {
-    const Subnet6 subnet = parse_subnet<Subnet6>(text);
-    // What stands for nobody, loopback and IPv4; what is of one link alone; groups.
-    for (const char* other : {"::/8", "fe80::/10", "ff00::/8"}) {
-        if (subnet.overlaps(Subnet6::parse(other)))
-            throw Error(Code::invalid_argument, "invalid subnet " + text + ": it overlaps " + other);
-    }
-    if (subnet.prefix > 126)
-        throw Error(Code::invalid_argument, "invalid subnet " + text + ": it has no room for containers");
-    return subnet;
-}
-
-void check_range6(const std::string& text, const Subnet6& subnet) {
-    if (text.empty()) return;
-    const Subnet6 range = parse_subnet<Subnet6>(text);
-    if (range.prefix < subnet.prefix || !subnet.contains(range.base))
-        throw Error(Code::invalid_argument, "no matching subnet for range " + text);
-    if (!subnet.usable(range.last()))
-        throw Error(Code::invalid_argument, "invalid range " + text + ": it has no room for containers");
-}
-
 }  // namespace
-
-void BridgeNetworks::State::choose_ipv6(NetworkSpec& spec, const std::vector<std::string>& bridges) const {
-    if (!spec.ipv6) {
-        for (const std::string& text : {spec.subnet6, spec.gateway6, spec.ip_range6}) {
-            if (!text.empty())
-                throw Error(Code::invalid_argument, "the network has no IPv6, which " + text + " is of",
-                            "--ipv6 gives it some");
-        }
-        return;
-    }
-    require_ipv6();
-    constexpr uint32_t kLeastMtu = 1280;  // RFC 8200, 5; the kernel turns IPv6 off below
-    if (const uint32_t mtu = parse_network_options(spec.options).mtu; mtu != 0 && mtu < kLeastMtu)
-        throw Error(Code::invalid_argument,
-                    "IPv6 needs an MTU of at least 1280, and the network's is " + std::to_string(mtu));
-    std::vector<Subnet6> taken;
-    for (const auto& [id, network] : networks) {
-        if (network.subnet6) taken.push_back(*network.subnet6);
-    }
-    std::vector<Subnet6> used = ipv6_subnets_in_use(bridges);
-    Subnet6 subnet;
-    if (spec.subnet6.empty()) {
-        taken.insert(taken.end(), used.begin(), used.end());
-        subnet = free_subnet(pool6, taken);
-    } else {
-        subnet = check_subnet6(spec.subnet6);
-        // A part of what the host has on a link may be a network's; all of it, or an address that the host has, not.
-        std::copy_if(used.begin(), used.end(), std::back_inserter(taken), [&](const Subnet6& other) {
-            return subnet.contains(other.base) && other.prefix >= subnet.prefix;
-        });
-        if (std::any_of(taken.begin(), taken.end(), [&](const Subnet6& other) { return other.overlaps(subnet); }))
-            throw Error(Code::conflict, "invalid pool request: Pool overlaps with other one on this address space");
-    }
-    spec.subnet6 = subnet.str();
-    const std::string asked = spec.gateway6;
-    spec.gateway6 = asked.empty() ? subnet.first().str() : Ipv6::parse(asked).str();
-    if (!subnet.usable(Ipv6::parse(spec.gateway6)))
-        throw Error(Code::invalid_argument, "no matching subnet for gateway " + asked);
-    check_range6(spec.ip_range6, subnet);
-}
-
-std::string id_of_mode(const std::string& mode) {
-    return Digest::of("kedge network " + mode).hex();
-}
-
-void provide_default_network(Networks& networks) {
-    try {
-        (void)networks.inspect(kDefaultNetwork);
-        return;
-    } catch (const Error& e) {
-        if (e.code() != Code::not_found) throw;
-    }
-    NetworkSpec spec;
-    spec.name = kDefaultNetwork;
-    try {
-        (void)networks.create(spec);
-    } catch (const Error& e) {
-        if (e.code() != Code::conflict) throw;
-        (void)networks.inspect(kDefaultNetwork);  // made by somebody else meanwhile, or not for another reason
-    }
-}
 
 BridgeNetworks::BridgeNetworks(Options options, Database& database, Events* events)
     : state_(std::make_unique<State>(std::move(options), database, events)) {}
@@ -163,34 +46,17 @@ std::string BridgeNetworks::create(const NetworkSpec& spec) {
     if (spec.driver != "bridge") throw Error(Code::invalid_argument, "plugin \"" + spec.driver + "\" not found");
     const NetworkOptions options = parse_network_options(spec.options);
     std::lock_guard lock(state_->mutex);
-    std::vector<std::string> bridges;
-    std::vector<Subnet> taken;
     for (const auto& [id, network] : state_->networks) {
         if (network.info.spec.name == spec.name)
             throw Error(Code::conflict, "network with name " + spec.name + " already exists");
-        bridges.push_back(network.info.bridge);
-        taken.push_back(network.subnet);
     }
-    std::vector<Subnet> used = subnets_in_use(bridges);
-    taken.insert(taken.end(), used.begin(), used.end());
-
     NetworkInfo info;
     info.id = random_hex(32);
     info.spec = spec;
     info.bridge = options.bridge.empty() ? state_->link_prefix + info.id.substr(0, 8) : options.bridge;
     info.created = wall_now();
-    const Subnet subnet = spec.subnet.empty() ? free_subnet(state_->pools, taken) : check_subnet(spec.subnet);
-    if (std::any_of(taken.begin(), taken.end(), [&](const Subnet& other) { return other.overlaps(subnet); })) {
-        throw Error(Code::conflict, "invalid pool request: Pool overlaps with other one on this address space");
-    }
-    info.spec.subnet = subnet.str();
-    if (spec.gateway.empty()) info.spec.gateway = subnet.first().str();
-    if (!subnet.usable(Ipv4::parse(info.spec.gateway))) {
-        throw Error(Code::invalid_argument, "no matching subnet for gateway " + spec.gateway);
-    }
-    check_range(spec.ip_range, subnet);
-    state_->choose_ipv6(info.spec, bridges);
-
+    if (spec.name == kDefaultNetwork) state_->configure(info.spec);
+    state_->choose_addresses(info.spec);
     if (!options.bridge.empty()) state_->refuse_existing_link(options.bridge);
 
     State::Network network(info);
@@ -267,7 +133,8 @@ std::vector<NetworkInfo> BridgeNetworks::list() const {
 
 std::string BridgeNetworks::name_server(const std::string& network) const {
     std::lock_guard lock(state_->mutex);
-    return state_->find(network).gateway.str();
+    const std::optional<Address> server = state_->find(network).server();
+    return server ? to_string(*server) : std::string();
 }
 
 }  // namespace kedge::runtime

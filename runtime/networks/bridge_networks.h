@@ -20,6 +20,7 @@ public:
         std::string instance;  ///< prefix: links are named from it, the nftables table is exactly it
         std::vector<std::string> address_pools;
         std::string resolv_conf = "/etc/resolv.conf";  ///< whom the name server asks for other names
+        DefaultNetwork default_network = {};
     };
     /// `events`: where it is told that a network was made or is gone.
     BridgeNetworks(Options options, Database& database, Events* events = nullptr);
@@ -80,6 +81,9 @@ public:
     /// A connected container is found by its new name from now on; another one is left alone.
     void rename(const std::string& container_id, const std::string& name);
 
+    /// After adopting: the default network, if it is there, becomes what the options say of it. Throws Error if a
+    /// container that runs is in the way.
+    void renew_default_network();
     /// After adopting: removes links, nftables elements and addresses that belong to no known container.
     void remove_leftovers();
 

@@ -21,6 +21,7 @@ namespace {
 // - postrouting: a container that reaches another one through a published port must get the answer back through here,
 // not
 //   directly.
+// - input: what the relay takes, but not from internal networks.
 // - forward: within a bridge everything passes; from one bridge to another, and from outside, only published ports.
 // What the families don't share stands in kWords.
 constexpr std::string_view kChains = R"(
@@ -52,15 +53,11 @@ constexpr std::string_view kChains = R"(
     oifname @bridges ct status dnat accept
     oifname @bridges drop
   }
-)";
-
-// What the relay takes: not from internal networks.
-constexpr std::string_view kRelayChains = R"(
-  set relayed { type inet_proto . ipv6_addr . inet_service; }
+  set relayed { type inet_proto . FAMILY_addr . inet_service; }
   set any_relayed { type inet_proto . inet_service; }
   chain input {
     type filter hook input priority filter; policy accept;
-    iifname @internal meta l4proto { 6, 17 } meta l4proto . ip6 daddr . th dport @relayed drop
+    iifname @internal meta l4proto { 6, 17 } meta l4proto . FAMILY daddr . th dport @relayed drop
     iifname @internal meta l4proto { 6, 17 } meta l4proto . th dport @any_relayed drop
   }
 )";
@@ -73,11 +70,14 @@ constexpr std::string_view kRawChain = R"(
   }
 )";
 
-using Words = std::array<std::pair<std::string_view, std::string_view>, 3>;
+using Words = std::array<std::pair<std::string_view, std::string_view>, 4>;
 // An address of 127/8 means nothing outside the host. Packets of ::1 don't leave loopback whatever becomes of them.
-constexpr Words kWords4{
-    {{"FAMILY", "ip"}, {"NOT_LOOPBACK", ""}, {"FROM_LOOPBACK", "oifname @bridges ip saddr 127.0.0.0/8 masquerade"}}};
-constexpr Words kWords6{{{"FAMILY", "ip6"}, {"NOT_LOOPBACK", "ip6 daddr != ::1"}, {"FROM_LOOPBACK", ""}}};
+constexpr Words kWords4{{{"FAMILY_addr", "ipv4_addr"},
+                         {"FAMILY", "ip"},
+                         {"NOT_LOOPBACK", ""},
+                         {"FROM_LOOPBACK", "oifname @bridges ip saddr 127.0.0.0/8 masquerade"}}};
+constexpr Words kWords6{
+    {{"FAMILY_addr", "ipv6_addr"}, {"FAMILY", "ip6"}, {"NOT_LOOPBACK", "ip6 daddr != ::1"}, {"FROM_LOOPBACK", ""}}};
 
 std::string table_text(const std::string& name, bool ipv6) {
     std::string chains(kChains);
@@ -85,7 +85,7 @@ std::string table_text(const std::string& name, bool ipv6) {
         for (size_t at = 0; (at = chains.find(word, at)) != std::string::npos; at += text.size())
             chains.replace(at, word.size(), text);
     }
-    chains += ipv6 ? kRelayChains : kRawChain;
+    if (!ipv6) chains += kRawChain;
     return fmt::format(
         "table {0} {1} {{\n"
         "  set bridges {{ type ifname; }}\n  set internal {{ type ifname; }}\n"
@@ -123,12 +123,15 @@ std::string network_elements(std::string_view verb, const char* family, const st
         fmt::format("{0} element {3} {1} bridges {{ \"{2}\" }}\n{0} element {3} {1} same {{ \"{2}\" . \"{2}\" }}\n",
                     verb, table, bridge, family);
     if (internal) return text + fmt::format("{} element {} {} internal {{ \"{}\" }}\n", verb, family, table, bridge);
+    if (subnet.empty()) return text;
     return text + fmt::format("{} element {} {} subnets {{ {} }}\n", verb, family, table, subnet);
 }
 
 std::string network_elements(std::string_view verb, const std::string& table, const std::string& bridge,
                              const Firewall::Network& network) {
-    std::string text = network_elements(verb, "ip", table, bridge, network.internal, network.subnet.str());
+    // Nothing of IPv4 goes through a bridge that has none, whatever its containers give themselves.
+    std::string text = network_elements(verb, "ip", table, bridge, network.internal || !network.subnet,
+                                        network.subnet ? network.subnet->str() : "");
     if (network.subnet6) text += network_elements(verb, "ip6", table, bridge, network.internal, network.subnet6->str());
     return text;
 }
@@ -204,17 +207,23 @@ void Firewall::begin(const std::map<std::string, Network>& networks_by_bridge) {
 
 void Firewall::add_network(const std::string& bridge, const Network& network) {
     std::lock_guard lock(mutex_);
-    const bool first = networks_.empty() || (network.subnet6 && !has_ipv6());
+    const auto known = networks_.find(bridge);
+    const std::optional<Network> before = known == networks_.end() ? std::nullopt : std::optional(known->second);
+    if (before == network) return;
+    const bool anew = before || networks_.empty() || (network.subnet6 && !has_ipv6());
     networks_[bridge] = network;
     try {
-        if (first) return rebuild();
+        if (anew) return rebuild();
         try {
             (void)nftables_.run(network_elements("add", table_, bridge, network));
         } catch (const Error&) {
             rebuild();
         }
     } catch (const Error&) {
-        networks_.erase(bridge);
+        if (before)
+            networks_[bridge] = *before;
+        else
+            networks_.erase(bridge);
         throw;
     }
 }

@@ -38,14 +38,16 @@ public:
     explicit Firewall(std::string table);
 
     struct Network {
-        Subnet subnet;
+        std::optional<Subnet> subnet;
         bool internal = false;
         std::optional<Subnet6> subnet6 = {};
+        bool operator==(const Network&) const = default;
     };
     /// The whole table anew, in one transaction, so that no packet misses it. Published ports that were there stay.
     /// Without networks there is no table.
     void begin(const std::map<std::string, Network>& networks_by_bridge);
 
+    /// Another one than before if there is one of this bridge.
     void add_network(const std::string& bridge, const Network& network);
     /// With the last network the table goes.
     void remove_network(const std::string& bridge);

@@ -47,8 +47,8 @@ Forwarder::~Forwarder() {
     for (auto& [id, pending] : pending_) drop_socket(pending);
 }
 
-void Forwarder::ask(const std::string& query, Ipv4 asker, bool stream, const std::vector<std::string>& servers,
-                    Reply reply) {
+void Forwarder::ask(const std::string& query, const Address& asker, bool stream,
+                    const std::vector<std::string>& servers, Reply reply) {
     size_t& count = askers_[asker];
     if (pending_.size() >= kPending || count >= kPerAsker) {
         if (count == 0) askers_.erase(asker);

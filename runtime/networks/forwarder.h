@@ -1,7 +1,7 @@
 #pragma once
 
 #include "runtime/networks/event_loop.h"
-#include "runtime/networks/ipv4.h"
+#include "runtime/networks/ipv6.h"
 #include "runtime/networks/resolv_conf.h"
 
 #include <functional>
@@ -23,7 +23,8 @@ public:
     /// `query` is a well-formed question for these servers (addresses; none: the host's). Over `stream` they are asked
     /// by TCP. Past the bounds (kPending
     /// altogether, kPerAsker for one address) nobody is asked.
-    void ask(const std::string& query, Ipv4 asker, bool stream, const std::vector<std::string>& servers, Reply reply);
+    void ask(const std::string& query, const Address& asker, bool stream, const std::vector<std::string>& servers,
+             Reply reply);
 
 private:
     static constexpr size_t kPending = 256;
@@ -32,7 +33,7 @@ private:
 
     struct Pending {
         std::string query;  // with an id of our own
-        Ipv4 asker;
+        Address asker;
         bool stream = false;
         Reply reply;
         std::vector<Upstream> servers;
@@ -55,7 +56,7 @@ private:
     EventLoop& loop_;
     ResolvConf resolv_conf_;
     std::map<Id, Pending> pending_;
-    std::map<Ipv4, size_t> askers_;
+    std::map<Address, size_t> askers_;
     Id last_ = 0;
     size_t first_server_ = 0;  // the one that answered last
 };

@@ -13,8 +13,7 @@ namespace kedge::runtime {
 
 namespace {
 
-constexpr int kTries = 16;     // for a number that is free over both families
-constexpr int kBacklog = 128;  // of connections that the relay takes
+constexpr int kTries = 16;  // for a number that is free over both families
 
 [[noreturn]] void throw_bind_error(const HostPort& port, int error_number) {
     std::string what = "Bind for " + to_string(port.address) + ":" + std::to_string(port.port) + " failed";
@@ -46,13 +45,7 @@ HeldPort::HeldPort(const HostPort& port) : port_(port) {
 }
 
 void HeldPort::listen() {
-    const bool relayed = is_ipv6(port_.address);
-    if (port_.protocol == Protocol::tcp) {
-        if (::listen(socket_.get(), relayed ? kBacklog : 1) != 0) throw_bind_error(port_, errno);
-    } else if (relayed) {
-        const int unused = 0;
-        (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_DETACH_FILTER, &unused, sizeof unused);
-    }
+    if (port_.protocol == Protocol::tcp && ::listen(socket_.get(), 1) != 0) throw_bind_error(port_, errno);
 }
 
 HostPort host_port_of(const PortBinding& binding) {

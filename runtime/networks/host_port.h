@@ -8,8 +8,8 @@
 
 namespace kedge::runtime {
 
-/// A port of this host that nobody else can bind while this lives. Over IPv4 nothing is ever received through it:
-/// packets are redirected before they reach a socket. Over IPv6 it is what PortRelay listens on.
+/// A port of this host that nobody else can bind while this lives. Nothing is received through it where packets are
+/// translated, before they reach a socket; where they can't be, it is what PortRelay listens on.
 class HeldPort {
 public:
     /// Port 0: a free one of the ephemeral range. Error conflict, `Bind for 0.0.0.0:80 failed: port is already

@@ -12,7 +12,7 @@ namespace kedge::runtime {
 Ipv4 Ipv4::parse(const std::string& text) {
     in_addr address{};
     if (::inet_pton(AF_INET, text.c_str(), &address) != 1) {
-        throw Error(Code::invalid_argument, "invalid IP address: " + text);
+        throw Error(Code::invalid_argument, "invalid IPv4 address: " + text);
     }
     return {ntohl(address.s_addr)};
 }

@@ -10,7 +10,7 @@ namespace kedge::runtime {
 struct Ipv4 {
     uint32_t bits = 0;
 
-    /// Four decimal numbers. Throws Error (invalid_argument, `invalid IP address: x`).
+    /// Four decimal numbers. Throws Error (invalid_argument, `invalid IPv4 address: x`).
     static Ipv4 parse(const std::string& text);
     std::string str() const;
     bool any() const { return bits == 0; }

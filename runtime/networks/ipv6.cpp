@@ -1,5 +1,6 @@
 #include "runtime/networks/ipv6.h"
 
+#include "base/digest.h"
 #include "base/error.h"
 
 #include <arpa/inet.h>
@@ -55,6 +56,14 @@ Subnet6 Subnet6::parse(const std::string& text) {
 
 std::string Subnet6::str() const {
     return base.str() + "/" + std::to_string(prefix);
+}
+
+std::string mac_of(Ipv6 address) {
+    // Of 16 bytes few fit: those of a digest, so that addresses that end alike don't have the same.
+    const std::string digits = Digest::of(address.str()).hex();
+    std::string mac = "02";
+    for (size_t at = 0; at < 10; at += 2) mac += ":" + digits.substr(at, 2);
+    return mac;
 }
 
 Address parse_address(const std::string& text) {

@@ -45,6 +45,9 @@ struct Subnet6 {
     auto operator<=>(const Subnet6&) const = default;
 };
 
+/// As mac_of(Ipv4), for who has IPv6 alone.
+std::string mac_of(Ipv6 address);
+
 /// Of either family.
 using Address = std::variant<Ipv4, Ipv6>;
 /// Throws Error (invalid_argument, `invalid IP address: x`). An IPv4 address that is written as an IPv6 one

@@ -39,13 +39,9 @@ ifinfomsg link_header(int index = 0, unsigned flags = 0) {
     return header;
 }
 
-MacAddress mac_bytes(Ipv4 address) {
-    return {0x02,
-            0x42,
-            static_cast<uint8_t>(address.bits >> 24),
-            static_cast<uint8_t>(address.bits >> 16),
-            static_cast<uint8_t>(address.bits >> 8),
-            static_cast<uint8_t>(address.bits)};
+template <typename One>
+MacAddress mac_bytes(One address) {
+    return parse_mac(mac_of(address)).value();
 }
 
 NetlinkMessage& put_address(NetlinkMessage& message, int attribute, Ipv4 address) {
@@ -248,7 +244,7 @@ void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway
     NetlinkMessage create(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, link_header());
     create.put(IFLA_IFNAME, name);
     // Fixed: a bridge without an address of its own changes it as links come and go.
-    put_mac(create, IFLA_ADDRESS, mac_bytes(gateway));
+    put_mac(create, IFLA_ADDRESS, gateway.any() && ipv6 ? mac_bytes(ipv6->address) : mac_bytes(gateway));
     create.nest(IFLA_LINKINFO, [&] { create.put(IFLA_INFO_KIND, std::string("bridge")); });
     try {
         socket.send("create bridge " + name, std::move(create));
@@ -272,7 +268,7 @@ void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway
     set.put(IFLA_IFALIAS, alias);
     if (mtu != 0) set.put(IFLA_MTU, mtu);
     std::vector<NetlinkMessage> messages;
-    messages.push_back(add_address(index, gateway, subnet));
+    if (!gateway.any()) messages.push_back(add_address(index, gateway, subnet));
     if (ipv6) messages.push_back(add_address(index, ipv6->address, ipv6->subnet));
     messages.push_back(std::move(set));
     socket.send("configure bridge " + name, messages);
@@ -317,7 +313,7 @@ std::vector<NetlinkMessage> far_ends(NetlinkSocket& inside, const std::vector<En
     for (const Endpoint& endpoint : endpoints) {
         const int index = indices.emplace_back(index_of(inside, endpoint.name));
         messages.emplace_back(RTM_SETLINK, 0, link_header(index, IFF_UP));
-        messages.push_back(add_address(index, endpoint.address, endpoint.subnet));
+        if (!endpoint.address.any()) messages.push_back(add_address(index, endpoint.address, endpoint.subnet));
         if (!endpoint.default_gateway.any()) messages.push_back(add_default_route(index, endpoint.default_gateway));
         if (!endpoint.ipv6) continue;
         messages.push_back(add_address(index, endpoint.ipv6->address, endpoint.ipv6->subnet));

@@ -31,9 +31,9 @@ struct Ends6 {
     bool operator==(const Ends6&) const = default;
 };
 
-/// Makes what is missing of a bridge: the link with `alias`, its addresses, up. Without `ipv6` a container on it
-/// reaches no IPv6 of the host's. Published ports can be reached by way of 127.0.0.1. An `mtu` of 0 is the kernel's own
-/// choice, here and below.
+/// Makes what is missing of a bridge: the link with `alias`, its addresses, up. `gateway` any(): none of IPv4. Without
+/// `ipv6` a container on it reaches no IPv6 of the host's. Published ports can be reached by way of 127.0.0.1. An `mtu`
+/// of 0 is the kernel's own choice, here and below.
 void make_bridge(const std::string& name, const std::string& alias, Ipv4 gateway, Subnet subnet, uint32_t mtu = 0,
                  const std::optional<Ends6>& ipv6 = {});
 /// Waits for the kernel's grace periods (tens of milliseconds): never while a container starts or stops.
@@ -45,12 +45,12 @@ struct Endpoint {
     std::string host_name;
     std::string bridge;
     std::string name;  ///< inside: eth0, eth1, ...
-    Ipv4 address;
+    Ipv4 address;      ///< any(): none of IPv4
     Subnet subnet;
     Ipv4 default_gateway;  ///< any(): no default route through it
     uint32_t mtu = 0;
     bool reflects = false;               ///< it may be reached from itself through one of its published ports
-    std::optional<MacAddress> mac = {};  ///< empty: from its address
+    std::optional<MacAddress> mac = {};  ///< empty: from its IPv4 address
     std::vector<std::pair<std::string, std::string>> settings = {};  ///< see EndpointOptions
     std::optional<Ends6> ipv6 = {};                                  ///< empty: its far end has no IPv6 at all
     bool keeps_ipv6 = false;                                         ///< without `ipv6`: that is left as it is

@@ -1,8 +1,8 @@
 #include "runtime/networks/name_server.h"
 
 #include "base/error.h"
+#include "runtime/networks/socket_address.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -17,26 +17,21 @@ namespace {
 constexpr size_t kPlainUdp = 512;  // RFC 1035, 4.2.1
 constexpr int kBurst = 64;         // datagrams read before others get their turn
 
-Fd bind_socket(Ipv4 gateway, int type, uint16_t* port) {
-    Fd socket(::socket(AF_INET, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+Fd bind_socket(const Address& gateway, int type, uint16_t* port) {
+    const SocketAddress address(gateway, 0);
+    const bool ipv6 = is_ipv6(gateway);
+    Fd socket(::socket(address.family(), type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) throw_errno("open socket");
     const int on = 1;
     // The bridge may be missing for the moment.
-    if (::setsockopt(socket.get(), IPPROTO_IP, IP_FREEBIND, &on, sizeof on) != 0) throw_errno("IP_FREEBIND");
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(gateway.bits);
-    socklen_t size = sizeof address;
-    if (::bind(socket.get(), reinterpret_cast<sockaddr*>(&address), size) != 0)
-        throw_errno("bind name server to " + gateway.str());
-    if (type == SOCK_STREAM && ::listen(socket.get(), 16) != 0) throw_errno("listen on " + gateway.str());
-    if (::getsockname(socket.get(), reinterpret_cast<sockaddr*>(&address), &size) != 0) throw_errno("getsockname");
-    *port = ntohs(address.sin_port);
+    if (::setsockopt(socket.get(), ipv6 ? IPPROTO_IPV6 : IPPROTO_IP, ipv6 ? IPV6_FREEBIND : IP_FREEBIND, &on,
+                     sizeof on) != 0)
+        throw_errno("IP_FREEBIND");
+    if (::bind(socket.get(), address.get(), address.size()) != 0)
+        throw_errno("bind name server to " + to_string(gateway));
+    if (type == SOCK_STREAM && ::listen(socket.get(), 16) != 0) throw_errno("listen on " + to_string(gateway));
+    *port = SocketAddress::of_socket(socket.get()).port();
     return socket;
-}
-
-Ipv4 to_ipv4(const sockaddr_in& address) {
-    return {ntohl(address.sin_addr.s_addr)};
 }
 
 }  // namespace
@@ -55,7 +50,7 @@ NameServer::~NameServer() {
     });
 }
 
-NameServer::Ports NameServer::listen(const std::string& network_id, Ipv4 gateway) {
+NameServer::Ports NameServer::listen(const std::string& network_id, const Address& gateway) {
     Ports ports;
     Listener listener{bind_socket(gateway, SOCK_DGRAM, &ports.udp), bind_socket(gateway, SOCK_STREAM, &ports.tcp)};
     loop_.call([&] {
@@ -82,7 +77,7 @@ void NameServer::close(const std::string& network_id) {
     });
 }
 
-void NameServer::handle(const std::string& network_id, Ipv4 asker, std::string_view wire, bool stream,
+void NameServer::handle(const std::string& network_id, const Address& asker, std::string_view wire, bool stream,
                         const Reply& reply) {
     auto query = DnsQuery::parse(wire);
     if (!query) return;  // malformed: no answer that could be turned against anybody
@@ -107,23 +102,23 @@ void NameServer::handle(const std::string& network_id, Ipv4 asker, std::string_v
 void NameServer::read_datagrams(const std::string& network_id, int socket) {
     char data[kLongestQuery];
     for (int i = 0; i < kBurst; ++i) {
-        sockaddr_in peer{};
+        sockaddr_storage peer{};
         socklen_t size = sizeof peer;
         ssize_t n = ::recvfrom(socket, data, sizeof data, MSG_TRUNC, reinterpret_cast<sockaddr*>(&peer), &size);
         if (n < 0) return;  // nothing left, or an ICMP error that an answer of ours caused
         if (static_cast<size_t>(n) > sizeof data) continue;
-        handle(network_id, to_ipv4(peer), {data, static_cast<size_t>(n)}, false,
-               [this, network_id, peer](const std::string& answer) {
+        handle(network_id, SocketAddress(peer).address(), {data, static_cast<size_t>(n)}, false,
+               [this, network_id, peer, size](const std::string& answer) {
                    auto listener = listeners_.find(network_id);  // it may be gone by the time of the answer
                    if (listener == listeners_.end()) return;
                    (void)::sendto(listener->second.udp.get(), answer.data(), answer.size(), MSG_DONTWAIT,
-                                  reinterpret_cast<const sockaddr*>(&peer), sizeof peer);  // lost is lost: it is UDP
+                                  reinterpret_cast<const sockaddr*>(&peer), size);  // lost is lost: it is UDP
                });
     }
 }
 
 void NameServer::accept_clients(const std::string& network_id, int socket) {
-    sockaddr_in peer{};
+    sockaddr_storage peer{};
     socklen_t size = sizeof peer;
     Fd accepted(::accept4(socket, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!accepted) return;
@@ -134,7 +129,7 @@ void NameServer::accept_clients(const std::string& network_id, int socket) {
         clients_.at(id).timer.reset();
         drop_client(id);
     });
-    clients_[id] = {network_id, to_ipv4(peer), std::move(accepted), {}, {}, timer};
+    clients_[id] = {network_id, SocketAddress(peer).address(), std::move(accepted), {}, {}, timer};
 }
 
 void NameServer::client_ready(uint64_t id, uint32_t events) {

@@ -24,7 +24,7 @@ public:
     };
     /// Listens on ports that the kernel chooses, so that a name server of the host's is not in the way; who wants
     /// port 53 to lead there redirects it. Throws Error.
-    Ports listen(const std::string& network_id, Ipv4 gateway);
+    Ports listen(const std::string& network_id, const Address& gateway);
     void close(const std::string& network_id);
 
 private:
@@ -37,14 +37,15 @@ private:
     };
     struct Client {
         std::string network_id;
-        Ipv4 address;
+        Address address;
         Fd socket;
         std::string in, out;
         std::optional<EventLoop::Timer> timer;
     };
     using Reply = Forwarder::Reply;
 
-    void handle(const std::string& network_id, Ipv4 asker, std::string_view wire, bool stream, const Reply& reply);
+    void handle(const std::string& network_id, const Address& asker, std::string_view wire, bool stream,
+                const Reply& reply);
     void read_datagrams(const std::string& network_id, int socket);
     void accept_clients(const std::string& network_id, int socket);
     void client_ready(uint64_t id, uint32_t events);

@@ -16,7 +16,7 @@ namespace {
 
 bool holds(const NameTable::Network& network, const Address& address) {
     if (const auto* ipv6 = std::get_if<Ipv6>(&address)) return network.subnet6 && network.subnet6->contains(*ipv6);
-    return network.subnet.contains(std::get<Ipv4>(address));
+    return network.subnet && network.subnet->contains(std::get<Ipv4>(address));
 }
 
 bool is_at(const NameTable::Presence& presence, const Address& address) {
@@ -50,12 +50,12 @@ void NameTable::remove_container(const std::string& id) {
     containers_.erase(id);
 }
 
-std::optional<NameTable::View> NameTable::view_of(const std::string& network_id, Ipv4 asker) const {
+std::optional<NameTable::View> NameTable::view_of(const std::string& network_id, const Address& asker) const {
     auto network = networks_.find(network_id);
-    if (network == networks_.end() || !network->second.subnet.contains(asker)) return {};
+    if (network == networks_.end() || !holds(network->second, asker)) return {};
     for (const auto& [id, container] : containers_) {
         const std::vector<Presence>& presences = container.presences;
-        auto here = [&](const Presence& p) { return p.network_id == network_id && p.address == asker; };
+        auto here = [&](const Presence& p) { return p.network_id == network_id && is_at(p, asker); };
         if (std::none_of(presences.begin(), presences.end(), here)) continue;
         View view;
         view.servers = container.servers;
@@ -84,7 +84,7 @@ std::vector<const NameTable::Presence*> NameTable::presences(const std::string& 
     return found;
 }
 
-NameTable::Found NameTable::find(const std::string& network_id, Ipv4 asker, const std::string& name) {
+NameTable::Found NameTable::find(const std::string& network_id, const Address& asker, const std::string& name) {
     std::lock_guard lock(mutex_);
     auto view = view_of(network_id, asker);
     if (!view) return {};
@@ -99,7 +99,9 @@ NameTable::Found NameTable::find(const std::string& network_id, Ipv4 asker, cons
         if (found.empty()) continue;
         std::rotate(found.begin(), found.begin() + static_cast<long>(turn_++ % found.size()), found.end());
         std::vector<Address> addresses;
-        for (const Presence* presence : found) addresses.emplace_back(presence->address);
+        for (const Presence* presence : found) {
+            if (presence->address) addresses.emplace_back(*presence->address);
+        }
         for (const Presence* presence : found) {
             if (presence->address6) addresses.emplace_back(*presence->address6);
         }
@@ -108,7 +110,7 @@ NameTable::Found NameTable::find(const std::string& network_id, Ipv4 asker, cons
     return {Found::Outcome::unknown, view->forward, {}, {}, view->servers};
 }
 
-NameTable::Found NameTable::find_address(const std::string& network_id, Ipv4 asker, const Address& address) {
+NameTable::Found NameTable::find_address(const std::string& network_id, const Address& asker, const Address& address) {
     std::lock_guard lock(mutex_);
     auto view = view_of(network_id, asker);
     if (!view) return {};

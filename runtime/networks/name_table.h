@@ -15,14 +15,14 @@ class NameTable {
 public:
     struct Network {
         std::string name;
-        Subnet subnet;
-        Ipv4 gateway;
+        std::optional<Subnet> subnet;
+        Address gateway;  ///< where it is asked
         bool internal = false;
         std::optional<Subnet6> subnet6 = {};
     };
     struct Presence {
         std::string network_id;
-        Ipv4 address;
+        std::optional<Ipv4> address;
         std::vector<std::string> names;  ///< the first is what a reverse look-up tells
         std::optional<Ipv6> address6 = {};
     };
@@ -44,8 +44,8 @@ public:
     /// `asker` asks at the gateway of the network. A container sees the names of all its networks, first network first;
     /// an address that isn't the network's is refused. Several addresses come in an order that changes from time to
     /// time.
-    Found find(const std::string& network_id, Ipv4 asker, const std::string& name);
-    Found find_address(const std::string& network_id, Ipv4 asker, const Address& address);
+    Found find(const std::string& network_id, const Address& asker, const std::string& name);
+    Found find_address(const std::string& network_id, const Address& asker, const Address& address);
 
 private:
     struct View {
@@ -57,7 +57,7 @@ private:
         std::vector<Presence> presences;
         std::vector<std::string> servers;
     };
-    std::optional<View> view_of(const std::string& network_id, Ipv4 asker) const;
+    std::optional<View> view_of(const std::string& network_id, const Address& asker) const;
     std::vector<const Presence*> presences(const std::string& network_id, const std::string& name) const;
 
     std::mutex mutex_;

@@ -54,33 +54,47 @@ Subnet6 own_pool6(const std::string& instance) {
     return Subnet6::parse(text);
 }
 
-}  // namespace
-
-BridgeNetworks::State::Network::Network(NetworkInfo made)
-    : info(std::move(made)),
-      subnet(Subnet::parse(info.spec.subnet)),
-      gateway(Ipv4::parse(info.spec.gateway)),
-      addresses(subnet, gateway, info.spec.ip_range.empty() ? subnet : Subnet::parse(info.spec.ip_range)),
-      mtu(parse_network_options(info.spec.options).mtu) {
-    for (const auto& [name, address] : info.spec.aux_addresses) {
+/// No container gets these.
+template <typename One, typename Pool>
+void set_aside(Pool& pool, const std::map<std::string, std::string>& addresses) {
+    for (const auto& [name, address] : addresses) {
         try {
-            addresses.take(Ipv4::parse(address));
+            pool.take(One::parse(address));
         } catch (const Error& e) {
             throw e.with_context("auxiliary address " + name + ":" + address);
         }
     }
+}
+
+}  // namespace
+
+BridgeNetworks::State::Network::Network(NetworkInfo made)
+    : info(std::move(made)), mtu(parse_network_options(info.spec.options).mtu) {
     const NetworkSpec& spec = info.spec;
+    if (spec.ipv4) {
+        subnet = Subnet::parse(spec.subnet);
+        gateway = Ipv4::parse(spec.gateway);
+        addresses.emplace(*subnet, gateway, spec.ip_range.empty() ? *subnet : Subnet::parse(spec.ip_range));
+        set_aside<Ipv4>(*addresses, spec.aux_addresses);
+    }
+    begin_ipv6();
+}
+
+void BridgeNetworks::State::Network::begin_ipv6() {
+    const NetworkSpec& spec = info.spec;
+    subnet6.reset();
+    addresses6.reset();
     if (!spec.ipv6) return;
     subnet6 = Subnet6::parse(spec.subnet6);
     gateway6 = Ipv6::parse(spec.gateway6);
     addresses6.emplace(*subnet6, gateway6, spec.ip_range6.empty() ? *subnet6 : Subnet6::parse(spec.ip_range6));
-    for (const auto& [name, address] : spec.aux_addresses6) {
-        try {
-            addresses6->take(Ipv6::parse(address));
-        } catch (const Error& e) {
-            throw e.with_context("auxiliary address " + name + ":" + address);
-        }
-    }
+    set_aside<Ipv6>(*addresses6, spec.aux_addresses6);
+}
+
+std::optional<Address> BridgeNetworks::State::Network::server() const {
+    if (subnet) return gateway;
+    if (subnet6) return gateway6;
+    return {};
 }
 
 void BridgeNetworks::State::Network::lose_ipv6() {
@@ -102,8 +116,9 @@ BridgeNetworks::State::State(Options chosen, Database& database, Events* told)
     for (const std::string& pool : options.address_pools) pools.push_back(Subnet::parse(pool));
     std::map<std::string, Firewall::Network> walls;
     for (NetworkInfo& info : table.all()) {
-        const std::string id = info.id,
-                          what = info.spec.name + " (" + info.spec.subnet + ", bridge " + info.bridge + ")";
+        const std::string id = info.id, what = info.spec.name + " (" +
+                                               (info.spec.ipv4 ? info.spec.subnet : info.spec.subnet6) + ", bridge " +
+                                               info.bridge + ")";
         try {
             Network network(std::move(info));
             if (network.subnet6 && !has_ipv6()) network.lose_ipv6();
@@ -149,26 +164,34 @@ BridgeNetworks::State::Network& BridgeNetworks::State::find(const std::string& n
 void BridgeNetworks::State::make_link(const Network& network) const {
     std::optional<Ends6> ipv6;
     if (network.subnet6) ipv6 = {network.gateway6, *network.subnet6};
-    make_bridge(network.info.bridge, link_alias, network.gateway, network.subnet, network.mtu, ipv6);
+    make_bridge(network.info.bridge, link_alias, network.gateway, network.subnet.value_or(Subnet{}), network.mtu, ipv6);
 }
 
 void BridgeNetworks::State::serve_names(const Network& network) {
-    const NameServer::Ports ports = name_server.listen(network.info.id, network.gateway);
-    names.add_network(network.info.id, {network.info.spec.name, network.subnet, network.gateway,
-                                        network.info.spec.internal, network.subnet6});
+    const std::optional<Address> server = network.server();
+    if (!server) return;
+    const NameServer::Ports ports = name_server.listen(network.info.id, *server);
+    add_to_names(network);
     Firewall::Changes changes;
-    changes[{Protocol::udp, network.gateway, 53}] = Backend{network.gateway, ports.udp};
-    changes[{Protocol::tcp, network.gateway, 53}] = Backend{network.gateway, ports.tcp};
+    changes[{Protocol::udp, *server, 53}] = Backend{*server, ports.udp};
+    changes[{Protocol::tcp, *server, 53}] = Backend{*server, ports.tcp};
     firewall.publish(changes);
     forget_flows(changes);
     for (const auto& [port, backend] : changes) name_ports[port] = backend;
 }
 
+void BridgeNetworks::State::add_to_names(const Network& network) {
+    names.add_network(network.info.id, {network.info.spec.name, network.subnet, network.server().value(),
+                                        network.info.spec.internal, network.subnet6});
+}
+
 void BridgeNetworks::State::stop_serving_names(const Network& network) {
+    const std::optional<Address> server = network.server();
+    if (!server) return;
     Firewall::Changes changes;
     for (Protocol protocol : {Protocol::tcp, Protocol::udp}) {
-        changes[{protocol, network.gateway, 53}] = std::nullopt;
-        name_ports.erase({protocol, network.gateway, 53});
+        changes[{protocol, *server, 53}] = std::nullopt;
+        name_ports.erase({protocol, *server, 53});
     }
     firewall.publish(changes);
     name_server.close(network.info.id);
@@ -179,7 +202,8 @@ void BridgeNetworks::State::add_names(const Container& container) {
     std::vector<NameTable::Presence> presences;
     for (const NetworkEndpoint& endpoint : container.attached.endpoints) {
         if (endpoint.change != NetworkEndpoint::Change::none) continue;
-        presences.push_back({endpoint.network_id, Ipv4::parse(endpoint.ip), {}});
+        presences.push_back({endpoint.network_id, {}, {}});
+        if (!endpoint.ip.empty()) presences.back().address = Ipv4::parse(endpoint.ip);
         if (!endpoint.ip6.empty()) presences.back().address6 = Ipv6::parse(endpoint.ip6);
         if (endpoint.network == kDefaultNetwork) continue;  // it may ask, but has no name there, as with Docker
         auto& list = presences.back().names;
@@ -270,9 +294,22 @@ bool BridgeNetworks::State::has_containers(const std::string& network_id) const 
 void BridgeNetworks::State::give_back(const NetworkEndpoint& endpoint) {
     auto network = networks.find(endpoint.network_id);
     if (network == networks.end()) return;
-    network->second.addresses.give_back(Ipv4::parse(endpoint.ip));
+    if (network->second.addresses && !endpoint.ip.empty())
+        network->second.addresses->give_back(Ipv4::parse(endpoint.ip));
     if (network->second.addresses6 && !endpoint.ip6.empty())
         network->second.addresses6->give_back(Ipv6::parse(endpoint.ip6));
+}
+
+void BridgeNetworks::State::hold(const NetworkEndpoint& endpoint) {
+    auto found = networks.find(endpoint.network_id);
+    if (found == networks.end()) return;  // its record was lost; the links still work
+    Network& network = found->second;
+    try {
+        if (network.addresses && !endpoint.ip.empty()) network.addresses->take(Ipv4::parse(endpoint.ip));
+        if (network.addresses6 && !endpoint.ip6.empty()) network.addresses6->take(Ipv6::parse(endpoint.ip6));
+    } catch (const Error&) {
+        // held twice
+    }
 }
 
 const NetworkEndpoint* BridgeNetworks::State::way_out(const Attached& attached, bool ipv6) const {
@@ -280,7 +317,7 @@ const NetworkEndpoint* BridgeNetworks::State::way_out(const Attached& attached, 
     for (const NetworkEndpoint& endpoint : attached.endpoints) {
         auto network = networks.find(endpoint.network_id);
         if (endpoint.change != NetworkEndpoint::Change::none || network == networks.end() ||
-            network->second.info.spec.internal || (ipv6 && endpoint.ip6.empty()))
+            network->second.info.spec.internal || (ipv6 ? endpoint.ip6 : endpoint.ip).empty())
             continue;
         auto rank = [](const NetworkEndpoint& e) { return std::tuple(-e.gateway_priority, e.network); };
         if (!best || rank(endpoint) < rank(*best)) best = &endpoint;
@@ -288,22 +325,21 @@ const NetworkEndpoint* BridgeNetworks::State::way_out(const Attached& attached, 
     return best;
 }
 
-Ipv4 BridgeNetworks::State::outward_address(const Container& container) {
-    if (const NetworkEndpoint* endpoint = way_out(container.attached)) return Ipv4::parse(endpoint->ip);
+Address BridgeNetworks::State::outward_address(const Container& container, bool ipv6) const {
+    for (const bool family : {ipv6, !ipv6}) {
+        const NetworkEndpoint* endpoint = way_out(container.attached, family);
+        if (endpoint && family) return Ipv6::parse(endpoint->ip6);
+        if (endpoint) return Ipv4::parse(endpoint->ip);
+    }
     throw Error(Code::invalid_argument, "cannot publish ports of container " + container.attachment.container_name +
                                             ": it is in no network with a way out");
-}
-
-Address BridgeNetworks::State::outward_address6(const Container& container) {
-    if (const NetworkEndpoint* endpoint = way_out(container.attached, true)) return Ipv6::parse(endpoint->ip6);
-    return outward_address(container);
 }
 
 Firewall::Changes BridgeNetworks::State::port_changes(const Container& container, bool lead) {
     Firewall::Changes changes;
     if (container.attached.ports.empty()) return changes;
-    const Address address = lead ? outward_address(container) : Address{};
-    const Address address6 = lead ? outward_address6(container) : Address{};
+    const Address address = lead ? outward_address(container, false) : Address{};
+    const Address address6 = lead ? outward_address(container, true) : Address{};
     for (const PortBinding& binding : container.attached.ports) {
         const HostPort port = host_port_of(binding);
         auto& change = changes[port];

@@ -31,19 +31,25 @@ NetworkOptions parse_network_options(const std::map<std::string, std::string>& o
 struct BridgeNetworks::State {
     struct Network {
         NetworkInfo info;  // without its containers
-        Subnet subnet;
-        Ipv4 gateway;
-        AddressPool addresses;
         uint32_t mtu = 0;  // 0: the kernel's choice
+        // Of a network with IPv4:
+        std::optional<Subnet> subnet;
+        Ipv4 gateway;
+        std::optional<AddressPool> addresses;
         // Of a network with IPv6:
         std::optional<Subnet6> subnet6;
         Ipv6 gateway6;
         std::optional<AddressPool6> addresses6;
 
         explicit Network(NetworkInfo made);
+        /// IPv6 as `info` says it, with no address taken.
+        void begin_ipv6();
         /// The kernel that it was made with had it, this one hasn't.
         void lose_ipv6();
         Firewall::Network wall() const { return {subnet, info.spec.internal, subnet6}; }
+        /// Where names are asked for: at its IPv4 gateway if it has one. Empty after lose_ipv6() of one with IPv6
+        /// alone.
+        std::optional<Address> server() const;
     };
 
     struct Container {
@@ -60,10 +66,10 @@ struct BridgeNetworks::State {
     /// The endpoint that the default route leads through: of those with a way out the one with the highest priority,
     /// then the first by name. Null if there is none. `ipv6`: the way out of that, of those that have it.
     const NetworkEndpoint* way_out(const Attached& attached, bool ipv6 = false) const;
-    /// Where published ports of a container lead: its address on the way out. Throws Error if there is none.
-    Ipv4 outward_address(const Container& container);
-    /// Likewise those that are published over IPv6, which lead to its IPv4 address if it has no other.
-    Address outward_address6(const Container& container);
+    bool has_way_out(const Attached& attached) const { return way_out(attached) || way_out(attached, true); }
+    /// Where ports of a container lead that are published over IPv4, or IPv6: its address on the way out, of the other
+    /// family if it has none of this one there. Throws Error if there is none.
+    Address outward_address(const Container& container, bool ipv6) const;
     /// What comes to the ports goes there from now on, whichever way.
     void lead(const Firewall::Changes& changes);
     void forget_flows(const Firewall::Changes& changes) const {
@@ -78,7 +84,8 @@ struct BridgeNetworks::State {
     bool restore_links(const std::vector<Endpoint>& endpoints) const;
     /// Takes an address of the network for a container; nothing of it is made.
     NetworkEndpoint take_endpoint(const Attachment& attachment, const NetworkAttachment& wanted);
-    static std::optional<Ipv6> take_ipv6(Network& network, Ipv4 address, const std::string& wanted);
+    static std::optional<Ipv4> take_ipv4(Network& network, const std::string& wanted);
+    static std::optional<Ipv6> take_ipv6(Network& network, std::optional<Ipv4> address, const std::string& wanted);
     /// What is to be made of an endpoint.
     Endpoint link_of(const Container& container, const NetworkEndpoint& endpoint, const std::string& name);
     /// Makes the links, and first the bridges that somebody removed.
@@ -93,13 +100,23 @@ struct BridgeNetworks::State {
     std::vector<std::string> unknown_links() const;
     /// Begins to answer on its gateway; port 53 leads there.
     void serve_names(const Network& network);
+    void add_to_names(const Network& network);
     void stop_serving_names(const Network& network);
     /// Names of the container's networks that could not be served when the agent started.
     void serve_missing_names(const Attached& attached);
     void add_names(const Container& container);
     bool has_containers(const std::string& network_id) const;
     void give_back(const NetworkEndpoint& endpoint);
-    /// Subnet and gateway of IPv6 that a new network gets. Throws Error.
+    /// Holds the addresses of a container that has them.
+    void hold(const NetworkEndpoint& endpoint);
+    /// What the options say of the default network.
+    void configure(NetworkSpec& spec) const;
+    /// The network has the IPv6 of this specification from now on, in the kernel and on record. No container has any.
+    void replace_ipv6(Network& network, const NetworkSpec& spec);
+    /// Subnets and gateways that a new network gets. Throws Error.
+    void choose_addresses(NetworkSpec& spec) const;
+    std::vector<std::string> bridges() const;
+    void choose_ipv4(NetworkSpec& spec, const std::vector<std::string>& bridges) const;
     void choose_ipv6(NetworkSpec& spec, const std::vector<std::string>& bridges) const;
 
     const Options options;

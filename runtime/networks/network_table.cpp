@@ -34,6 +34,40 @@ WallTime to_time(const std::string& text) {
     }
 }
 
+void insert_row(SQLite::Database& db, const NetworkInfo& network) {
+    SQLite::Statement insert(
+        db,
+        "INSERT INTO networks(id, name, driver, subnet, gateway, internal, labels, options, bridge, "
+        "created, ip_range, attachable, aux_addresses, ipv6, subnet6, gateway6, ip_range6, aux_addresses6, "
+        "ipv4) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
+    insert.bind(1, network.id);
+    insert.bind(2, network.spec.name);
+    insert.bind(3, network.spec.driver);
+    insert.bind(4, network.spec.subnet);
+    insert.bind(5, network.spec.gateway);
+    insert.bind(6, network.spec.internal ? 1 : 0);
+    insert.bind(7, to_text(network.spec.labels));
+    insert.bind(8, to_text(network.spec.options));
+    insert.bind(9, network.bridge);
+    insert.bind(10, format_time(network.created));
+    insert.bind(11, network.spec.ip_range);
+    insert.bind(12, network.spec.attachable ? 1 : 0);
+    insert.bind(13, to_text(network.spec.aux_addresses));
+    insert.bind(14, network.spec.ipv6 ? 1 : 0);
+    insert.bind(15, network.spec.subnet6);
+    insert.bind(16, network.spec.gateway6);
+    insert.bind(17, network.spec.ip_range6);
+    insert.bind(18, to_text(network.spec.aux_addresses6));
+    insert.bind(19, network.spec.ipv4 ? 1 : 0);
+    insert.exec();
+}
+
+void erase_row(SQLite::Database& db, const std::string& id) {
+    SQLite::Statement erase(db, "DELETE FROM networks WHERE id = ?");
+    erase.bind(1, id);
+    erase.exec();
+}
+
 }  // namespace
 
 NetworkTable::NetworkTable(Database& database) : database_(database) {
@@ -52,6 +86,7 @@ NetworkTable::NetworkTable(Database& database) : database_(database) {
             "ALTER TABLE networks ADD COLUMN gateway6 TEXT NOT NULL DEFAULT '';"
             "ALTER TABLE networks ADD COLUMN ip_range6 TEXT NOT NULL DEFAULT '';"
             "ALTER TABLE networks ADD COLUMN aux_addresses6 TEXT NOT NULL DEFAULT '{}'",
+            "ALTER TABLE networks ADD COLUMN ipv4 INTEGER NOT NULL DEFAULT 1",
         });
 }
 
@@ -61,7 +96,7 @@ std::vector<NetworkInfo> NetworkTable::all() const {
         SQLite::Statement query(db,
                                 "SELECT id, name, driver, subnet, gateway, internal, labels, options, bridge, created, "
                                 "ip_range, attachable, aux_addresses, ipv6, subnet6, gateway6, ip_range6, "
-                                "aux_addresses6 FROM networks ORDER BY created, id");
+                                "aux_addresses6, ipv4 FROM networks ORDER BY created, id");
         while (query.executeStep()) {
             NetworkInfo network;
             network.id = query.getColumn(0).getString();
@@ -82,6 +117,7 @@ std::vector<NetworkInfo> NetworkTable::all() const {
             network.spec.gateway6 = query.getColumn(15).getString();
             network.spec.ip_range6 = query.getColumn(16).getString();
             network.spec.aux_addresses6 = to_map(network.spec.name, query.getColumn(17).getString());
+            network.spec.ipv4 = query.getColumn(18).getInt() != 0;
             networks.push_back(std::move(network));
         }
     });
@@ -89,40 +125,18 @@ std::vector<NetworkInfo> NetworkTable::all() const {
 }
 
 void NetworkTable::insert(const NetworkInfo& network) {
+    database_.transaction(Database::Durability::power, [&](SQLite::Database& db) { insert_row(db, network); });
+}
+
+void NetworkTable::replace(const NetworkInfo& network) {
     database_.transaction(Database::Durability::power, [&](SQLite::Database& db) {
-        SQLite::Statement insert(
-            db,
-            "INSERT INTO networks(id, name, driver, subnet, gateway, internal, labels, options, bridge, "
-            "created, ip_range, attachable, aux_addresses, ipv6, subnet6, gateway6, ip_range6, aux_addresses6) "
-            "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-        insert.bind(1, network.id);
-        insert.bind(2, network.spec.name);
-        insert.bind(3, network.spec.driver);
-        insert.bind(4, network.spec.subnet);
-        insert.bind(5, network.spec.gateway);
-        insert.bind(6, network.spec.internal ? 1 : 0);
-        insert.bind(7, to_text(network.spec.labels));
-        insert.bind(8, to_text(network.spec.options));
-        insert.bind(9, network.bridge);
-        insert.bind(10, format_time(network.created));
-        insert.bind(11, network.spec.ip_range);
-        insert.bind(12, network.spec.attachable ? 1 : 0);
-        insert.bind(13, to_text(network.spec.aux_addresses));
-        insert.bind(14, network.spec.ipv6 ? 1 : 0);
-        insert.bind(15, network.spec.subnet6);
-        insert.bind(16, network.spec.gateway6);
-        insert.bind(17, network.spec.ip_range6);
-        insert.bind(18, to_text(network.spec.aux_addresses6));
-        insert.exec();
+        erase_row(db, network.id);
+        insert_row(db, network);
     });
 }
 
 void NetworkTable::erase(const std::string& id) {
-    database_.transaction(Database::Durability::power, [&](SQLite::Database& db) {
-        SQLite::Statement erase(db, "DELETE FROM networks WHERE id = ?");
-        erase.bind(1, id);
-        erase.exec();
-    });
+    database_.transaction(Database::Durability::power, [&](SQLite::Database& db) { erase_row(db, id); });
 }
 
 }  // namespace kedge::runtime

@@ -15,6 +15,7 @@ public:
 
     std::vector<NetworkInfo> all() const;
     void insert(const NetworkInfo& network);
+    void replace(const NetworkInfo& network);  ///< the one with its id
     void erase(const std::string& id);
 
 private:

@@ -1,19 +1,25 @@
 #include "runtime/networks/port_relay.h"
 
 #include "base/error.h"
+#include "base/log.h"
 #include "runtime/networks/socket_address.h"
 
+#include <fmt/format.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 
 namespace kedge::runtime {
 
 namespace {
 
-constexpr int kTurns = 16;  // read from one connection before others get their turn
+constexpr int kTurns = 16;     // read from one connection before others get their turn
+constexpr int kBacklog = 128;  // of connections that wait to be taken
+constexpr std::chrono::minutes kSilence{1};
 
 bool would_block() {
     return errno == EAGAIN || errno == EINTR;
@@ -26,11 +32,17 @@ void keep_alive(int socket) {
     (void)::setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
 }
 
+/// Over IPv6 also where the rest is translated: what comes from ::1.
+bool is_relayed(const HostPort& port, const Backend& backend) {
+    return is_ipv6(port.address) || !is_translated(port, backend);
+}
+
 }  // namespace
 
 PortRelay::~PortRelay() {
     if (!loop_) return;
     loop_->call([this] {
+        waiting_.clear();
         while (!connections_.empty()) drop(connections_.begin());
         while (!flows_.empty()) drop_flow(flows_.begin());
         for (auto& [port, known] : ports_) {
@@ -45,18 +57,31 @@ EventLoop& PortRelay::loop() {
     return *loop_;
 }
 
+PortRelay::Limits PortRelay::limits_of_process() {
+    Limits limits;
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) return limits;
+    limits.connections = std::clamp<size_t>(files.rlim_cur / 8, 4, limits.connections);
+    limits.of_port = limits.connections / 4;
+    return limits;
+}
+
+bool PortRelay::is_needed(const Firewall::Changes& changes) {
+    std::lock_guard lock(mutex_);
+    return loop_ || std::any_of(changes.begin(), changes.end(), [](const auto& change) {
+               return change.second && is_relayed(change.first, *change.second);
+           });
+}
+
 void PortRelay::lead(const Firewall::Changes& changes) {
-    std::vector<std::pair<HostPort, std::optional<Backend>>> own;
-    for (const auto& [port, backend] : changes) {
-        if (is_ipv6(port.address)) own.emplace_back(port, backend);
-    }
-    if (own.empty()) return;
+    if (!is_needed(changes)) return;
     loop().call([&] {
-        for (const auto& [port, backend] : own) {
+        for (const auto& [port, backend] : changes) {
             if (!backend) {
                 close(port);
                 continue;
             }
+            if (!is_relayed(port, *backend) && !ports_.contains(port)) continue;
             Port& known = ports_[port];
             if (known.backend == *backend) continue;
             known.backend = *backend;
@@ -70,6 +95,7 @@ void PortRelay::close(const HostPort& port) {
     if (found == ports_.end()) return;
     if (found->second.socket) loop_->forget(found->second.socket.get());
     ports_.erase(found);
+    waiting_.erase(port);
     for (auto one = connections_.begin(); one != connections_.end();) {
         const auto next = std::next(one);
         if (one->port == port) drop(one);
@@ -79,20 +105,21 @@ void PortRelay::close(const HostPort& port) {
 }
 
 void PortRelay::listen(const std::vector<HeldPort>& ports) {
-    std::vector<std::pair<HostPort, Fd>> own;
-    for (const HeldPort& port : ports) {
-        if (is_ipv6(port.port().address)) own.emplace_back(port.port(), port.socket().duplicate());
-    }
-    if (own.empty()) return;
+    if (ports.empty() || !is_needed({})) return;
     loop().call([&] {
-        for (auto& [port, socket] : own) {
+        for (const HeldPort& held : ports) {
+            const HostPort port = held.port();
             auto found = ports_.find(port);
-            if (found == ports_.end() || !socket) continue;
+            if (found == ports_.end()) continue;
+            Fd socket = held.socket().duplicate();
+            const int fd = socket.get();
+            if (port.protocol == Protocol::tcp)
+                (void)::listen(fd, kBacklog);
+            else
+                begin_datagrams(fd, is_ipv6(port.address));
             if (found->second.socket) loop_->forget(found->second.socket.get());
             found->second.socket = std::move(socket);
-            const int fd = found->second.socket.get(), on = 1;
-            if (port.protocol == Protocol::udp) (void)::setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
-            loop_->watch(fd, EPOLLIN, [this, port = port](uint32_t) {
+            loop_->watch(fd, waiting_.contains(port) ? uint32_t{0} : uint32_t{EPOLLIN}, [this, port](uint32_t) {
                 port.protocol == Protocol::tcp ? accept_client(port) : read_datagrams(port);
             });
         }
@@ -102,10 +129,11 @@ void PortRelay::listen(const std::vector<HeldPort>& ports) {
 // --- connections
 
 void PortRelay::accept_client(const HostPort& port) {
-    const Port& to = ports_.at(port);
+    Port& to = ports_.at(port);
+    if (to.connections >= limits_.of_port || connections_.size() >= limits_.connections) return let_wait(port);
     Fd client(::accept4(to.socket.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!client && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)) return rest(port);
-    if (!client || connections_.size() >= kConnections) return;  // closes it
+    if (!client) return;
     const SocketAddress address(to.backend.address, to.backend.port);
     Fd server(::socket(address.family(), SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!server) return;
@@ -114,6 +142,7 @@ void PortRelay::accept_client(const HostPort& port) {
     keep_alive(server.get());
     auto connection = connections_.insert(connections_.end(), Connection{});
     connection->port = port;
+    ++to.connections;
     connection->client.socket = std::move(client);
     connection->server.socket = std::move(server);
     try {
@@ -131,6 +160,35 @@ void PortRelay::rest(const HostPort& port) {
         auto found = ports_.find(port);
         if (found != ports_.end() && found->second.socket) loop_->change(found->second.socket.get(), EPOLLIN);
     });
+}
+
+/// Until another one ends.
+void PortRelay::let_wait(const HostPort& port) {
+    Port& known = ports_.at(port);
+    loop_->change(known.socket.get(), 0);
+    waiting_.insert(port);
+    tell(port, known,
+         fmt::format("further clients wait: {} connections are relayed for it, {} for all ports", known.connections,
+                     connections_.size()));
+}
+
+void PortRelay::resume() {
+    if (connections_.size() >= limits_.connections) return;
+    std::erase_if(waiting_, [this](const HostPort& port) {
+        const Port& known = ports_.at(port);
+        if (known.connections >= limits_.of_port) return false;
+        loop_->change(known.socket.get(), EPOLLIN);
+        return true;
+    });
+}
+
+void PortRelay::tell(const HostPort& port, Port& known, const std::string& what) {
+    const auto now = EventLoop::Clock::now();
+    if (known.told != EventLoop::Clock::time_point{} && now - known.told < kSilence) return;
+    known.told = now;
+    const std::string address = is_ipv6(port.address) ? "[" + to_string(port.address) + "]" : to_string(port.address);
+    log(LogLevel::warning, fmt::format("published port {}:{}/{}: {}", address, port.port,
+                                       port.protocol == Protocol::tcp ? "tcp" : "udp", what));
 }
 
 void PortRelay::watch(Connections::iterator connection, End& end, uint32_t events) {
@@ -192,7 +250,9 @@ void PortRelay::drop(Connections::iterator connection) {
     for (End* end : {&connection->client, &connection->server}) {
         if (end->watched != 0) loop_->forget(end->socket.get());
     }
+    if (auto port = ports_.find(connection->port); port != ports_.end()) --port->second.connections;
     connections_.erase(connection);
+    resume();
 }
 
 }  // namespace kedge::runtime

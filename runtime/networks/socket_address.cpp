@@ -44,6 +44,11 @@ socklen_t SocketAddress::size() const {
     return storage_.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
 }
 
+Address SocketAddress::address() const {
+    if (storage_.ss_family == AF_INET6) return from_wire(reinterpret_cast<const sockaddr_in6&>(storage_).sin6_addr);
+    return Ipv4{ntohl(reinterpret_cast<const sockaddr_in&>(storage_).sin_addr.s_addr)};
+}
+
 uint16_t SocketAddress::port() const {
     return storage_.ss_family == AF_INET6 ? ntohs(reinterpret_cast<const sockaddr_in6&>(storage_).sin6_port)
                                           : ntohs(reinterpret_cast<const sockaddr_in&>(storage_).sin_port);

@@ -219,6 +219,33 @@ TEST_F(Agent, AUrlWithAPasswordIsRefusedWithoutShowingIt) {
     }
 }
 
+TEST_F(Agent, TheIpv6OfTheNetworkBridgeIsConfigured) {
+    auto check = [&](const std::string& networks) {
+        const std::string config = folder + "/checked.yaml";
+        write_file_durably(AT_FDCWD, config, "networks: {" + networks + "}\n");
+        return run({KEDGE_BUILD "/bin/kedged", "--config", config, "--check-config"});
+    };
+    EXPECT_EQ(check("ipv6: true").code, 0);
+    EXPECT_EQ(check("ipv6: true, fixed_cidr_v6: 'fd00:1::/64'").code, 0);
+    EXPECT_EQ(check("ipv6: false").code, 0);
+    for (const char* bad : {"10.0.0.0/24", "fd00:1::", "fd00:1::/129", "fd00:1::/x", "fd00:1::/-1", "fd00:g::/64"}) {
+        Finished refused = check("ipv6: true, fixed_cidr_v6: '" + std::string(bad) + "'");
+        EXPECT_NE(refused.code, 0) << bad;
+        EXPECT_NE(refused.out.find("fixed_cidr_v6: \"" + std::string(bad) + "\" is not an IPv6 subnet"),
+                  std::string::npos)
+            << refused.out;
+    }
+    Finished alone = check("fixed_cidr_v6: 'fd00:1::/64'");
+    EXPECT_NE(alone.out.find("needs ipv6: true"), std::string::npos) << alone.out;
+
+    more_config = "networks: {ipv6: true, fixed_cidr_v6: 'fd00:1::/64'}\n";
+    stop();
+    ASSERT_TRUE(start());
+    const json bridge = json::parse(call("GET", "/networks/bridge").body);
+    EXPECT_EQ(bridge["EnableIPv6"], true);
+    EXPECT_EQ(bridge["IPAM"]["Config"][1]["Subnet"], "fd00:1::/64");
+}
+
 TEST_F(Agent, ASecondAgentOnTheSameRootIsRefused) {
     Finished second = run({KEDGE_BUILD "/bin/kedged", "--config", folder + "/agent.yaml"});
     EXPECT_NE(second.code, 0);

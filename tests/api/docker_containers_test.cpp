@@ -74,6 +74,17 @@ TEST_F(DockerContainers, ThatCanNotBeMadeSayWhy) {
     Reply network = post("/containers/create", {{"Image", "busybox"}, {"HostConfig", {{"NetworkMode", "nosuch"}}}});
     EXPECT_EQ(network.status, 400) << "404 would make clients pull the image";
     EXPECT_NE(network.message().find("nosuch"), std::string::npos);
+    for (const auto& [key, address, family] : {std::tuple{"IPv4Address", "fd00::1", "IPv4"},
+                                               {"IPv4Address", "1.2.3", "IPv4"},
+                                               {"IPv6Address", "10.0.0.1", "IPv6"},
+                                               {"IPv6Address", "fd00::x", "IPv6"}}) {
+        const json endpoint = {{"IPAMConfig", {{key, address}}}};
+        Reply wrong = post("/containers/create", {{"Image", "busybox"},
+                                                  {"HostConfig", {{"NetworkMode", "front"}}},
+                                                  {"NetworkingConfig", {{"EndpointsConfig", {{"front", endpoint}}}}}});
+        EXPECT_EQ(wrong.status, 400) << endpoint;
+        EXPECT_EQ(wrong.message(), std::string("invalid ") + family + " address: " + address);
+    }
     create("taken", "true", {{"HostConfig", {{"NetworkMode", "none"}}}});
     EXPECT_EQ(post("/containers/create?name=taken", {{"Image", "busybox"}}).status, 409);
     EXPECT_EQ(post("/containers/create?name=..%2fx", {{"Image", "busybox"}}).status, 400);

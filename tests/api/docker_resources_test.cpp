@@ -181,7 +181,23 @@ TEST_F(DockerResources, NetworksHaveIpv6IfTheyAreAskedTo) {
     }
     EXPECT_EQ(post("/networks/create", {{"Name", "x"}, {"EnableIPv4", false}}).body["message"],
               "IPv4 or IPv6 must be enabled");
-    EXPECT_EQ(post("/networks/create", {{"Name", "x"}, {"EnableIPv4", false}, {"EnableIPv6", true}}).status, 400);
+    const json alone = {{"Name", "six"},
+                        {"EnableIPv4", false},
+                        {"EnableIPv6", true},
+                        {"IPAM", {{"Config", json::array({{{"Subnet", "fd00:7::/64"}}})}}}};
+    EXPECT_EQ(post("/networks/create", alone).status, 201);
+    const json made = get("/networks/six").body;
+    EXPECT_EQ(made["EnableIPv4"], false);
+    EXPECT_EQ(made["EnableIPv6"], true);
+    EXPECT_EQ(made["IPAM"]["Config"], json::array({{{"Subnet", "fd00:7::/64"}, {"Gateway", "fd00:7::1"}}}));
+    EXPECT_EQ(ask("DELETE", "/networks/six").status, 204);
+    EXPECT_EQ(post("/v1.47/networks/create", {{"Name", "old"}, {"EnableIPv4", false}}).status, 201)
+        << "which clients of that version don't know";
+    EXPECT_EQ(get("/networks/old").body["EnableIPv4"], true);
+    EXPECT_EQ(ask("DELETE", "/networks/old").status, 204);
+    json mixed = alone;
+    mixed["IPAM"]["Config"].push_back(four);
+    EXPECT_EQ(post("/networks/create", mixed).body["message"], "the network has no IPv4, which 172.28.9.0/24 is of");
 }
 
 TEST_F(DockerResources, EventsAreStreamedAsTheyHappen) {

@@ -205,6 +205,89 @@ TEST_F(ConnectNetworks, OnTheDefaultNetworkNobodyHasAName) {
     EXPECT_EQ(look_up(client, "web"), endpoint(web, "front").ip + "\n") << "on another network it has";
 }
 
+TEST_F(ConnectNetworks, TheDefaultNetworkHasTheIpv6ThatIsConfigured) {
+    auto begin = [&](const std::string& name) {
+        ContainerSpec spec = shell("sleep 1000", name);
+        spec.network_mode = "bridge";
+        return run(spec);
+    };
+    auto configure = [&](bool ipv6, const std::string& subnet) {
+        close_engine();
+        options.default_network = {ipv6, subnet};
+        open_engine();
+        return engine->networks().inspect("bridge").spec;
+    };
+    std::string web = begin("web");
+    const NetworkInfo before = engine->networks().inspect("bridge");
+    EXPECT_FALSE(before.spec.ipv6);
+    EXPECT_EQ(configure(true, "fd00:a::/64").subnet6, "fd00:a::/64");
+    const NetworkSpec made = configure(true, "fd00:b:0::/64");
+    EXPECT_TRUE(made.ipv6);
+    EXPECT_EQ(made.subnet6, "fd00:b::/64");
+    EXPECT_EQ(made.gateway6, "fd00:b::1");
+    EXPECT_EQ(made.subnet, before.spec.subnet);
+    EXPECT_EQ(engine->networks().inspect("bridge").id, before.id);
+    EXPECT_EQ(endpoint(web, "bridge").ip6, "") << "what runs stays as it is";
+    std::string client = begin("client");
+    EXPECT_TRUE(endpoint(client, "bridge").ip6.starts_with("fd00:b::"));
+    containers().restart(web, 0);
+    const std::string ip6 = endpoint(web, "bridge").ip6;
+    EXPECT_EQ(exec(client, "ping -6 -c1 -w5 " + ip6 + " >/dev/null; echo $?").output, "0\n");
+    EXPECT_EQ(exec(client, "ping -6 -c1 -w5 fd00:b::1 >/dev/null; echo $?").output, "0\n");
+    EXPECT_EQ(exec(client, "ping -6 -c1 -w1 fd00:a::1 >/dev/null; echo $?").output, "1\n") << "it went with its subnet";
+
+    testing::internal::CaptureStderr();
+    EXPECT_EQ(configure(true, "fd00:c::/64").subnet6, "fd00:b::/64") << "somebody has an address of it";
+    const std::string told = testing::internal::GetCapturedStderr();
+    EXPECT_NE(told.find("network bridge keeps the IPv6 subnet fd00:b::/64: container "), std::string::npos) << told;
+    EXPECT_EQ(exec(client, "ping -6 -c1 -w5 fd00:b::1 >/dev/null; echo $?").output, "0\n");
+    containers().stop(web, 0);
+    containers().stop(client, 0);
+    EXPECT_EQ(configure(true, "fd00:c::/64").subnet6, "fd00:c::/64");
+    EXPECT_EQ(configure(true, "").subnet6, "fd00:c::/64") << "any is as good";
+    containers().start(web);
+    EXPECT_EQ(exec(web, "ping -6 -c1 -w5 fd00:c::1 >/dev/null; echo $?").output, "0\n");
+    containers().stop(web, 0);
+    const NetworkSpec off = configure(false, "");
+    EXPECT_FALSE(off.ipv6);
+    EXPECT_EQ(off.subnet6, "");
+    containers().start(web);
+    EXPECT_EQ(endpoint(web, "bridge").ip6, "");
+    EXPECT_EQ(exec(web, "cat /proc/sys/net/ipv6/conf/eth0/disable_ipv6").output, "1\n");
+}
+
+TEST_F(ConnectNetworks, AContainerWithIpv6AloneAsksForNamesAndRunsOnUnderTheNextAgent) {
+    NetworkSpec spec;
+    spec.name = "six";
+    spec.ipv4 = false;
+    spec.ipv6 = true;
+    spec.subnet6 = "fd00:d::/64";
+    engine->networks().create(spec);
+    make_network("front");
+    std::string web = sleeper("web", "six"), client = sleeper("client", "six");
+    EXPECT_EQ(exec(web, "head -n 1 /etc/resolv.conf").output, "nameserver fd00:d::1\n");
+    const std::string ip6 = endpoint(web, "six").ip6;
+    EXPECT_EQ(exec(web, "tail -n 1 /etc/hosts | cut -f1").output, ip6 + "\n");
+    EXPECT_EQ(exec(web, "cut -f1 /etc/hosts | grep -c '^$'").output, "0\n") << "a line without an address";
+    EXPECT_EQ(exec(client, "ping -6 -c1 -w5 web >/dev/null; echo $?").output, "0\n");
+    NetworkAttachment fixed = on("six");
+    fixed.ip = "172.28.0.9";
+    EXPECT_EQ(refusal([&] { containers().connect_network(sleeper("late", "front"), fixed); }),
+              "invalid endpoint settings:\nuser specified IP address is supported only when connecting to networks "
+              "with user configured subnets");
+    close_engine();
+    open_engine();
+    EXPECT_EQ(endpoint(web, "six").ip6, ip6);
+    EXPECT_EQ(exec(client, "ping -6 -c1 -w5 web >/dev/null; echo $?").output, "0\n");
+    containers().connect_network(client, on("front"));
+    EXPECT_EQ(default_gateway(client), gateway("front") + "\n");
+    EXPECT_EQ(look_up(client, "late"), endpoint("late", "front").ip + "\n");
+    containers().disconnect_network(client, "six");
+    EXPECT_EQ(exec(client, "head -n 1 /etc/resolv.conf").output, "nameserver " + gateway("front") + "\n");
+    containers().restart(web, 0);
+    EXPECT_NE(endpoint(web, "six").ip6, "");
+}
+
 TEST_F(ConnectNetworks, TheDefaultNetworkLeavesNothingInTheKernelWhenNobodyIsOnIt) {
     provide_default_network(engine->networks());
     provide_default_network(engine->networks());

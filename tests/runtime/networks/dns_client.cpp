@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "base/netns.h"
+#include "runtime/networks/socket_address.h"
 
 #include <arpa/inet.h>
 #include <ldns/ldns.h>
@@ -16,20 +17,16 @@ namespace kedge::runtime {
 
 namespace {
 
-sockaddr_in server_address(const std::string& server) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(53);
-    if (::inet_pton(AF_INET, server.c_str(), &address.sin_addr) != 1) throw Error(Code::invalid_argument, server);
-    return address;
+SocketAddress server_address(const std::string& server) {
+    return SocketAddress(parse_address(server), 53);
 }
 
 Fd connect_to(int netns, const std::string& server, Protocol protocol, int timeout_ms) {
-    Fd socket = socket_in(netns, AF_INET, protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+    const SocketAddress address = server_address(server);
+    Fd socket = socket_in(netns, address.family(), protocol == Protocol::tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
     timeval timeout{timeout_ms / 1000, timeout_ms % 1000 * 1000};
     ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof timeout);
-    sockaddr_in address = server_address(server);
-    if (::connect(socket.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return {};
+    if (::connect(socket.get(), address.get(), address.size()) != 0) return {};
     return socket;
 }
 
@@ -114,11 +111,11 @@ Upstreams::Upstreams(int netns, const std::string& address, bool mute)
       udp_(socket_in(netns, AF_INET, SOCK_DGRAM, 0)),
       tcp_(socket_in(netns, AF_INET, SOCK_STREAM, 0)),
       stop_(::eventfd(0, EFD_CLOEXEC)) {
-    sockaddr_in bound = server_address(address);
+    const SocketAddress bound = server_address(address);
     for (int fd : {udp_.get(), tcp_.get()}) {
         const int on = 1;
         if (fd == tcp_.get()) ::setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-        if (::bind(fd, reinterpret_cast<sockaddr*>(&bound), sizeof bound) != 0) throw_errno("bind upstream");
+        if (::bind(fd, bound.get(), bound.size()) != 0) throw_errno("bind upstream");
     }
     if (::listen(tcp_.get(), 16) != 0) throw_errno("listen");
     thread_ = std::thread([this] { serve(); });
