@@ -29,7 +29,9 @@ bool same_network(const runtime::NetworkSpec& is, const runtime::NetworkSpec& wa
            (wanted.subnet.empty() || is.subnet == wanted.subnet) &&
            (wanted.gateway.empty() || is.gateway == wanted.gateway) && is.ipv6 == wanted.ipv6 &&
            (wanted.subnet6.empty() || is.subnet6 == wanted.subnet6) &&
-           (wanted.gateway6.empty() || is.gateway6 == wanted.gateway6);
+           (wanted.gateway6.empty() || is.gateway6 == wanted.gateway6) && is.ipv4 == wanted.ipv4 &&
+           is.attachable == wanted.attachable && is.ip_range == wanted.ip_range && is.ip_range6 == wanted.ip_range6 &&
+           is.aux_addresses == wanted.aux_addresses && is.aux_addresses6 == wanted.aux_addresses6;
 }
 
 std::string network_difference(const runtime::NetworkSpec& is, const runtime::NetworkSpec& wanted) {
@@ -41,10 +43,13 @@ std::string network_difference(const runtime::NetworkSpec& is, const runtime::Ne
     if (is.internal != wanted.internal) return wanted.internal ? "became internal" : "is no longer internal";
     if (!wanted.subnet.empty() && is.subnet != wanted.subnet) return change("subnet", is.subnet, wanted.subnet);
     if (!wanted.gateway.empty() && is.gateway != wanted.gateway) return change("gateway", is.gateway, wanted.gateway);
+    if (is.ipv4 != wanted.ipv4) return wanted.ipv4 ? "gets IPv4" : "no longer has IPv4";
     if (is.ipv6 != wanted.ipv6) return wanted.ipv6 ? "gets IPv6" : "no longer has IPv6";
     if (!wanted.subnet6.empty() && is.subnet6 != wanted.subnet6) return change("subnet", is.subnet6, wanted.subnet6);
     if (!wanted.gateway6.empty() && is.gateway6 != wanted.gateway6)
         return change("gateway", is.gateway6, wanted.gateway6);
+    if (is.ip_range != wanted.ip_range) return change("range", is.ip_range, wanted.ip_range);
+    if (is.ip_range6 != wanted.ip_range6) return change("range", is.ip_range6, wanted.ip_range6);
     return "its configuration changed";
 }
 

@@ -48,7 +48,9 @@ bool start_first_possible(const Draft& draft, const Slot& slot, const ObservedCo
     const sources::Service& service = *slot.wanted;
     if (rollout(draft, service).order != "start-first" || !service.container_name.empty()) return false;
     if (!service.network_mode.empty() || old.info.status != Status::running) return false;
-    auto fixed = [](const sources::NetworkUse& use) { return !use.ipv4_address.empty() || !use.ipv6_address.empty(); };
+    auto fixed = [](const sources::NetworkUse& use) {
+        return !use.ipv4_address.empty() || !use.ipv6_address.empty() || !use.mac_address.empty();
+    };
     if (std::any_of(service.networks.begin(), service.networks.end(), fixed)) return false;
     if (service.ports.empty()) return true;
     auto hash = draft.hashes.find(slot.service);

@@ -73,14 +73,20 @@ void render_networks(const Target& target, const sources::Service& service, cons
     }
     std::vector<sources::NetworkUse> uses = service.networks;
     std::stable_sort(uses.begin(), uses.end(), [](const auto& a, const auto& b) { return a.priority > b.priority; });
+    const bool gateways =
+        std::any_of(uses.begin(), uses.end(), [](const auto& use) { return use.gw_priority.has_value(); });
     for (const sources::NetworkUse& use : uses) {
         auto network = target.project.networks.find(use.network);
         if (network == target.project.networks.end()) {
             throw Error(Code::invalid_argument,
                         "services." + service.name + ".networks: no network \"" + use.network + "\"");
         }
-        runtime::NetworkAttachment attachment{network->second.name, use.aliases, use.ipv4_address, use.priority};
+        runtime::NetworkAttachment attachment{network->second.name, use.aliases, use.ipv4_address,
+                                              gateways ? use.gw_priority.value_or(0) : use.priority};
         attachment.ip6 = use.ipv6_address;
+        attachment.mac = use.mac_address;
+        attachment.options = use.driver_opts;
+        if (!use.interface_name.empty()) attachment.options["com.docker.network.endpoint.ifname"] = use.interface_name;
         for (const std::string& alias : {service.name, name}) {
             if (network->second.name == runtime::kDefaultNetwork) break;  // nobody has a name there
             if (std::find(attachment.aliases.begin(), attachment.aliases.end(), alias) == attachment.aliases.end()) {
@@ -164,12 +170,26 @@ runtime::NetworkSpec render_network(const Target& target, const sources::Network
     spec.ipv6 = network.enable_ipv6;
     spec.subnet6 = network.subnet6;
     spec.gateway6 = network.gateway6;
+    spec.ipv4 = network.enable_ipv4;
+    spec.attachable = network.attachable;
+    spec.ip_range = network.ip_range;
+    spec.ip_range6 = network.ip_range6;
+    spec.aux_addresses = network.aux_addresses;
+    spec.aux_addresses6 = network.aux_addresses6;
     spec.labels = network.labels;
     spec.options = network.driver_opts;
     std::string text =
         spec.driver + "\n" + spec.subnet + "\n" + spec.gateway + "\n" + (spec.internal ? "internal" : "") + "\n";
     // As it was before there was such a thing, if there is none.
     if (spec.ipv6) text += "ipv6\n" + spec.subnet6 + "\n" + spec.gateway6 + "\n";
+    if (!spec.ipv4) text += "no ipv4\n";
+    if (spec.attachable) text += "attachable\n";
+    for (const std::string& range : {spec.ip_range, spec.ip_range6}) {
+        if (!range.empty()) text += "range " + range + "\n";
+    }
+    for (const auto* addresses : {&spec.aux_addresses, &spec.aux_addresses6}) {
+        for (const auto& [name, address] : *addresses) text += "auxiliary " + name + "=" + address + "\n";
+    }
     for (const auto* values : {&spec.labels, &spec.options}) {
         for (const auto& [key, value] : *values) text += key + "=" + value + "\n";
         text += "\n";

@@ -80,7 +80,8 @@ void check_replicas(const Node& node, const Service& service) {
     }
     for (const NetworkUse& use : service.networks) {
         for (const auto& [key, address] :
-             {std::pair("ipv4_address", &use.ipv4_address), std::pair("ipv6_address", &use.ipv6_address)}) {
+             {std::pair("ipv4_address", &use.ipv4_address), std::pair("ipv6_address", &use.ipv6_address),
+              std::pair("mac_address", &use.mac_address)}) {
             if (address->empty()) continue;
             const Node* network = at(node, "networks").find(use.network);
             fail(network ? at(*network, key) : node,

@@ -105,10 +105,11 @@ const KeyTable service{{"attach",
                         "uts",
                         "volumes_from"}};
 
-const KeyTable network{{"name", "external", "internal", "driver", "driver_opts", "enable_ipv6", "ipam", "labels"},
-                       {"attachable", "enable_ipv4"}};
+const KeyTable network{{"name", "external", "internal", "driver", "driver_opts", "enable_ipv4", "enable_ipv6", "ipam",
+                        "labels", "attachable"},
+                       {}};
 const KeyTable ipam{{"driver", "config"}, {"options"}};
-const KeyTable ipam_config{{"subnet", "gateway"}, {"ip_range", "aux_addresses"}};
+const KeyTable ipam_config{{"subnet", "gateway", "ip_range", "aux_addresses"}, {}};
 const KeyTable volume{{"name", "external", "driver", "driver_opts", "labels"}, {}};
 const KeyTable secret{{"file", "environment", "external", "name"},
                       {"driver", "driver_opts", "labels", "template_driver"}};
@@ -119,8 +120,9 @@ const KeyTable mount{{"type", "source", "target", "read_only", "consistency", "b
 const KeyTable mount_bind{{"propagation", "create_host_path", "selinux"}, {"recursive"}};
 const KeyTable mount_volume{{"nocopy"}, {"subpath", "labels"}};
 const KeyTable mount_tmpfs{{"size", "mode"}, {}};
-const KeyTable network_use{{"aliases", "ipv4_address", "ipv6_address", "priority"},
-                           {"driver_opts", "gw_priority", "interface_name", "link_local_ips", "mac_address"}};
+const KeyTable network_use{{"aliases", "ipv4_address", "ipv6_address", "priority", "gw_priority", "mac_address",
+                            "interface_name", "driver_opts"},
+                           {"link_local_ips"}};
 const KeyTable dependency{{"condition", "restart", "required"}, {}};
 const KeyTable healthcheck{{"test", "interval", "timeout", "retries", "start_period", "start_interval", "disable"}, {}};
 const KeyTable logging{{"driver", "options"}, {}};

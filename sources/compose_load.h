@@ -64,6 +64,10 @@ void read_deploy(Loading& loading, const yaml::Node& node, Service& service, boo
 std::optional<Probe> read_probe(const yaml::Node& node);
 std::map<std::string, std::string> read_environment(Loading& loading, const yaml::Node& service);
 
+/// All but its names.
+void read_network_settings(const yaml::Node& node, Network& network);
+/// The `networks` of a service, those of higher priority first.
+std::vector<NetworkUse> read_network_uses(const yaml::Node& node);
 void read_networks(const yaml::Node& file, Project& project);
 void read_volumes(const yaml::Node& file, Project& project);
 void read_file_sources(Loading& loading, const yaml::Node& file, Project& project);

@@ -111,6 +111,7 @@ bool holds_names(const Path& path) {
         if (path.is({section}) || path.is({section, "*", "labels"}) || path.is({section, "*", "driver_opts"}))
             return true;
     }
+    if (path.is({"services", "*", "networks", "*", "driver_opts"})) return true;
     for (std::string_view key : {"environment", "sysctls", "depends_on", "networks", "ulimits"}) {
         if (path.is({"services", "*", key})) return true;
     }

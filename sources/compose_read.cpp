@@ -238,4 +238,10 @@ bool is_ip(const std::string& text) {
     return is_ipv4(text) || is_ipv6(text);
 }
 
+bool is_link_name(const std::string& text) {
+    return !text.empty() && text.size() <= 15 && text != "." && text != ".." &&
+           std::none_of(text.begin(), text.end(),
+                        [](char c) { return c <= ' ' || c > '~' || c == '/' || c == ':' || c == '%'; });
+}
+
 }  // namespace kedge::sources

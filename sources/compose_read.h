@@ -43,6 +43,8 @@ bool is_ipv6(const std::string& text);
 bool subnet_holds(const std::string& subnet, const std::string& address);
 /// IPv4 or IPv6.
 bool is_ip(const std::string& text);
+/// What the kernel takes for a link's name.
+bool is_link_name(const std::string& text);
 
 /// Calls `use` with the value of `key` if it is there and not null.
 template <typename Use>

@@ -3,13 +3,9 @@
 #include "sources/compose_keys.h"
 #include "sources/compose_load.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
-#include <charconv>
-#include <cstring>
 #include <optional>
 
 // The top-level networks, volumes, secrets and configs.
@@ -69,110 +65,6 @@ void check_external(const Node& node, const char* what) {
     }
 }
 
-std::string read_subnet6(const Node& node, const std::string& text) {
-    const size_t slash = text.find('/');
-    int bits = -1;
-    if (slash != std::string::npos) {
-        auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
-        if (error != std::errc() || end != text.data() + text.size()) bits = -1;
-    }
-    std::array<uint8_t, sizeof(in6_addr)> base{};
-    if (bits < 0 || bits > 128 || ::inet_pton(AF_INET6, text.substr(0, slash).c_str(), base.data()) != 1)
-        fail(node, fmt::format("\"{}\" is not a subnet", text), "write it as fd00:5::/64");
-    if (bits > 126) fail(node, fmt::format("the subnet {} has no room for containers", text));
-    const auto written = base;
-    for (int i = 0; i < 16; ++i)
-        base[static_cast<size_t>(i)] &= static_cast<uint8_t>(0xff00 >> std::clamp(bits - i * 8, 0, 8));
-    if (base != written) {
-        std::array<char, INET6_ADDRSTRLEN> meant{};
-        fail(node, fmt::format("the subnet {} should be {}/{}", text,
-                               ::inet_ntop(AF_INET6, base.data(), meant.data(), meant.size()), bits));
-    }
-    // Nobody, loopback and IPv4; of one link alone; groups.
-    if (bits < 8 || base[0] == 0 || base[0] == 0xff || (base[0] == 0xfe && (bits < 10 || (base[1] & 0xc0) == 0x80)))
-        fail(node, fmt::format("the subnet {} can't be used for containers", text));
-    return text;
-}
-
-std::string read_subnet(const Node& node, const std::string& text) {
-    size_t slash = text.find('/');
-    int bits = -1;
-    if (slash != std::string::npos) {
-        auto [end, error] = std::from_chars(text.data() + slash + 1, text.data() + text.size(), bits);
-        if (error != std::errc() || end != text.data() + text.size()) bits = -1;
-    }
-    in_addr base{};
-    if (bits < 0 || bits > 32 || ::inet_pton(AF_INET, text.substr(0, slash).c_str(), &base) != 1) {
-        fail(node, fmt::format("\"{}\" is not a subnet", text), "write it as 172.28.0.0/16");
-    }
-    if (bits > 30) fail(node, fmt::format("the subnet {} has no room for containers", text));
-    uint32_t address = ntohl(base.s_addr), mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
-    if (address & ~mask) {
-        base.s_addr = htonl(address & mask);
-        std::array<char, INET_ADDRSTRLEN> meant{};
-        fail(node, fmt::format("the subnet {} should be {}/{}", text,
-                               ::inet_ntop(AF_INET, &base, meant.data(), meant.size()), bits));
-    }
-    // This network, loopback, multicast and above.
-    uint32_t first = address >> 24, last = (address | ~mask) >> 24;
-    if (first == 0 || (first <= 127 && last >= 127) || last >= 224)
-        fail(node, fmt::format("the subnet {} can't be used for containers", text));
-    return text;
-}
-
-/// One for each family.
-void read_ipam_config(const Node& config, Network& network) {
-    check_keys(config, keys::ipam_config);
-    bool ipv6 = false;
-    std::string subnet, gateway;
-    with(config, "subnet", [&](const Node& value) {
-        const std::string text = read_string(value);
-        ipv6 = text.find(':') != std::string::npos;
-        subnet = ipv6 ? read_subnet6(value, text) : read_subnet(value, text);
-        if (!(ipv6 ? network.subnet6 : network.subnet).empty())
-            fail(value, "more than one subnet of a family is not supported yet");
-    });
-    with(config, "gateway", [&](const Node& value) {
-        gateway = read_string(value);
-        if (!is_ip(gateway)) fail(value, fmt::format("\"{}\" is not an IP address", gateway));
-        if (subnet.empty()) fail(value, "needs a subnet");
-        if (!subnet_holds(subnet, gateway)) fail(value, fmt::format("{} is not in the subnet {}", gateway, subnet));
-    });
-    if (subnet.empty()) return;
-    (ipv6 ? network.subnet6 : network.subnet) = subnet;
-    (ipv6 ? network.gateway6 : network.gateway) = gateway;
-}
-
-void read_ipam(const Node& node, Network& network) {
-    check_keys(node, keys::ipam);
-    with(node, "driver", [](const Node& value) { read_one_of(value, {"default"}); });
-    with(node, "config", [&](const Node& configs) {
-        if (!configs.is_sequence()) fail(configs, "must be a list");
-        for (const Node& config : configs.items) read_ipam_config(config, network);
-    });
-}
-
-std::map<std::string, std::string> read_network_options(const Node& node) {
-    std::map<std::string, std::string> options = read_map(node);
-    for (const auto& [name, value] : options) {
-        const Node& at = *node.find(name);
-        if (name == "com.docker.network.driver.mtu") {
-            (void)read_integer(at, 68, 65535);
-        } else if (name == "com.docker.network.bridge.name") {
-            bool odd = value.empty() || value.size() > 15 || value == "." || value == ".." ||
-                       std::any_of(value.begin(), value.end(),
-                                   [](char c) { return c <= ' ' || c > '~' || std::strchr("/:\"%", c); });
-            if (odd) fail(at, fmt::format("\"{}\" is not a bridge's name", value));
-        } else if (name == "com.docker.network.bridge.enable_icc" ||
-                   name == "com.docker.network.bridge.enable_ip_masquerade") {
-            if (value != "true") fail(at, fmt::format("the value \"{}\" is not supported yet", value));
-        } else {
-            fail(at, "the network option is not supported yet");
-        }
-    }
-    return options;
-}
-
 Network read_network(const std::string& key, const Node& node, const Project& project) {
     Network network;
     network.key = key;
@@ -189,22 +81,7 @@ Network read_network(const std::string& key, const Node& node, const Project& pr
              fmt::format("give services network_mode: {}", network.name));
     }
     if (network.external) return network;
-    with(node, "internal", [&](const Node& value) { network.internal = read_bool(value); });
-    with(node, "driver", [&](const Node& value) {
-        network.driver = read_string(value);
-        if (network.driver != "bridge" && network.driver != "default" && !network.driver.empty()) {
-            fail(value, fmt::format("the network driver \"{}\" is not supported yet", network.driver));
-        }
-        network.driver = "bridge";
-    });
-    with(node, "driver_opts", [&](const Node& value) { network.driver_opts = read_network_options(value); });
-    with(node, "labels", [&](const Node& value) { network.labels = read_map(value); });
-    with(node, "enable_ipv6", [&](const Node& value) { network.enable_ipv6 = read_bool(value); });
-    with(node, "ipam", [&](const Node& value) {
-        read_ipam(value, network);
-        if (!network.subnet6.empty() && !network.enable_ipv6)
-            fail(value, fmt::format("the subnet {} needs enable_ipv6: true", network.subnet6));
-    });
+    read_network_settings(node, network);
     return network;
 }
 

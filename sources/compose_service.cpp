@@ -90,43 +90,6 @@ std::vector<Dependency> read_dependencies(const Node& node) {
     return list;
 }
 
-std::vector<NetworkUse> read_network_uses(const Node& node) {
-    if (!node.is_map()) fail(node, "must be a list or mapping");
-    std::vector<NetworkUse> list;
-    for (const auto& [name, value] : node.entries) {
-        NetworkUse use;
-        use.network = name;
-        if (!value.is_null()) {
-            check_keys(value, keys::network_use);
-            with(value, "aliases", [&](const Node& aliases) {
-                use.aliases = read_strings(aliases);
-                for (size_t i = 0; i < use.aliases.size(); ++i) {
-                    if (!is_hostname(use.aliases[i]))
-                        fail(aliases.items[i], fmt::format("\"{}\" is not a host's name", use.aliases[i]));
-                }
-            });
-            with(value, "ipv4_address", [&](const Node& address) {
-                use.ipv4_address = read_string(address);
-                if (!is_ipv4(use.ipv4_address))
-                    fail(address, fmt::format("\"{}\" is not an IPv4 address", use.ipv4_address));
-            });
-            with(value, "ipv6_address", [&](const Node& address) {
-                use.ipv6_address = read_string(address);
-                if (!is_ipv6(use.ipv6_address))
-                    fail(address, fmt::format("\"{}\" is not an IPv6 address", use.ipv6_address));
-            });
-            with(value, "priority", [&](const Node& priority) {
-                use.priority = static_cast<int>(read_integer(priority, -1000000, 1000000));
-            });
-        }
-        list.push_back(std::move(use));
-    }
-    // The first one is the container's way out.
-    std::stable_sort(list.begin(), list.end(),
-                     [](const NetworkUse& a, const NetworkUse& b) { return a.priority > b.priority; });
-    return list;
-}
-
 void read_network_mode(const Node& node, Service& service) {
     std::string mode = read_string(node);
     bool of_other = mode.starts_with("service:") || mode.starts_with("container:");

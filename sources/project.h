@@ -46,6 +46,10 @@ struct NetworkUse {
     std::string ipv4_address;
     int priority = 0;
     std::string ipv6_address = {};
+    std::string mac_address = {};
+    std::string interface_name = {};  ///< inside; empty: eth0 and so on
+    std::map<std::string, std::string> driver_opts = {};
+    std::optional<int> gw_priority = {};  ///< if a service says any: the highest is the way out, in place of `priority`
     bool operator==(const NetworkUse&) const = default;
 };
 
@@ -148,6 +152,9 @@ struct Network {
     std::map<std::string, std::string> labels, driver_opts;
     bool enable_ipv6 = false;
     std::string subnet6 = {}, gateway6 = {};  ///< of IPv6
+    bool enable_ipv4 = true, attachable = false;
+    std::string ip_range = {}, ip_range6 = {};
+    std::map<std::string, std::string> aux_addresses = {}, aux_addresses6 = {};  ///< name: address of no container
     bool operator==(const Network&) const = default;
 };
 

@@ -39,6 +39,10 @@ static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_
     visit("ipv4_address", v.ipv4_address);
     visit("ipv6_address", v.ipv6_address);
     visit("priority", v.priority);
+    visit("mac_address", v.mac_address);
+    visit("interface_name", v.interface_name);
+    visit("driver_opts", v.driver_opts);
+    visit("gw_priority", v.gw_priority);
 }
 
 template <typename Visit, typename T>
@@ -164,6 +168,12 @@ static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_
     visit("enable_ipv6", v.enable_ipv6);
     visit("subnet6", v.subnet6);
     visit("gateway6", v.gateway6);
+    visit("enable_ipv4", v.enable_ipv4);
+    visit("attachable", v.attachable);
+    visit("ip_range", v.ip_range);
+    visit("ip_range6", v.ip_range6);
+    visit("aux_addresses", v.aux_addresses);
+    visit("aux_addresses6", v.aux_addresses6);
     visit("labels", v.labels);
     visit("driver_opts", v.driver_opts);
 }

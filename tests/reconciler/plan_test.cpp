@@ -108,12 +108,14 @@ TEST(Plan, StartFirstMovesThePortsToTheSuccessorThatIsReady) {
 }
 
 TEST(Plan, StartFirstIsNotPossibleWithANameOrAddressOfItsOwn) {
-    for (const std::string own : {"name", "address", "IPv6 address"}) {
+    for (const std::string own : {"name", "address", "IPv6 address", "MAC address"}) {
         auto web = [&](int image_number) {
             return with(service("web", image_number), [&](auto& s) {
                 s.update_config.order = "start-first";
                 if (own == "name")
                     s.container_name = "web";
+                else if (own == "MAC address")
+                    s.networks[0].mac_address = "02:42:0a:05:00:07";
                 else
                     (own == "address" ? s.networks[0].ipv4_address : s.networks[0].ipv6_address) = "172.29.1.9";
             });
@@ -321,6 +323,16 @@ TEST(Plan, ANetworkGetsAndLosesIpv6) {
     EXPECT_EQ(reason(), "subnet changed from automatic to fd00:5::/64");
     network.gateway6 = "fd00:5::9";
     EXPECT_EQ(reason(), "gateway changed from automatic to fd00:5::9");
+    network.ip_range6 = "fd00:5::100/120";
+    EXPECT_EQ(reason(), "range changed from automatic to fd00:5::100/120");
+    network.aux_addresses6 = {{"printer", "fd00:5::7"}};
+    EXPECT_EQ(reason(), "its configuration changed");
+    network.enable_ipv4 = false;
+    EXPECT_EQ(reason(), "no longer has IPv4");
+    network.enable_ipv4 = true;
+    EXPECT_EQ(reason(), "gets IPv4");
+    network.attachable = true;
+    EXPECT_EQ(reason(), "its configuration changed");
     network = {};
     network.key = "default";
     network.name = "shop_default";

@@ -150,6 +150,47 @@ TEST(Waiting, AConditionIsMetPendingOrHopeless) {
         << "no replica, nothing to wait for";
 }
 
+TEST(Render, NetworksAndTheirEndsAreWhatComposeSays) {
+    sources::Service web = service("web");
+    web.networks = {{"front", {}, "", 7}, {"back", {}, "", 5}};
+    web.networks[0].mac_address = "02:42:0a:05:00:07";
+    web.networks[0].interface_name = "wan0";
+    web.networks[0].driver_opts = {{"com.docker.network.endpoint.sysctls", "s"}};
+    Target t = target({web});
+    for (const char* key : {"front", "back"}) {
+        sources::Network& network = t.project.networks[key];
+        network.key = key;
+        network.name = std::string("shop_") + key;
+    }
+    std::vector<runtime::NetworkAttachment> ends = render(t, web, 1, "hash").networks;
+    EXPECT_EQ(ends.at(0).mac, "02:42:0a:05:00:07");
+    EXPECT_EQ(ends.at(0).options, (std::map<std::string, std::string>{{"com.docker.network.endpoint.ifname", "wan0"},
+                                                                      {"com.docker.network.endpoint.sysctls", "s"}}));
+    EXPECT_EQ(ends.at(0).gateway_priority, 7);
+    EXPECT_EQ(ends.at(1).gateway_priority, 5);
+    web.networks[1].gw_priority = 1;
+    ends = render(t, web, 1, "hash").networks;
+    EXPECT_EQ(ends.at(0).network, "shop_front") << "in the order of priority";
+    EXPECT_EQ(ends.at(0).gateway_priority, 0);
+    EXPECT_EQ(ends.at(1).gateway_priority, 1);
+
+    sources::Network& front = t.project.networks["front"];
+    const std::string hash = render_network(t, front).labels.at(kConfigHashLabel);
+    auto change = [&](auto&& edit) {
+        sources::Network changed = front;
+        edit(changed);
+        runtime::NetworkSpec spec = render_network(t, changed);
+        EXPECT_NE(spec.labels.at(kConfigHashLabel), hash);
+        return spec;
+    };
+    EXPECT_FALSE(change([](auto& n) { n.enable_ipv4 = false; }).ipv4);
+    EXPECT_TRUE(change([](auto& n) { n.attachable = true; }).attachable);
+    EXPECT_EQ(change([](auto& n) { n.ip_range = "10.0.0.0/24"; }).ip_range, "10.0.0.0/24");
+    EXPECT_EQ(change([](auto& n) { n.ip_range6 = "fd00::/80"; }).ip_range6, "fd00::/80");
+    EXPECT_EQ(change([](auto& n) { n.aux_addresses = {{"a", "10.0.0.2"}}; }).aux_addresses.at("a"), "10.0.0.2");
+    EXPECT_EQ(change([](auto& n) { n.aux_addresses6 = {{"a", "fd00::2"}}; }).aux_addresses6.at("a"), "fd00::2");
+}
+
 TEST(Render, LabelsNetworksAndShortNotationsAreWhatComposeSays) {
     sources::Service web = service("web");
     web.restart = "on-failure:3";

@@ -157,6 +157,8 @@ TEST_F(ComposePortsTest, ReplicasNeedAsManyHostPorts) {
          "5: services.web.networks.default.ipv4_address: 2 replicas can't share the address 10.0.0.2"},
         {"scale: 2\nnetworks: {default: {ipv6_address: 'fd00::2'}}",
          "5: services.web.networks.default.ipv6_address: 2 replicas can't share the address fd00::2"},
+        {"scale: 2\nnetworks: {default: {mac_address: '02:42:0a:05:00:07'}}",
+         "5: services.web.networks.default.mac_address: 2 replicas can't share the address 02:42:0a:05:00:07"},
     });
 }
 

@@ -53,6 +53,23 @@ TEST_F(ComposeResourcesTest, NetworksAreReadWhole) {
                   n.subnet = "10.1.0.0/16";
                   n.gateway = "10.1.0.9";
               }));
+    EXPECT_EQ(network("{attachable: true}"), changed([](Network& n) { n.attachable = true; }));
+    EXPECT_EQ(network("{ipam: {config: [{subnet: 10.1.0.0/16, ip_range: 10.1.5.0/24, aux_addresses: {a: 10.1.0.2, b: "
+                      "10.1.0.3}}]}}"),
+              changed([](Network& n) {
+                  n.subnet = "10.1.0.0/16";
+                  n.ip_range = "10.1.5.0/24";
+                  n.aux_addresses = {{"a", "10.1.0.2"}, {"b", "10.1.0.3"}};
+              }));
+    EXPECT_EQ(network("{enable_ipv4: false, enable_ipv6: true, ipam: {config: [{subnet: 'fd00:5::/64', ip_range: "
+                      "'fd00:5::100/120', aux_addresses: {a: 'fd00:5::7'}}]}}"),
+              changed([](Network& n) {
+                  n.enable_ipv4 = false;
+                  n.enable_ipv6 = true;
+                  n.subnet6 = "fd00:5::/64";
+                  n.ip_range6 = "fd00:5::100/120";
+                  n.aux_addresses6 = {{"a", "fd00:5::7"}};
+              }));
 }
 
 TEST_F(ComposeResourcesTest, WhatANetworkCantBeIsNamed) {
@@ -112,6 +129,29 @@ TEST_F(ComposeResourcesTest, WhatANetworkCantBeIsNamed) {
             ".ipam.config[0].gateway: 10.0.0.1 is not in the subnet fd00::/64"),
         one("{enable_ipv6: true, ipam: {config: [{subnet: 'fd00::/64'}, {subnet: 'fd01::/64'}]}}",
             ".ipam.config[1].subnet: more than one subnet of a family is not supported yet"),
+        one("{enable_ipv4: false}", ".enable_ipv4: IPv4 or IPv6 must be enabled"),
+        one("{enable_ipv4: x}", ".enable_ipv4: \"x\" is not true or false"),
+        one("{attachable: x}", ".attachable: \"x\" is not true or false"),
+        one("{enable_ipv4: false, enable_ipv6: true, ipam: {config: [{subnet: 10.0.0.0/16}]}}",
+            ".ipam: the subnet 10.0.0.0/16 is of IPv4, which enable_ipv4 turns off"),
+        one("{ipam: {config: [{ip_range: 10.0.0.0/24}]}}", ".ipam.config[0].ip_range: needs a subnet"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/16, ip_range: 10.1.0.0/24}]}}",
+            ".ipam.config[0].ip_range: the range 10.1.0.0/24 is not in the subnet 10.0.0.0/16"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/16, ip_range: 10.0.0.0/8}]}}",
+            ".ipam.config[0].ip_range: the range 10.0.0.0/8 is not in the subnet 10.0.0.0/16"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/16, ip_range: 'fd00::/64'}]}}",
+            ".ipam.config[0].ip_range: the range fd00::/64 is not in the subnet 10.0.0.0/16"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/16, ip_range: 10.0.5.1/24}]}}",
+            ".ipam.config[0].ip_range: the range 10.0.5.1/24 should be 10.0.5.0/24"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/16, ip_range: 10.0.5.1}]}}",
+            ".ipam.config[0].ip_range: \"10.0.5.1\" is not a range of addresses"),
+        one("{enable_ipv6: true, ipam: {config: [{subnet: 'fd00:5::/64', ip_range: 'fd00:5::1:0/129'}]}}",
+            ".ipam.config[0].ip_range: \"fd00:5::1:0/129\" is not a range of addresses"),
+        one("{ipam: {config: [{aux_addresses: {a: 10.0.0.1}}]}}", ".ipam.config[0].aux_addresses: needs a subnet"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/16, aux_addresses: {a: x}}]}}",
+            ".ipam.config[0].aux_addresses.a: \"x\" is not an IP address"),
+        one("{ipam: {config: [{subnet: 10.0.0.0/16, aux_addresses: {a: 10.1.0.1}}]}}",
+            ".ipam.config[0].aux_addresses.a: 10.1.0.1 is not in the subnet 10.0.0.0/16"),
         one("{enable_ipv6: x}", ".enable_ipv6: \"x\" is not true or false"),
         one("{ipam: {config: [{gateway: 10.0.0.1}]}}", ".ipam.config[0].gateway: needs a subnet"),
         one("{ipam: {config: [{subnet: 10.0.0.0/16, gateway: 10.1.0.1}]}}",
@@ -147,6 +187,47 @@ networks:
     EXPECT_EQ(error(address("10.1.0.0", "{ipam: {config: [{subnet: 10.1.0.0/16}]}}")),
               "compose.yaml:5: services.web.networks.n.ipv4_address: 10.1.0.0 is not in the subnet 10.1.0.0/16");
     EXPECT_EQ(error(address("10.2.0.7", "{external: true}")), "") << "what it has is known to its owner";
+}
+
+TEST_F(ComposeResourcesTest, AServiceSaysHowItsEndOfANetworkIs) {
+    Project project = load(kWeb + R"(
+    networks:
+      back: {gw_priority: 5}
+      front:
+        priority: 100
+        mac_address: 02:42:0a:05:00:07
+        interface_name: wan0
+        driver_opts: {com.docker.network.endpoint.sysctls: net.ipv4.conf.IFNAME.log_martians=1}
+networks: {back: {}, front: {}}
+)");
+    NetworkUse back, front;
+    back.network = "back";
+    back.gw_priority = 5;
+    front.network = "front";
+    front.priority = 100;
+    front.mac_address = "02:42:0a:05:00:07";
+    front.interface_name = "wan0";
+    front.driver_opts = {{"com.docker.network.endpoint.sysctls", "net.ipv4.conf.IFNAME.log_martians=1"}};
+    EXPECT_EQ(project.services.at("web").networks, (std::vector<NetworkUse>{front, back}));
+    auto one = [](const std::string& uses) { return kWeb + "    networks: " + uses + "\nnetworks: {n: {}, m: {}}\n"; };
+    const std::string at = "compose.yaml:4: services.web.networks.n";
+    EXPECT_EQ(error(one("{n: {link_local_ips: [169.254.1.1]}}")), at + ".link_local_ips: is not supported yet");
+    EXPECT_EQ(error(one("{n: {gw_priority: x}}")), at + ".gw_priority: \"x\" is not a whole number");
+    for (const char* bad : {"x", "02:42:0a:05:00", "03:42:0a:05:00:07", "00:00:00:00:00:00", "02:42-0a:05:00:07"})
+        EXPECT_EQ(error(one("{n: {mac_address: '" + std::string(bad) + "'}}")),
+                  at + ".mac_address: \"" + bad + "\" is not a MAC address");
+    for (const char* bad : {"lo", "a/b", "sixteen-letters-x", ".."})
+        EXPECT_EQ(error(one("{n: {interface_name: '" + std::string(bad) + "'}}")),
+                  at + ".interface_name: \"" + bad + "\" is not an interface's name");
+    EXPECT_EQ(error(one("{n: {driver_opts: {a: b}}}")),
+              at + ".driver_opts.a: the endpoint option is not supported yet");
+    EXPECT_EQ(error(one("{n: {driver_opts: {com.docker.network.endpoint.ifname: a0}, interface_name: b0}}")),
+              at + ".interface_name: driver_opts say a0");
+    EXPECT_EQ(error(one("{m: {interface_name: a0}, n: {driver_opts: {com.docker.network.endpoint.ifname: a0}}}")),
+              at + ": another network has the interface a0 already");
+    EXPECT_EQ(error(one("{m: {interface_name: eth1}, n: {aliases: [x]}}")),
+              at + ": another network has the interface eth1 already");
+    EXPECT_EQ(error(one("{m: {interface_name: eth1}, n: {interface_name: eth0}}")), "");
 }
 
 TEST_F(ComposeResourcesTest, NetworksMayHaveIpv6) {

@@ -21,7 +21,7 @@ Service full_service() {
     s.environment = {{"A", "1"}, {"B", ""}};
     s.ports = {{"127.0.0.1", 8000, 8010, 80, "udp"}};
     s.volumes = {{"bind", "/a", "/b", true, true, true, "rslave", 5, 0700, "sha256:0"}};
-    s.networks = {{"n", {"x", "y"}, "10.0.0.1", -3, "fd00::1"}};
+    s.networks = {{"n", {"x", "y"}, "10.0.0.1", -3, "fd00::1", "02:42:0a:05:00:07", "wan0", {{"o", "v"}}, 7}};
     s.network_mode = "host";
     s.depends_on = {{"db", "service_healthy", true, false}};
     s.healthcheck = Healthcheck{{"CMD", "x"}, 1s, 2s, 3s, 4s, 5, true};
@@ -83,7 +83,13 @@ Project full_project() {
                     {{"c", "d"}},
                     true,
                     "fd00::/64",
-                    "fd00::1"}}};
+                    "fd00::1",
+                    false,
+                    true,
+                    "10.1.0.0/16",
+                    "fd00::100/120",
+                    {{"e", "10.0.0.9"}},
+                    {{"f", "fd00::9"}}}}};
     p.volumes = {{"v", {"v", "shop_v", true, "local", {{"a", "b"}}, {{"c", "d"}}}}};
     p.secrets = {{"s", {"s", "/p", "", "sha256:1"}}};
     p.configs = {{"c", {"c", "", "text\n", "sha256:2"}}};
