@@ -85,7 +85,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     std::string method = text.substr(0, blank),
                 target = text.substr(std::min(blank + 1, line), line - std::min(blank + 1, line));
     // Starting and removing is what other tests do; here it would cost more than all the rest.
-    if (method == "DELETE" || (target.find("containers/") != std::string::npos && target.find("start") != std::string::npos))
+    if (method == "DELETE" ||
+        (target.find("containers/") != std::string::npos && target.find("start") != std::string::npos))
         return 0;
     world.serve(method, target, text.substr(std::min(line + 1, text.size())));
     return 0;
