@@ -2,6 +2,8 @@
 
 #include "api/reply.h"
 
+#include <algorithm>
+
 namespace kedge::api {
 
 namespace {
@@ -45,18 +47,20 @@ void Router::add(const std::string& method, const std::string& pattern, Handler 
 
 Response Router::route(const Request& request) const {
     Segments path = split_path(request.path);
-    bool other_method = false;
+    auto serves = [&](const Route& route) {
+        return route.method == request.method || (route.method == "GET" && request.method == "HEAD");
+    };
     for (const Route& route : routes_) {
         Captures captures;
-        if (!matches(route.segments, 0, path, 0, captures)) continue;
-        if (route.method != request.method && !(route.method == "GET" && request.method == "HEAD")) {
-            other_method = true;
-            continue;
-        }
+        if (!serves(route) || !matches(route.segments, 0, path, 0, captures)) continue;
         Request routed = request;
         routed.captures = std::move(captures);
         return route.handler(routed);
     }
+    const bool other_method = std::any_of(routes_.begin(), routes_.end(), [&](const Route& route) {
+        Captures captures;
+        return matches(route.segments, 0, path, 0, captures);
+    });
     if (other_method) return error_reply(405, request.method + " " + request.path + ": method not allowed");
     return error_reply(404, "page not found");
 }
