@@ -39,15 +39,6 @@ PortBinding port(Protocol protocol, uint16_t host_port, uint16_t container_port,
     return {host_ip, host_port, container_port, protocol};
 }
 
-std::string refusal(const std::function<void()>& work) {
-    try {
-        work();
-    } catch (const Error& e) {
-        return e.what();
-    }
-    return "accepted";
-}
-
 }  // namespace
 
 TEST_F(Ipv6Alone, ContainersReachEachOtherAndTheWayOut) {

@@ -51,15 +51,6 @@ void route_by_host() {
     NetlinkSocket(NETLINK_ROUTE).send("add route", std::move(route));
 }
 
-std::string refusal(const std::function<void()>& work) {
-    try {
-        work();
-    } catch (const Error& e) {
-        return e.what();
-    }
-    return "accepted";
-}
-
 }  // namespace
 
 TEST_F(Ipv6Networks, ContainersReachEachOtherAndTheWayOut) {

@@ -256,4 +256,13 @@ std::string World::network6(const std::string& name, const std::string& subnet6,
     return networks->create(spec);
 }
 
+std::string World::refusal(const std::function<void()>& work) {
+    try {
+        work();
+    } catch (const Error& e) {
+        return e.what();
+    }
+    return "accepted";
+}
+
 }  // namespace kedge::runtime

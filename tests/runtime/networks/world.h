@@ -107,6 +107,9 @@ struct World : testing::Test {
     /// The host's list of name servers.
     void resolv_conf(const std::string& text);
 
+    /// What the Error that it ends with says, or `accepted`.
+    static std::string refusal(const std::function<void()>& work);
+
     std::string instance;
     std::string folder;
     std::unique_ptr<Database> database;

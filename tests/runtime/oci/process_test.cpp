@@ -1,4 +1,5 @@
 #include "tests/runtime/oci/oci_fixture.h"
+#include "tests/support/passed_descriptor.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -101,19 +102,8 @@ TEST_F(OciTest, ATerminalGoesToTheConsoleSocket) {
     test::Finished made = oci({"create", "--console-socket", path, "--bundle", bundle(), "c"});
     ASSERT_EQ(made.code, 0) << made.out;
     Fd socket(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    char name[256];
-    iovec part{name, sizeof name};
-    alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-    msghdr message{};
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = control;
-    message.msg_controllen = sizeof control;
-    ASSERT_GT(::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC), 0);
-    ASSERT_NE(CMSG_FIRSTHDR(&message), nullptr);
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
-    Fd terminal(fd);
+    const Fd terminal = test::receive_descriptor(socket.get()).fd;
+    ASSERT_TRUE(terminal);
     start();
     ASSERT_EQ(::write(terminal.get(), "hello\n", 6), 6);
     std::string said;

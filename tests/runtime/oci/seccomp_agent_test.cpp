@@ -1,4 +1,5 @@
 #include "tests/runtime/oci/oci_fixture.h"
+#include "tests/support/passed_descriptor.h"
 
 #include <linux/seccomp.h>
 #include <sys/ioctl.h>
@@ -24,21 +25,10 @@ public:
     /// Serves one process, of which it is told `told`, for so many calls; in the end `decided` are.
     void serve(int calls) {
         Fd socket(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-        char text[4096];
-        iovec part{text, sizeof text};
-        alignas(cmsghdr) char control[CMSG_SPACE(sizeof(int))];
-        msghdr message{};
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = control;
-        message.msg_controllen = sizeof control;
-        const ssize_t size = ::recvmsg(socket.get(), &message, MSG_CMSG_CLOEXEC);
-        ASSERT_GT(size, 0);
-        told = Json::parse(std::string(text, static_cast<size_t>(size)), nullptr, false);
-        ASSERT_NE(CMSG_FIRSTHDR(&message), nullptr);
-        int fd = -1;
-        std::memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
-        const Fd notifications(fd);
+        const test::PassedDescriptor passed = test::receive_descriptor(socket.get());
+        told = Json::parse(passed.text, nullptr, false);
+        const Fd& notifications = passed.fd;
+        ASSERT_TRUE(notifications);
         for (; calls > 0; --calls) {
             pollfd ready{notifications.get(), POLLIN, 0};
             if (::poll(&ready, 1, 10000) != 1 || !(ready.revents & POLLIN)) return;
