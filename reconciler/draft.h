@@ -17,11 +17,11 @@ struct Draft {
     const Policy& policy;
     std::vector<std::string> order;
     std::vector<Slot> slots;
-    std::set<std::string> new_networks;  ///< names of those that are made anew under the containers that stay
-    std::set<std::string> gone;          ///< ids that left their place
-    std::set<std::string> halted;        ///< ids that stay, and were stopped on the way
-    std::set<std::string> renewed;       ///< services that got another container
-    std::set<std::string> touched;       ///< services with any step
+    std::set<std::string> new_networks;         ///< names of those that are made anew under the containers that stay
+    std::set<std::string> gone;                 ///< ids that left their place
+    std::map<std::string, std::string> halted;  ///< ids that stay, and were stopped on the way: why
+    std::set<std::string> renewed;              ///< services that got another container
+    std::set<std::string> touched;              ///< services with any step
     std::vector<Step> steps;
 
     void add(Action action, const std::string& reason) { steps.push_back({std::move(action), reason}); }

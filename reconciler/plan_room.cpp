@@ -85,7 +85,7 @@ void add_room(Draft& draft) {
         }
         if (slot->keep && is_up(*slot->keep) && on_new_network(draft, *slot->keep)) {
             draft.add(StopContainer{slot->service, slot->keep->info.id}, "one of its networks is made anew");
-            draft.halted.insert(slot->keep->info.id);
+            draft.halted.emplace(slot->keep->info.id, "one of its networks is made anew");
         }
     }
 }

@@ -24,7 +24,7 @@ bool has_probe(const Slot& slot) {
 
 /// Why a container that stays has to be started; empty: it hasn't.
 std::string why_start(const Draft& draft, const ObservedContainer& c) {
-    if (draft.halted.contains(c.info.id)) return "one of its networks is made anew";
+    if (auto halted = draft.halted.find(c.info.id); halted != draft.halted.end()) return halted->second;
     if (is_up(c)) return {};
     bool stopped_by_kedge =
         c.retired || draft.history.stopped.contains(c.info.id) || draft.history.retired_names.contains(c.info.id);
@@ -38,6 +38,13 @@ std::string why_start(const Draft& draft, const ObservedContainer& c) {
     // Whether it runs again is its restart policy's to say, unless it could not even be started.
     if (draft.history.repairing && c.info.error.empty()) return {};
     return "exited with code " + std::to_string(c.info.exit_code);
+}
+
+constexpr const char* kLacksPorts = "its ports are not published";
+
+bool lacks_its_ports(const runtime::ContainerInfo& info) {
+    return info.spec.network_mode.empty() && !info.spec.ports.empty() && info.status == Status::running &&
+           info.ports.empty();
 }
 
 bool publishes(const runtime::ContainerInfo& info) {
@@ -142,10 +149,16 @@ void add_restart_if_needed(Draft& draft, const Slot& slot) {
         draft.add(ResumeContainer{slot.service, info.id}, "was paused by hand");
     // Its predecessor died before it could hand over its ports.
     bool in_handover = !draft.history.retired_names.empty() && release_of(*slot.keep) == draft.target.release;
-    bool has_ports_of_its_own = info.spec.network_mode.empty() && !info.spec.ports.empty();
-    if (in_handover && has_ports_of_its_own && info.status == Status::running && info.ports.empty()) {
-        add_restart(draft, slot, "its ports are not published");
-    }
+    if (in_handover && lacks_its_ports(info)) add_restart(draft, slot, kLacksPorts);
+}
+
+/// One that had handed over its ports runs on, and who got them doesn't. It is stopped before it gets its name back:
+/// who looks then sees that it has to be started.
+void halt_without_ports(Draft& draft, const Slot& slot, const ObservedContainer* old) {
+    if (!stays_up(draft, slot) || !slot.keep->retired || !lacks_its_ports(slot.keep->info)) return;
+    if (old && publishes(old->info)) return;  // it hands them back
+    draft.add(StopContainer{slot.service, slot.keep->info.id}, kLacksPorts);
+    draft.halted.emplace(slot.keep->info.id, kLacksPorts);
 }
 
 /// Whether the slot's container was replaced, so that it counts for the parallelism.
@@ -158,6 +171,7 @@ bool add_slot(Draft& draft, const Slot& slot) {
         if (is_up(*c) && (!old || publishes(c->info))) old = c;
     }
     add_update_if_needed(draft, slot);
+    halt_without_ports(draft, slot, old);
     if (old && (stays_up(draft, slot) || start_first_possible(draft, slot, *old))) {
         add_overlap(draft, slot, leaving, *old);
         return true;
