@@ -75,7 +75,7 @@ figure_many() {
         local home=$dir/many/$1
         mkdir -p "$home"
         # xargs is what "4 at a time" means for each of them.
-        printf 'seq 20 | xargs -P 4 -I N %s run -d --name bench-N %s sleep 1000000\n' "$4" "$image" >"$home/up"
+        printf 'seq 20 | xargs -P 4 -I {} %s run -d --name bench-{} %s sleep 1000000\n' "$4" "$image" >"$home/up"
         # Podman's sends the stop signal first, for ten seconds.
         printf '%s rm -f %s $(seq -f bench-%%g 20)\n' "$4" "$([ "$1" = podman ] && echo '-t 0')" >"$home/down"
         up+=(--command "$2=sh $home/up" --after "$2=sh $home/down")

@@ -107,6 +107,27 @@ TEST(Plan, StartFirstMovesThePortsToTheSuccessorThatIsReady) {
                      "stop container " + old + " of web and keep it as " + old + "_shop-web-1"}));
 }
 
+TEST(Plan, GoingBackStartsAPredecessorAnewWhosePortsNobodyHasAnyMore) {
+    auto web = [](int image_number) {
+        return with(service("web", image_number), [](auto& s) {
+            s.update_config.order = "start-first";
+            s.ports = {{"", 8080, 0, 80, "tcp"}};
+        });
+    };
+    Machine m;
+    m.settle(target({web(1)}));
+    std::string old = id_of(m, "shop-web-1");
+    Plan forward = m.plan_for(target({web(2)}, 2));
+    forward.steps.pop_back();  // the predecessor runs still, and has handed over its ports
+    m.apply(forward);
+    std::string successor = id_of(m, "shop-web-1");
+    m.named("shop-web-1").info.status = runtime::Status::exited;
+    m.named("shop-web-1").info.ports.clear();
+    EXPECT_EQ(lines(m.plan_for(target({web(1)}), true)),
+              (Lines{"stop container " + old + " of web", "remove container " + successor + " of web",
+                     "rename container " + old + " back to shop-web-1", "start container shop-web-1"}));
+}
+
 TEST(Plan, StartFirstIsNotPossibleWithANameOrAddressOfItsOwn) {
     for (const std::string own : {"name", "address", "IPv6 address", "MAC address"}) {
         auto web = [&](int image_number) {
