@@ -68,26 +68,26 @@ void erase_row(SQLite::Database& db, const std::string& id) {
     erase.exec();
 }
 
+constexpr const char* kFirstTable =
+    "CREATE TABLE networks(id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL, subnet TEXT NOT NULL,"
+    " gateway TEXT NOT NULL, internal INTEGER NOT NULL, labels TEXT NOT NULL, options TEXT NOT NULL,"
+    " bridge TEXT NOT NULL, created TEXT NOT NULL)";
+constexpr const char* kRange =
+    "ALTER TABLE networks ADD COLUMN ip_range TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE networks ADD COLUMN attachable INTEGER NOT NULL DEFAULT 0";
+constexpr const char* kAuxAddresses = "ALTER TABLE networks ADD COLUMN aux_addresses TEXT NOT NULL DEFAULT '{}'";
+constexpr const char* kIpv6 =
+    "ALTER TABLE networks ADD COLUMN ipv6 INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE networks ADD COLUMN subnet6 TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE networks ADD COLUMN gateway6 TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE networks ADD COLUMN ip_range6 TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE networks ADD COLUMN aux_addresses6 TEXT NOT NULL DEFAULT '{}'";
+constexpr const char* kIpv4 = "ALTER TABLE networks ADD COLUMN ipv4 INTEGER NOT NULL DEFAULT 1";
+
 }  // namespace
 
 NetworkTable::NetworkTable(Database& database) : database_(database) {
-    database_.migrate(
-        "networks",
-        {
-            "CREATE TABLE networks(id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, driver TEXT NOT NULL, subnet TEXT "
-            "NOT NULL,"
-            " gateway TEXT NOT NULL, internal INTEGER NOT NULL, labels TEXT NOT NULL, options TEXT NOT NULL,"
-            " bridge TEXT NOT NULL, created TEXT NOT NULL)",
-            "ALTER TABLE networks ADD COLUMN ip_range TEXT NOT NULL DEFAULT '';"
-            "ALTER TABLE networks ADD COLUMN attachable INTEGER NOT NULL DEFAULT 0",
-            "ALTER TABLE networks ADD COLUMN aux_addresses TEXT NOT NULL DEFAULT '{}'",
-            "ALTER TABLE networks ADD COLUMN ipv6 INTEGER NOT NULL DEFAULT 0;"
-            "ALTER TABLE networks ADD COLUMN subnet6 TEXT NOT NULL DEFAULT '';"
-            "ALTER TABLE networks ADD COLUMN gateway6 TEXT NOT NULL DEFAULT '';"
-            "ALTER TABLE networks ADD COLUMN ip_range6 TEXT NOT NULL DEFAULT '';"
-            "ALTER TABLE networks ADD COLUMN aux_addresses6 TEXT NOT NULL DEFAULT '{}'",
-            "ALTER TABLE networks ADD COLUMN ipv4 INTEGER NOT NULL DEFAULT 1",
-        });
+    database_.migrate("networks", {kFirstTable, kRange, kAuxAddresses, kIpv6, kIpv4});
 }
 
 std::vector<NetworkInfo> NetworkTable::all() const {
