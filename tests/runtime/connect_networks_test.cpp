@@ -234,7 +234,7 @@ TEST_F(ConnectNetworks, TheDefaultNetworkHasTheIpv6ThatIsConfigured) {
     const std::string ip6 = endpoint(web, "bridge").ip6;
     EXPECT_EQ(exec(client, "ping -6 -c1 -w5 " + ip6 + " >/dev/null; echo $?").output, "0\n");
     EXPECT_EQ(exec(client, "ping -6 -c1 -w5 fd00:b::1 >/dev/null; echo $?").output, "0\n");
-    EXPECT_EQ(exec(client, "ping -6 -c1 -w1 fd00:a::1 >/dev/null; echo $?").output, "1\n") << "it went with its subnet";
+    EXPECT_EQ(exec(client, "ping -6 -c1 -W1 fd00:a::1 >/dev/null; echo $?").output, "1\n") << "it went with its subnet";
 
     testing::internal::CaptureStderr();
     EXPECT_EQ(configure(true, "fd00:c::/64").subnet6, "fd00:b::/64") << "somebody has an address of it";
