@@ -45,23 +45,9 @@ public:
         return list.is_array() ? list : json::array();
     }
     /// The running containers' ids by service.
-    std::map<std::string, std::string> services() const {
-        std::map<std::string, std::string> result;
-        for (const json& c : containers()) {
-            if (c.value("State", "") == "running")
-                result[c["Labels"].value("com.docker.compose.service", "")] = c.at("Id");
-        }
-        return result;
-    }
+    std::map<std::string, std::string> services() const { return of_running("Id"); }
     /// The image names by service of what runs.
-    std::map<std::string, std::string> images() const {
-        std::map<std::string, std::string> result;
-        for (const json& c : containers()) {
-            if (c.value("State", "") == "running")
-                result[c["Labels"].value("com.docker.compose.service", "")] = c.at("Image");
-        }
-        return result;
-    }
+    std::map<std::string, std::string> images() const { return of_running("Image"); }
     json project(const std::string& name = "demo") const { return get("/kedge/v1/projects/" + name); }
     /// The state of the newest release of this commit; empty if there is none.
     std::string state_of(const std::string& commit) const {
@@ -74,6 +60,16 @@ public:
     }
 
     std::string socket;  ///< its path
+
+private:
+    std::map<std::string, std::string> of_running(const char* member) const {
+        std::map<std::string, std::string> result;
+        for (const json& c : containers()) {
+            if (c.value("State", "") == "running")
+                result[c["Labels"].value("com.docker.compose.service", "")] = c.at(member);
+        }
+        return result;
+    }
 };
 
 }  // namespace kedge::test

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -254,6 +255,12 @@ std::string World::network6(const std::string& name, const std::string& subnet6,
     spec.ipv6 = true;
     spec.subnet6 = subnet6;
     return networks->create(spec);
+}
+
+void World::hide_ipv6() {
+    ASSERT_EQ(::unshare(CLONE_NEWNS), 0);
+    ASSERT_EQ(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0);
+    ASSERT_EQ(::mount("none", "/proc/sys/net/ipv6", "tmpfs", 0, nullptr), 0);
 }
 
 std::string World::refusal(const std::function<void()>& work) {

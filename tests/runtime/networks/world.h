@@ -107,6 +107,9 @@ struct World : testing::Test {
     /// The host's list of name servers.
     void resolv_conf(const std::string& text);
 
+    /// Covers what tells that there is IPv6, for this thread.
+    static void hide_ipv6();
+
     /// What the Error that it ends with says, or `accepted`.
     static std::string refusal(const std::function<void()>& work);
 
