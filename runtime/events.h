@@ -42,8 +42,7 @@ public:
                   uint64_t* missed = nullptr) const;
 
     /// The same without blocking, for at most so many.
-    uint64_t read_now(uint64_t from, const std::function<void(const Event&)>& sink, size_t most,
-                      uint64_t* missed = nullptr) const;
+    uint64_t read_now(uint64_t from, const std::function<void(const Event&)>& sink, size_t most) const;
 
     /// Who is told that there is a new event.
     using Subscription = Callbacks<int>::Handle;

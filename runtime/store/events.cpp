@@ -48,12 +48,10 @@ uint64_t Events::read(uint64_t from, const std::function<void(const Event&)>& si
     return from;
 }
 
-uint64_t Events::read_now(uint64_t from, const std::function<void(const Event&)>& sink, size_t most,
-                          uint64_t* missed) const {
+uint64_t Events::read_now(uint64_t from, const std::function<void(const Event&)>& sink, size_t most) const {
     std::vector<Event> batch;
     {
         std::lock_guard lock(mutex_);
-        if (missed) *missed = std::max(from, first_) - from;
         batch = batch_from(&from, most);
     }
     for (const Event& event : batch) sink(event);
