@@ -100,7 +100,7 @@ void log_failure(const Wanted& wanted, const Error& error) {
 /// `response`: what has been settled of the answer so far.
 Response attach(const Request& request, runtime::Containers& containers, Response response) {
     const bool websocket = response.status == 101;
-    Wanted wanted = read_wanted(request, containers.inspect(request.captures.at("id")));
+    Wanted wanted = read_wanted(request, *containers.snapshot(request.captures.at("id")));
     if (websocket) wanted.raw = true;
     std::shared_ptr<runtime::Attachment> attachment;
     // Made before the client hears that it is attached, which then starts the container.
@@ -125,16 +125,16 @@ Response attach(const Request& request, runtime::Containers& containers, Respons
 /// Of a container that removes itself it comes when that is done.
 Response follow(const Request& request, runtime::Containers& containers) {
     const bool start = request.flag("start");
-    runtime::ContainerInfo info = containers.inspect(request.captures.at("id"));
+    const auto info = containers.snapshot(request.captures.at("id"));
     std::shared_ptr<runtime::Ending> ending =
-        containers.await(info.id, info.spec.auto_remove ? runtime::Until::removed : runtime::Until::next_exit);
-    if (!start && !is_up(containers.inspect(info.id).status))
+        containers.await(info->id, info->spec.auto_remove ? runtime::Until::removed : runtime::Until::next_exit);
+    if (!start && !is_up(containers.snapshot(info->id)->status))
         throw Error(Code::conflict, "You cannot attach to a stopped container, start it first");
-    Wanted wanted = read_wanted(request, info);
+    Wanted wanted = read_wanted(request, *info);
     wanted.raw = false;
     std::shared_ptr<runtime::Attachment> attachment = begin(containers, wanted);
     try {
-        if (start) containers.start(info.id);
+        if (start) containers.start(info->id);
     } catch (const Error& error) {
         if (error.code() != Code::not_modified) throw;  // somebody was faster; it is followed all the same
     }

@@ -21,10 +21,10 @@ void name_object(runtime::Engine& engine, Change& change) {
     if (parts.size() > 2 && parts[0] == "kedge") parts.erase(parts.begin(), parts.begin() + 2);  // and its version
     if (parts.size() < 2 || parts[0] != "containers") return;
     try {
-        runtime::ContainerInfo info = engine.containers().inspect(parts[1]);
-        change.object = info.name;
-        auto label = info.labels.find("com.docker.compose.project");
-        if (label != info.labels.end()) change.project = label->second;
+        auto info = engine.containers().snapshot(parts[1]);
+        change.object = info->name;
+        auto label = info->labels.find("com.docker.compose.project");
+        if (label != info->labels.end()) change.project = label->second;
     } catch (const Error&) {
         // create, prune, or a name of nothing
     }

@@ -21,6 +21,7 @@ namespace {
 constexpr std::chrono::seconds kLastWrites{2};
 constexpr std::chrono::seconds kLinger{1};
 constexpr milliseconds kHeadPatience{200};
+constexpr size_t kBuffer = 16384;
 
 int timeout_until(steady_clock::time_point deadline) {
     if (deadline == steady_clock::time_point::max()) return -1;
@@ -53,24 +54,24 @@ bool Connection::wait_for_room(Time deadline) {
 
 /// Positive: so many bytes came in; 0: the client sends no more; negative: not in time.
 ssize_t Connection::fill(Time deadline) {
-    buffer_.resize(16384);
-    taken_ = 0;
+    if (!buffer_) buffer_ = std::make_unique_for_overwrite<char[]>(kBuffer);
+    taken_ = filled_ = 0;
     ssize_t n = -1;
     do {
         if (!wait_for_input(deadline)) break;
-        n = ::recv(socket_, buffer_.data(), buffer_.size(), MSG_DONTWAIT);
+        n = ::recv(socket_, buffer_.get(), kBuffer, MSG_DONTWAIT);
     } while (n < 0 && (errno == EINTR || errno == EAGAIN));
-    buffer_.resize(n > 0 ? static_cast<size_t>(n) : 0);
+    if (n > 0) filled_ = static_cast<size_t>(n);
     return n;
 }
 
 Connection::Head Connection::read_head(std::string& head) {
     head.clear();
-    if (taken_ == buffer_.size() && fill(steady_clock::now() + limits_.idle) <= 0) return Head::none;
+    if (taken_ == filled_ && fill(steady_clock::now() + limits_.idle) <= 0) return Head::none;
     Time deadline = steady_clock::now() + limits_.head;
     size_t skipped = 0;
     while (true) {
-        while (taken_ < buffer_.size()) {
+        while (taken_ < filled_) {
             char c = buffer_[taken_++];
             if (head.empty() && (c == '\r' || c == '\n')) {  // empty lines before a request (RFC 9112, 2.2)
                 if (++skipped > 4) return Head::malformed;
@@ -102,12 +103,12 @@ void Connection::take_over() {
 }
 
 size_t Connection::read(char* data, size_t size) {
-    if (taken_ == buffer_.size()) {
+    if (taken_ == filled_) {
         Time stalled = stall_ == milliseconds::max() ? Time::max() : steady_clock::now() + stall_;
         if (fill(std::min(deadline_, stalled)) <= 0) return 0;
     }
-    size = std::min(size, buffer_.size() - taken_);
-    std::memcpy(data, buffer_.data() + taken_, size);
+    size = std::min(size, filled_ - taken_);
+    std::memcpy(data, buffer_.get() + taken_, size);
     taken_ += size;
     return size;
 }
@@ -141,7 +142,7 @@ void Connection::wait_until_read(milliseconds patience) const {
 
 void Connection::linger() {
     if (::shutdown(socket_, SHUT_WR) != 0) return;  // the client is gone
-    taken_ = buffer_.size();
+    taken_ = filled_;
     Time deadline = steady_clock::now() + kLinger;
     for (size_t left = size_t{1} << 20; left > 0;) {
         ssize_t n = fill(deadline);

@@ -4,6 +4,7 @@
 #include "api/http.h"
 
 #include <chrono>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -49,8 +50,8 @@ private:
     const int socket_;
     const int end_;
     const ClientLimits& limits_;
-    std::string buffer_;  ///< what came in and is not read yet: from taken_ on
-    size_t taken_ = 0;
+    std::unique_ptr<char[]> buffer_;  ///< what came in and is not read yet: from taken_ to filled_
+    size_t taken_ = 0, filled_ = 0;
     std::chrono::milliseconds stall_ = limits_.stall;
     Time deadline_ = Time::max();    ///< of reads
     Time last_write_ = Time::max();  ///< of writes once the server ends

@@ -135,11 +135,11 @@ bool has_port(const std::vector<PortFilter>& asked, const ContainerInfo& info, u
 /// `before` and `since` name containers; only those created earlier or later than them are listed.
 void keep_by_age(const Filters& filters, runtime::Containers& containers, std::vector<ContainerInfo>& list) {
     for (const std::string& name : filters.values("before")) {
-        WallTime limit = containers.inspect(name).created;
+        WallTime limit = containers.snapshot(name)->created;
         std::erase_if(list, [&](const ContainerInfo& info) { return info.created >= limit; });
     }
     for (const std::string& name : filters.values("since")) {
-        WallTime limit = containers.inspect(name).created;
+        WallTime limit = containers.snapshot(name)->created;
         std::erase_if(list, [&](const ContainerInfo& info) { return info.created <= limit; });
     }
 }

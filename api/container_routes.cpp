@@ -104,7 +104,7 @@ void add_container_routes(Router& router, const Services& services) {
     router.add("POST", "/containers/create", [&](const Request& request) { return create(request, services); });
     router.add("POST", "/containers/prune", [&](const Request& request) { return prune(request, services); });
     router.add("GET", "/containers/{id}/json", [&containers, &services](const Request& request) {
-        json inspection = container_inspection(containers.inspect(request.captures.at("id")));
+        json inspection = container_inspection(*containers.snapshot(request.captures.at("id")));
         put_volume_folders(inspection["Mounts"], services.engine.volumes());
         if (request.flag("size")) put_size(inspection, containers.size(inspection.at("Id").get<std::string>()));
         write_older_container(inspection, request.api);

@@ -39,11 +39,11 @@ void refuse_paused(const runtime::ContainerInfo& info, const std::string& name) 
 }
 
 std::string running_container(runtime::Containers& containers, const std::string& id) {
-    runtime::ContainerInfo info = containers.inspect(id);
-    refuse_paused(info, id);
-    if (info.status != runtime::Status::running)
-        throw Error(Code::conflict, "container " + info.id + " is not running");
-    return info.id;
+    auto info = containers.snapshot(id);
+    refuse_paused(*info, id);
+    if (info->status != runtime::Status::running)
+        throw Error(Code::conflict, "container " + info->id + " is not running");
+    return info->id;
 }
 
 /// Runs it to its end; what prevents that is told on the error stream, as Docker does once the head is sent.
@@ -97,7 +97,7 @@ Response start(const Request& request, const runtime::Containers& containers, co
     Fields body(text, "");
     auto [rows, columns] = read_console_size(body);
     const std::string container = execs->get(request.captures.at("id")).container;
-    refuse_paused(containers.inspect(container), container);
+    refuse_paused(*containers.snapshot(container), container);
     Execs::Exec exec = execs->begin(request.captures.at("id"));
     if (rows > 0) std::tie(exec.spec.rows, exec.spec.columns) = std::tie(rows, columns);
     if (body.flag("Detach")) {

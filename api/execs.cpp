@@ -10,9 +10,10 @@
 
 namespace kedge::api {
 
+/// From the newest on: most are asked about soon after they were made.
 Execs::Exec& Execs::find(const std::string& id) {
-    auto found = std::find_if(execs_.begin(), execs_.end(), [&](const Exec& exec) { return exec.id == id; });
-    if (found == execs_.end()) throw Error(Code::not_found, "No such exec instance: " + id);
+    auto found = std::find_if(execs_.rbegin(), execs_.rend(), [&](const Exec& exec) { return exec.id == id; });
+    if (found == execs_.rend()) throw Error(Code::not_found, "No such exec instance: " + id);
     return *found;
 }
 

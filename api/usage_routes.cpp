@@ -35,16 +35,16 @@ public:
 
     /// Throws Error not_found when it is gone.
     json next() {
-        runtime::ContainerInfo info = containers_.inspect(id_);
+        const auto info = containers_.snapshot(id_);
         std::optional<runtime::ContainerUsage> now;
         try {
             now = containers_.usage(id_);
         } catch (const Error& error) {
             if (error.code() != Code::conflict) throw;  // it doesn't run: nothing is used
         }
-        if (info.started != run_) last_.reset();  // another run counts from zero
-        run_ = info.started;
-        json value = stats_json(info, now ? &*now : nullptr, last_ ? &*last_ : nullptr);
+        if (info->started != run_) last_.reset();  // another run counts from zero
+        run_ = info->started;
+        json value = stats_json(*info, now ? &*now : nullptr, last_ ? &*last_ : nullptr);
         last_ = std::move(now);
         return value;
     }
@@ -83,7 +83,7 @@ private:
 Response stats(const Request& request, const runtime::Containers& containers) {
     const bool stream = request.flag("stream", true), once = request.flag("one-shot");
     if (stream && once) throw Error(Code::invalid_argument, "cannot have stream=true and one-shot=true");
-    Samples samples(containers, containers.inspect(request.captures.at("id")).id);
+    Samples samples(containers, containers.snapshot(request.captures.at("id"))->id);
     Response response;
     if (stream) {
         response.feed = [samples](const std::function<void()>&) { return std::make_unique<StatsFeed>(samples); };

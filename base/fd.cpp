@@ -29,19 +29,13 @@ Fd open_at(int dirfd, const std::string& path, int flags, unsigned mode) {
 
 std::string read_all(int fd, size_t limit) {
     std::string data;
+    char piece[16384];
     while (true) {
-        size_t old = data.size();
-        data.resize(old + std::min<size_t>(65536, limit + 1 - old));
-        ssize_t n = ::read(fd, data.data() + old, data.size() - old);
-        if (n < 0 && errno == EINTR)
-            n = 0;
-        else if (n < 0)
-            throw_errno("read");
-        else if (n == 0) {
-            data.resize(old);
-            return data;
-        }
-        data.resize(old + static_cast<size_t>(n));
+        ssize_t n = ::read(fd, piece, std::min(sizeof piece, limit + 1 - data.size()));
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) throw_errno("read");
+        if (n == 0) return data;
+        data.append(piece, static_cast<size_t>(n));
         if (data.size() > limit) {
             throw Error(Code::resource_exhausted, "more than " + std::to_string(limit) + " bytes").set_transient(false);
         }

@@ -22,7 +22,6 @@ Dialogue::Dialogue(Hijacked& stream, Options options)
       keys_(options_.detach_keys),
       more_input_(options_.in) {
     if (options_.in && options_.tty && ::isatty(STDIN_FILENO) == 1) terminal_.emplace();
-    if (!more_input_) stream_.end_writing();
 }
 
 void Dialogue::poll_for(pollfd* entries) const {

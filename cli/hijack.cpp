@@ -34,8 +34,7 @@ std::string Hijacked::header(const std::string& name) const {
 }
 
 std::string_view Hijacked::read() {
-    buffer_.resize(65536);
-    return std::string_view(buffer_).substr(0, receive(socket_.get(), buffer_.data(), buffer_.size()));
+    return {buffer_, receive(socket_.get(), buffer_, sizeof buffer_)};
 }
 
 std::optional<size_t> Hijacked::write_some(std::string_view data) {

@@ -32,7 +32,7 @@ public:
 private:
     Fd socket_;
     ReplyHead answer_;
-    std::string buffer_;
+    char buffer_[65536];  // not cleared: what is not used costs nothing
 };
 
 }  // namespace kedge::cli

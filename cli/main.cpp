@@ -28,18 +28,6 @@ public:
     }
 };
 
-std::vector<Command> all_commands() {
-    std::vector<Command> commands;
-    for (auto part :
-         {project_commands, release_commands, container_list_commands, run_commands, attach_commands,
-          container_commands, usage_commands, log_commands, file_commands, image_commands, image_transfer_commands,
-          resource_commands, group_commands, system_commands, unsupported_commands}) {
-        for (Command& command : part()) commands.push_back(std::move(command));
-    }
-    commands.push_back(oci_command());
-    return commands;
-}
-
 /// Which commands are called: only these are set up, with their options and the commands below them; others cost time.
 struct Called {
     std::vector<std::string> words;
@@ -54,6 +42,22 @@ struct Called {
         return everything || called == commands.end() ? nullptr : &*called;
     }
 };
+
+/// All of them, or only the one that is called.
+std::vector<Command> all_commands(const Called& called) {
+    std::vector<Command> commands;
+    for (auto part :
+         {project_commands, release_commands, container_list_commands, run_commands, attach_commands,
+          container_commands, usage_commands, log_commands, file_commands, image_commands, image_transfer_commands,
+          resource_commands, group_commands, system_commands, unsupported_commands}) {
+        for (Command& command : part()) {
+            if (called.names(command, 0) && !called.everything) return {std::move(command)};
+            commands.push_back(std::move(command));
+        }
+    }
+    commands.push_back(oci_command());
+    return commands;
+}
 
 void add_commands(CLI::App& app, const std::vector<Command>& commands, const std::shared_ptr<Session>& session,
                   const Called& called, size_t depth) {
@@ -118,7 +122,7 @@ int run(const std::vector<std::string>& arguments) {
     app.formatter(std::make_shared<HelpFormat>());
     Called called{called_words(arguments)};
     called.everything = !called.words.empty() && called.words.front() == "completion";
-    add_commands(app, all_commands(), session, called, 0);
+    add_commands(app, all_commands(called), session, called, 0);
     add_completion(app, called.everything);
     if (called.everything) session->exit_code = 0;  // what some commands begin with
     try {

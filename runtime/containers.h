@@ -101,7 +101,9 @@ public:
     /// Blocks until it is not running (at once if it isn't); its exit code. Error cancelled when `stop` is requested.
     int wait(const std::string& id, std::stop_token stop = {}) { return await(id, Until::not_running)->wait(stop); }
 
-    virtual ContainerInfo inspect(const std::string& id) const = 0;
+    ContainerInfo inspect(const std::string& id) const { return *snapshot(id); }
+    /// The same without a copy: what it points to never changes.
+    virtual std::shared_ptr<const ContainerInfo> snapshot(const std::string& id) const = 0;
     /// Looks at every file that it wrote: it takes its time.
     virtual ContainerSize size(const std::string& id) const = 0;
     /// All of them, newest first.

@@ -36,7 +36,8 @@ public:
     uint64_t next() const;
 
     /// Blocks until there are events from `from` on, `stop`, or the deadline; calls `sink` for each and returns the
-    /// sequence number to go on from. `missed` tells how many were dropped.
+    /// sequence number to go on from. `missed` tells how many were dropped. Those of commands in containers
+    /// (`exec_...`, three for each probe of a health check) wake nobody here: they come with the next other one.
     uint64_t read(uint64_t from, const std::function<void(const Event&)>& sink, std::stop_token stop,
                   std::chrono::steady_clock::time_point deadline = std::chrono::steady_clock::time_point::max(),
                   uint64_t* missed = nullptr) const;

@@ -66,13 +66,22 @@ CapabilityMask all_capabilities() {
     return mask;
 }
 
-CapabilityMask own_capabilities() {
+namespace {
+
+CapabilityMask read_bounding_set() {
     CapabilityMask mask = 0;
     for (int i = 0; i < 64; i++) {
         int has = ::prctl(PR_CAPBSET_READ, i, 0, 0, 0);
         if (has < 0) break;
         if (has > 0) mask |= bit(i);
     }
+    return mask;
+}
+
+}  // namespace
+
+CapabilityMask own_capabilities() {
+    static const CapabilityMask mask = read_bounding_set();  // this process gives none of it up
     return mask;
 }
 

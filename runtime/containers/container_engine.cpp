@@ -91,8 +91,10 @@ void ContainerEngine::publish(const ContainerRecord& record, const std::string& 
         {.type = "container", .action = action, .id = info.id, .attributes = std::move(attributes), .time = {}});
 }
 
-ContainerInfo ContainerEngine::inspect(const std::string& id) const {
-    return store_.find(id)->info;
+std::shared_ptr<const ContainerInfo> ContainerEngine::snapshot(const std::string& id) const {
+    Snapshot record = store_.find(id);
+    const ContainerInfo* info = &record->info;
+    return {std::move(record), info};
 }
 
 ContainerSize ContainerEngine::size(const std::string& id) const {

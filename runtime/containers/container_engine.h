@@ -56,7 +56,7 @@ public:
     void remove(const std::string& id, const RemoveOptions& options = {}) override;
     void rename(const std::string& id, const std::string& new_name) override;
     std::unique_ptr<Ending> await(const std::string& id, Until until) override;
-    ContainerInfo inspect(const std::string& id) const override;
+    std::shared_ptr<const ContainerInfo> snapshot(const std::string& id) const override;
     ContainerSize size(const std::string& id) const override;
     std::vector<ContainerInfo> list() const override;
     std::vector<std::shared_ptr<const ContainerInfo>> snapshots() const override;

@@ -1,6 +1,7 @@
 #include "runtime/containers/launch_process.h"
 
 #include "base/error.h"
+#include "base/text.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -11,9 +12,24 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <sstream>
+#include <charconv>
 
 namespace kedge::runtime {
+
+namespace {
+
+template <typename Number>
+bool read_number(const std::string& text, Number* number) {
+    auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), *number);
+    return failure == std::errc() && end == text.data() + text.size();
+}
+
+/// `shim PID STARTTIME`.
+bool read_process(const std::vector<std::string>& words, ProcessId* process) {
+    return words.size() == 3 && read_number(words[1], &process->pid) && read_number(words[2], &process->start_time);
+}
+
+}  // namespace
 
 bool read_pid_file(const std::string& run_folder, PidFile* result) {
     std::string text;
@@ -23,15 +39,11 @@ bool read_pid_file(const std::string& run_folder, PidFile* result) {
         return false;
     }
     *result = {};
-    std::istringstream lines(text);
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line);
-        std::string key;
-        words >> key;
-        if (key == "shim") words >> result->shim.pid >> result->shim.start_time;
-        if (key == "init") words >> result->init.pid >> result->init.start_time;
-        if (key == "cgroup") words >> result->cgroup;
-        if (words.fail()) return false;
+    for (const std::string& line : split(text, '\n')) {
+        const std::vector<std::string> words = split(line, ' ');
+        if (words[0] == "shim" && !read_process(words, &result->shim)) return false;
+        if (words[0] == "init" && !read_process(words, &result->init)) return false;
+        if (words[0] == "cgroup") result->cgroup = line.substr(std::min(line.size(), words[0].size() + 1));
     }
     return result->shim.pid > 0 && result->init.pid > 0;
 }
@@ -46,12 +58,11 @@ uint64_t process_start_time(int pid) {
     }
     size_t name_end = text.rfind(')');  // the name before it may contain anything
     if (name_end == std::string::npos) return 0;
-    std::istringstream fields(text.substr(name_end + 1));
-    std::string field;
-    for (int number = 3; number <= 22 && fields >> field; number++) {
-        if (number == 3 && (field == "Z" || field == "X")) return 0;
-    }
-    return fields ? std::strtoull(field.c_str(), nullptr, 10) : 0;
+    constexpr size_t kState = 1, kStartTime = 20;  // fields 3 and 22: what comes before is cut off
+    const std::vector<std::string> fields = split(text.substr(name_end + 1), ' ');
+    uint64_t time = 0;
+    if (fields.size() <= kStartTime || fields[kState] == "Z" || fields[kState] == "X") return 0;
+    return read_number(fields[kStartTime], &time) ? time : 0;
 }
 
 Fd open_process(const ProcessId& process) {

@@ -41,7 +41,7 @@ std::string read_merged(const std::vector<std::string>& folders, const std::stri
             if (::fstatat(root.fd(), "etc", &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
             if (is_whiteout(info)) return {};
             Fd etc = root.open("etc", O_PATH | O_DIRECTORY);
-            bool last = hides_below(etc.get());
+            const bool last = &folder == &folders.back() || hides_below(etc.get());
             if (::fstatat(etc.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0) {
                 if (is_whiteout(info)) return {};
                 Fd file = root.open(fmt::format("etc/{}", name), O_RDONLY | O_NONBLOCK);

@@ -4,6 +4,7 @@ namespace kedge::runtime {
 
 void Events::publish(Event event) {
     if (event.time == WallTime{}) event.time = wall_now();
+    const bool of_command = event.action.starts_with("exec_");
     {
         std::lock_guard lock(mutex_);
         kept_.push_back(std::move(event));
@@ -12,7 +13,7 @@ void Events::publish(Event event) {
             ++first_;
         }
     }
-    changed_.notify_all();
+    if (!of_command) changed_.notify_all();
     subscribers_.call(0);
 }
 

@@ -131,10 +131,10 @@ double round_once(int number, const std::string& layer, const std::string& work,
     int status = 0;
     waitpid(static_cast<pid_t>(pid), &status, 0);
     auto end = std::chrono::steady_clock::now();
-    if (status != 0) fail("the container's program");
     close(ready[0]);
     close(ready[1]);
     for (const std::string& group : groups) rmdir(group.c_str());
+    if (status != 0) fail("the container's program");
     return std::chrono::duration<double, std::milli>(end - begin).count();
 }
 

@@ -49,6 +49,19 @@ TEST(Events, AReaderIsWokenByTheNextOne) {
     EXPECT_EQ(reader.get(), std::pair(std::string("start"), uint64_t{1}));
 }
 
+TEST(Events, ThoseOfCommandsComeWithTheNextOther) {
+    Events events;
+    auto reader = std::async(std::launch::async, [&] {
+        std::vector<std::string> actions;
+        for (uint64_t next = 0; next < 2;)
+            next = events.read(next, [&](const Event& e) { actions.push_back(e.action); }, {});
+        return actions;
+    });
+    events.publish(event("exec_start: true"));
+    events.publish(event("die"));
+    EXPECT_EQ(reader.get(), (std::vector<std::string>{"exec_start: true", "die"}));
+}
+
 TEST(Events, AReaderEndsAtItsDeadlineOrWhenItIsStopped) {
     Events events;
     auto soon = std::chrono::steady_clock::now() + std::chrono::milliseconds(20);
