@@ -1,105 +1,24 @@
 #include "runtime/containers/container_engine.h"
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/pipe.h"
 #include "base/stop_fd.h"
-#include "runtime/containers/process_tree.h"
+#include "runtime/containers/command.h"
 #include "runtime/containers/resolve.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/ioctl.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <csignal>
 
 namespace kedge::runtime {
 
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-/// A command and the exec shim that stands for it.
-class Command final : public Execution {
-public:
-    /// `tell`: publishes an event of it.
-    using Tell = std::function<void(const std::string& action, const std::map<std::string, std::string>& more)>;
-    Command(Launcher::Exec process, std::string container, Tell tell)
-        : process_(std::move(process)), container_(std::move(container)), tell_(std::move(tell)) {}
-    ~Command() override {
-        if (!over_) end();
-        try {
-            if (!reaped_) (void)reap();
-        } catch (const std::exception& error) {
-            log(LogLevel::warning, "exec in container " + container_ + ": " + error.what());
-        }
-    }
-    Command(const Command&) = delete;
-    Command& operator=(const Command&) = delete;
-
-    const std::string& failure() const override { return process_.error; }
-    int pid() const override { return process_.inner_pid; }
-    Fd take_terminal() override { return std::move(process_.terminal); }
-    /// The command's own: its shim ends a moment later.
-    int ended_fd() const override { return (process_.inner_pidfd ? process_.inner_pidfd : process_.pidfd).get(); }
-
-    /// Of a shell that is killed alone, what it waits for would go on in the container. Its shim reaps it; one that
-    /// does not die (it waits in the kernel for a disk or a server) is left to the host's init.
-    void end() override {
-        constexpr int kPatience = 1000;  // milliseconds
-        pollfd inner{process_.inner_pidfd.get(), POLLIN, 0};
-        bool runs = process_.inner_pidfd && ::poll(&inner, 1, 0) == 0;
-        if (runs) kill_tree(process_.inner_pid);  // its shim has not reaped it, so the number is still its own
-        pollfd shim{process_.pidfd.get(), POLLIN, 0};
-        (void)::syscall(SYS_pidfd_send_signal, process_.pidfd.get(), SIGTERM, nullptr, 0);  // it may have ended
-        if (::poll(&shim, 1, kPatience) == 0)
-            (void)::syscall(SYS_pidfd_send_signal, process_.pidfd.get(), SIGKILL, nullptr, 0);
-    }
-
-    int wait(std::stop_token stop) override {
-        StopFd stopped(stop);
-        pollfd fds[2] = {{process_.exit_status.get(), POLLIN, 0}, {stopped.get(), POLLIN, 0}};
-        while (::poll(fds, 2, -1) < 0 && errno == EINTR) {
-        }
-        const bool cancelled = fds[0].revents == 0;
-        if (cancelled) end();
-        const int code = take_code();
-        if (cancelled) throw Error(Code::cancelled, "exec in container " + container_ + " was cancelled");
-        return code;
-    }
-
-private:
-    /// What the shim says of it, which is about to end itself; or how that ended, if it died before.
-    int take_code() {
-        over_ = true;
-        int32_t code = 0;
-        ssize_t size = -1;
-        do size = ::read(process_.exit_status.get(), &code, sizeof code);
-        while (size < 0 && errno == EINTR);
-        if (size != sizeof code) code = reap();
-        tell_("exec_die", {{"exitCode", std::to_string(code)}});
-        return code;
-    }
-
-    int reap() {
-        reaped_ = true;
-        siginfo_t info{};
-        while (::waitid(static_cast<idtype_t>(P_PIDFD), static_cast<id_t>(process_.pidfd.get()), &info, WEXITED) != 0) {
-            if (errno != EINTR) throw_errno("wait for exec");
-        }
-        return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-    }
-
-    Launcher::Exec process_;
-    std::string container_;
-    Tell tell_;
-    bool over_ = false, reaped_ = false;
-};
 
 /// What the command's own words would have been if there were one: whoever reads its streams is told why there is none.
 void tell_failure(const Launcher::Exec& process, int out, int err) {
