@@ -4,6 +4,7 @@
 #include "registry_server.h"
 #include "runtime/images/blob_store.h"
 #include "runtime/images/layer_store.h"
+#include "tests/support/signal.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -12,8 +13,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 using namespace kedge;
@@ -73,25 +72,6 @@ void edit(std::string& json, const std::function<void(nlohmann::json&)>& change)
     change(document);
     json = document.dump();
 }
-
-/// Something another thread waits for, with a deadline.
-class Signal {
-public:
-    void give() {
-        std::lock_guard lock(mutex_);
-        given_ = true;
-        changed_.notify_all();
-    }
-    bool await() {
-        std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, std::chrono::seconds(20), [this] { return given_; });
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool given_ = false;
-};
 
 }  // namespace
 

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "registry_server.h"
+#include "tests/support/signal.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -9,8 +10,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <thread>
 
@@ -66,25 +65,6 @@ FakeRegistry::Hook always(int status, std::map<std::string, std::string> headers
         return true;
     };
 }
-
-/// Something another thread waits for, with a deadline.
-class Signal {
-public:
-    void give() {
-        std::lock_guard lock(mutex_);
-        given_ = true;
-        changed_.notify_all();
-    }
-    bool await() {
-        std::unique_lock lock(mutex_);
-        return changed_.wait_for(lock, std::chrono::seconds(20), [this] { return given_; });
-    }
-
-private:
-    std::mutex mutex_;
-    std::condition_variable changed_;
-    bool given_ = false;
-};
 
 }  // namespace
 
