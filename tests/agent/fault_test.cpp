@@ -51,6 +51,16 @@ struct Fault : AgentFixture, testing::WithParamInterface<std::string_view> {
         });
         ASSERT_TRUE(reached) << what << " is not reached: " << project().dump(1);
     }
+    /// The kill may come after a state could be read already: the agent is started again here too.
+    void settle(const std::string& what, const std::function<bool()>& holds) {
+        step(
+            what, [] {}, holds);
+    }
+    std::string store_id() {
+        std::map<std::string, std::string> running;
+        settle("the store", [&] { return (running = services()).contains("store"); });
+        return running["store"];
+    }
     void push(const std::string& image, bool extra, const std::string& state) {
         std::string commit =
             repository->push({{"compose.yaml", {compose(image, extra)}}, {"note.txt", {"for " + image}}});
@@ -70,7 +80,7 @@ struct Fault : AgentFixture, testing::WithParamInterface<std::string_view> {
     /// The store's container joins a network that somebody made, and leaves it again: at each end there are as many
     /// links in it as the agent knows of.
     void connect_by_hand() {
-        const std::string store = services().at("store");
+        const std::string store = store_id();
         auto is_on = [&](const std::string& network, bool wanted) {
             const json container = get("/containers/" + store + "/json");
             if (!container.is_object() || !container.contains("State")) return false;
@@ -106,7 +116,7 @@ struct Fault : AgentFixture, testing::WithParamInterface<std::string_view> {
     }
     /// A container that somebody makes an image of goes on afterwards.
     void commit_by_hand() {
-        const std::string store = services().at("store");
+        const std::string store = store_id();
         auto is_there = [&](bool wanted) {
             const json container = get("/containers/" + store + "/json");
             return has_image("side:1") == wanted && container.is_object() && container.contains("State") &&
@@ -154,28 +164,21 @@ TEST_P(Fault, AfterAKillThereTheAgentComesToTheSameEnd) {
     }
     push("app:1", false, "good");
     push("app:2", true, "good");
-    // The kill may come after a state could be read already: a step starts the agent again.
-    std::map<std::string, std::string> before, images_before;
-    step(
-        "what runs", [] {},
-        [&] {
-            before = services();
-            images_before = images();
-            return before.size() == 2 && images_before.size() == 2;
-        });
+    std::map<std::string, std::string> images_before;
+    settle("what runs", [&] { return (images_before = images()).size() == 2; });
+    const std::string store_before = store_id();
     push("bad:1", true, "rolled_back");
-    step(
-        "what ran before", [] {}, [&] { return images() == images_before; });
+    settle("what ran before", [&] { return images() == images_before; });
     EXPECT_EQ(images_before.at("web"), "app:2");
-    EXPECT_EQ(services().at("store"), before.at("store")) << "the rollback touched what had not changed";
+    EXPECT_EQ(store_id(), store_before) << "the rollback touched what had not changed";
     std::string seed = folder + "/root/volumes/demo_data/_data/seed";
     EXPECT_EQ(read_file_at(AT_FDCWD, seed), "from the image\n");
-    EXPECT_TRUE(until([&] { return published() == std::set<int>{18080}; })) << containers().dump(1);
+    settle("the port of what ran before", [&] { return published() == std::set<int>{18080}; });
     // Only what the project has runs: its two services, and no third container of a release that is over.
-    EXPECT_TRUE(until([&] { return containers().size() == 2; })) << containers().dump(1);
+    settle("two containers", [&] { return containers().size() == 2; });
     // And it goes on from there.
     push("app:1", true, "good");
-    EXPECT_EQ(images().at("web"), "app:1");
+    settle("the new image", [&] { return images()["web"] == "app:1"; });
     push("app:1", false, "good");
     connect_by_hand();
     commit_by_hand();
@@ -183,8 +186,7 @@ TEST_P(Fault, AfterAKillThereTheAgentComesToTheSameEnd) {
         json networks = get("/networks?filters=%7B%22type%22%3A%5B%22custom%22%5D%7D");
         return networks.is_array() && networks.size() == 1;
     };
-    step(
-        "removal of the network that nothing needs", [] {}, one_network);
+    settle("removal of the network that nothing needs", one_network);
     EXPECT_TRUE(fired) << "the fault point is never passed";
 }
 
