@@ -33,7 +33,7 @@ void name_object(runtime::Engine& engine, Change& change) {
 }  // namespace
 
 Handler audited(Handler handler, const Services& services) {
-    return [handler = std::move(handler), &services](const Request& request) {
+    return [handler = std::move(handler), &services](Request& request) {
         if (changes_nothing(request)) return handler(request);
         Change change;
         change.time = wall_now();

@@ -124,7 +124,7 @@ Served refuse(Connection& connection, int status, const std::string& message) {
     return {};
 }
 
-Response answer(const Handler& handler, const Request& request) {
+Response answer(const Handler& handler, Request& request) {
     try {
         return handler(request);
     } catch (const Error& error) {

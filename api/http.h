@@ -83,6 +83,7 @@ struct Response {
     std::function<void(Duplex&)> take_over;
 };
 
-using Handler = std::function<Response(const Request&)>;
+/// What it learns of the request on the way, such as its captures, it writes into that.
+using Handler = std::function<Response(Request&)>;
 
 }  // namespace kedge::api

@@ -45,7 +45,7 @@ void Router::add(const std::string& method, const std::string& pattern, Handler 
     routes_.push_back({method, split_path(pattern), std::move(handler)});
 }
 
-Response Router::route(const Request& request) const {
+Response Router::route(Request& request) const {
     Segments path = split_path(request.path);
     auto serves = [&](const Route& route) {
         return route.method == request.method || (route.method == "GET" && request.method == "HEAD");
@@ -53,9 +53,8 @@ Response Router::route(const Request& request) const {
     for (const Route& route : routes_) {
         Captures captures;
         if (!serves(route) || !matches(route.segments, 0, path, 0, captures)) continue;
-        Request routed = request;
-        routed.captures = std::move(captures);
-        return route.handler(routed);
+        request.captures = std::move(captures);
+        return route.handler(request);
     }
     const bool other_method = std::any_of(routes_.begin(), routes_.end(), [&](const Route& route) {
         Captures captures;

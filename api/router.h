@@ -14,9 +14,9 @@ class Router {
 public:
     void add(const std::string& method, const std::string& pattern, Handler handler);
 
-    /// Calls the first handler that fits. Unknown paths and methods are 404 and 405 as Docker words them. HEAD is
-    /// served by GET's.
-    Response route(const Request& request) const;
+    /// Calls the first handler that fits, with the request's captures. Unknown paths and methods are 404 and 405 as
+    /// Docker words them. HEAD is served by GET's.
+    Response route(Request& request) const;
 
 private:
     struct Route {

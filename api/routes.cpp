@@ -59,15 +59,14 @@ Handler make_api(const Services& given) {
                      add_network_routes, add_kedge_routes, add_metrics_routes}) {
         add(*router, *services);
     }
-    Handler handler = audited([router](const Request& request) { return router->route(request); }, *services);
-    return [services, handler](const Request& request) {
-        std::optional<int> minor = version_prefix(request.path);
-        if (!minor) return handler(request);
-        check_version(*minor);
-        Request unversioned = request;
-        unversioned.api = *minor;
-        unversioned.path = request.path.substr(std::min(request.path.find('/', 1), request.path.size()));
-        return handler(unversioned);
+    Handler handler = audited([router](Request& request) { return router->route(request); }, *services);
+    return [services, handler](Request& request) {
+        if (std::optional<int> minor = version_prefix(request.path)) {
+            check_version(*minor);
+            request.api = *minor;
+            request.path.erase(0, request.path.find('/', 1));
+        }
+        return handler(request);
     };
 }
 
