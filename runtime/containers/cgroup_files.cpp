@@ -25,6 +25,11 @@ std::optional<uint64_t> number_in(std::string_view text) {
 
 }  // namespace
 
+std::string group_folder(const std::string& mount_point, const std::string& path) {
+    if (path.find_first_not_of("/.") == std::string::npos) throw Error(Code::internal, "no control group is named");
+    return mount_point + "/" + path;
+}
+
 std::string read_group_file(const std::string& path) {
     try {
         std::string text = read_file_at(AT_FDCWD, path, kFileLimit);

@@ -10,6 +10,10 @@ namespace kedge::runtime {
 
 // The files of a control group. What is missing is not there on this machine, or the group has just gone.
 
+/// The folder of the group `path` in a hierarchy that is mounted there, for what is done to all processes in it. Throws
+/// Error if that is the root group: all of the machine's.
+std::string group_folder(const std::string& mount_point, const std::string& path);
+
 /// Without the line end; empty if it isn't there.
 std::string read_group_file(const std::string& path);
 /// A file of one number; nullopt if it isn't there or says something else, such as `max`.

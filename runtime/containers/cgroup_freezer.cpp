@@ -61,7 +61,7 @@ void Cgroups::freeze(const std::string& path) const {
         if (!newer.empty() && group_file_exists(newer + "/cgroup.freeze"))
             freeze_v2(newer);
         else if (older && !older->v2)
-            freeze_v1(older->mount_point + "/" + path);
+            freeze_v1(group_folder(older->mount_point, path));
         else
             throw Error(Code::unavailable, "this machine can't stop the processes of a container: it has no freezer");
     } catch (const Error&) {

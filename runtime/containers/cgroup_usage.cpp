@@ -129,7 +129,7 @@ void add_processes(const std::string& folder, int depth, std::vector<int>& pids)
 std::vector<int> Cgroups::processes(const std::string& path) const {
     std::vector<int> pids;
     if (hierarchies_.empty()) return pids;
-    add_processes((v2() ? *v2() : hierarchies_.front()).mount_point + "/" + path, 0, pids);
+    add_processes(group_folder((v2() ? *v2() : hierarchies_.front()).mount_point, path), 0, pids);
     std::sort(pids.begin(), pids.end());
     pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
     return pids;

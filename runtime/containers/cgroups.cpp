@@ -278,7 +278,7 @@ void Cgroups::kill(const std::string& path) const {
     if (hierarchies_.empty()) return;
     const CgroupHierarchy* unified = v2();
     const CgroupHierarchy& hierarchy = unified ? *unified : hierarchies_.front();
-    std::string folder = hierarchy.mount_point + "/" + path;
+    const std::string folder = group_folder(hierarchy.mount_point, path);
     if (!hierarchy.v2 || write_group_file(folder + "/cgroup.kill", "1") != 0) kill_processes(folder);
     thaw(path);
 }
@@ -286,7 +286,7 @@ void Cgroups::kill(const std::string& path) const {
 void Cgroups::remove(const std::string& path) const {
     const auto deadline = std::chrono::steady_clock::now() + kKillPatience;
     for (const CgroupHierarchy& hierarchy : hierarchies_) {
-        std::string folder = hierarchy.mount_point + "/" + path;
+        const std::string folder = group_folder(hierarchy.mount_point, path);
         while (::rmdir(folder.c_str()) != 0) {
             const int error = errno;
             if (error == ENOENT) break;

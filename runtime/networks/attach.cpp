@@ -50,7 +50,7 @@ BridgeNetworks::Attached BridgeNetworks::reserve(const Attachment& attachment) {
         if (publish) (void)state_->outward_address(container, false);
         if (publish) {
             attached.ports = by_family(attachment.ports);
-            container.held = hold_ports(attached.ports);
+            container.held = state_->hold_unshared(attached.ports);
         }
     } catch (const Error&) {
         for (const NetworkEndpoint& endpoint : attached.endpoints) state_->give_back(endpoint);
@@ -144,7 +144,7 @@ void BridgeNetworks::move_ports(const std::string& from, const std::string& to, 
             (moved ? next : closed).attached.ports.push_back(moved ? *moved : binding);
         }
     }
-    next.held = hold_ports(missing);
+    next.held = state_->hold_unshared(missing);
     next.attached.ports.insert(next.attached.ports.end(), missing.begin(), missing.end());
     Firewall::Changes changes = state_->port_changes(next, true);
     const Firewall::Changes closing = state_->port_changes(closed, false);

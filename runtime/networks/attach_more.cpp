@@ -140,7 +140,7 @@ void BridgeNetworks::State::move_to_way_out(Container& container, bool publish) 
     if (has_way_out(attached)) {
         if (attached.ports.empty() && publish) {
             std::vector<PortBinding> ports = by_family(container.attachment.ports);
-            std::vector<HeldPort> held = hold_ports(ports);
+            std::vector<HeldPort> held = hold_unshared(ports);
             for (HeldPort& port : held) port.listen();
             container.held = std::move(held);
             attached.ports = std::move(ports);

@@ -15,13 +15,25 @@ namespace {
 
 constexpr int kTries = 16;  // for a number that is free over both families
 
+std::string failed_bind(const HostPort& port) {
+    return "Bind for " + to_string(port.address) + ":" + std::to_string(port.port) + " failed";
+}
+
 [[noreturn]] void throw_bind_error(const HostPort& port, int error_number) {
-    std::string what = "Bind for " + to_string(port.address) + ":" + std::to_string(port.port) + " failed";
-    if (error_number == EADDRINUSE) throw Error(Code::conflict, what + ": port is already allocated");
-    throw errno_error(what, error_number);
+    if (error_number == EADDRINUSE) throw allocated_already(port);
+    throw errno_error(failed_bind(port), error_number);
 }
 
 }  // namespace
+
+bool collide(const HostPort& a, const HostPort& b) {
+    return a.protocol == b.protocol && a.port == b.port && is_ipv6(a.address) == is_ipv6(b.address) &&
+           (is_any(a.address) || is_any(b.address) || a.address == b.address);
+}
+
+Error allocated_already(const HostPort& port) {
+    return Error(Code::conflict, failed_bind(port) + ": port is already allocated");
+}
 
 HeldPort::HeldPort(const HostPort& port) : port_(port) {
     const bool tcp = port.protocol == Protocol::tcp, ipv6 = is_ipv6(port.address);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "base/error.h"
 #include "base/fd.h"
 #include "runtime/container_spec.h"
 #include "runtime/networks/firewall.h"
@@ -27,6 +28,11 @@ private:
     HostPort port_;
     Fd socket_;
 };
+
+/// Whether one keeps the other from being held.
+bool collide(const HostPort& a, const HostPort& b);
+/// `Bind for 0.0.0.0:80 failed: port is already allocated` (conflict).
+Error allocated_already(const HostPort& port);
 
 /// Where a binding that names an address sits, or one without over IPv4. Throws Error (invalid_argument).
 HostPort host_port_of(const PortBinding& binding);

@@ -122,14 +122,17 @@ void NameServer::accept_clients(const std::string& network_id, int socket) {
     socklen_t size = sizeof peer;
     Fd accepted(::accept4(socket, reinterpret_cast<sockaddr*>(&peer), &size, SOCK_CLOEXEC | SOCK_NONBLOCK));
     if (!accepted) return;
-    if (clients_.size() >= kClients) return;  // closes it
+    const Address address = SocketAddress(peer).address();
+    const auto own = std::count_if(clients_.begin(), clients_.end(),
+                                   [&](const auto& client) { return client.second.address == address; });
+    if (clients_.size() >= kClients || static_cast<size_t>(own) >= kClientsOfOne) return;  // closes it
     const uint64_t id = ++last_client_;
     loop_.watch(accepted.get(), EPOLLIN, [this, id](uint32_t events) { client_ready(id, events); });
     auto timer = loop_.at(EventLoop::Clock::now() + kPatience, [this, id] {
         clients_.at(id).timer.reset();
         drop_client(id);
     });
-    clients_[id] = {network_id, SocketAddress(peer).address(), std::move(accepted), {}, {}, timer};
+    clients_[id] = {network_id, address, std::move(accepted), {}, {}, timer};
 }
 
 void NameServer::client_ready(uint64_t id, uint32_t events) {

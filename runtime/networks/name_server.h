@@ -28,7 +28,7 @@ public:
     void close(const std::string& network_id);
 
 private:
-    static constexpr size_t kClients = 64;
+    static constexpr size_t kClients = 512, kClientsOfOne = 16;  ///< TCP connections, and of one asker
     static constexpr size_t kLongestQuery = 4096;
     static constexpr std::chrono::seconds kPatience{10};  ///< with a TCP client that says nothing
 

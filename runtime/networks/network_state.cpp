@@ -348,6 +348,18 @@ Firewall::Changes BridgeNetworks::State::port_changes(const Container& container
     return changes;
 }
 
+std::vector<HeldPort> BridgeNetworks::State::hold_unshared(std::vector<PortBinding>& bindings) const {
+    std::vector<HeldPort> held = hold_ports(bindings);
+    for (const HeldPort& port : held) {
+        if (name_ports.contains(port.port())) throw allocated_already(port.port());
+        for (const auto& [id, container] : containers) {
+            for (const HeldPort& other : container.held)
+                if (collide(port.port(), other.port())) throw allocated_already(port.port());
+        }
+    }
+    return held;
+}
+
 void BridgeNetworks::State::lead(const Firewall::Changes& changes) {
     firewall.publish(changes);
     relay.lead(changes);

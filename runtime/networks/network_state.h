@@ -91,6 +91,9 @@ struct BridgeNetworks::State {
     /// Makes the links, and first the bridges that somebody removed.
     void wire(const std::vector<Endpoint>& endpoints, int netns) const;
     NetworkEndpoint* endpoint_of(Container& container, const std::string& network_id) const;
+    /// hold_ports(), of which none is another container's that begins at this moment (until one of them listens the
+    /// kernel lets both have a TCP port), nor a name server's.
+    std::vector<HeldPort> hold_unshared(std::vector<PortBinding>& bindings) const;
     /// The container's networks changed: its ports lead to where its way out is now. `publish`: also if it had none.
     void move_to_way_out(Container& container, bool publish);
     void publish(const std::string& action, const NetworkInfo& network) const;

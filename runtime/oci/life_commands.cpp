@@ -167,7 +167,9 @@ void add_kill(CLI::App& app, const SessionPtr& session) {
     command->add_flag("-a,--all", flags->all, "To all of its processes");
     add_id(*command, flags->id);
     command->add_option("signal", flags->signal, "Name or number (TERM)");
-    command->callback([=] { kill(session->runtime, flags->id, runtime::signal_number(flags->signal), flags->all); });
+    command->callback([=] {
+        kill(session->runtime, flags->id, flags->signal == "0" ? 0 : runtime::signal_number(flags->signal), flags->all);
+    });
 }
 
 void add_delete(CLI::App& app, const SessionPtr& session) {

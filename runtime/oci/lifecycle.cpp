@@ -117,6 +117,8 @@ void start(const Runtime& runtime, const std::string& id) {
 
 void kill(const Runtime& runtime, const std::string& id, int signal, bool all) {
     const Found found(runtime, id, false);
+    if (found.status == Status::creating || found.state.cgroup.empty())
+        throw Error(Code::conflict, "container not running: it is being made");
     if (all) {
         if (signal == SIGKILL) return found.cgroups.kill(found.state.cgroup);
         for (int pid : found.cgroups.processes(found.state.cgroup)) {
@@ -127,7 +129,6 @@ void kill(const Runtime& runtime, const std::string& id, int signal, bool all) {
     }
     Fd init = runtime::open_process(found.state.init);
     if (!init || found.status == Status::stopped) throw Error(Code::conflict, "container not running");
-    if (found.status == Status::creating) throw Error(Code::conflict, "container not running: it is being made");
     send(init.get(), signal);
     if (signal == SIGKILL && found.status == Status::paused) found.cgroups.thaw(found.state.cgroup);
 }

@@ -99,6 +99,15 @@ TEST_P(Frozen, GroupsThatAreNotThereAreAnError) {
     groups->thaw(parent + "/nosuch");
 }
 
+TEST(Cgroups, WhatIsDoneToAllOfAGroupIsNeverDoneToTheRootGroup) {
+    const Cgroups groups({{"/nosuch/kedge-hierarchy", true, {"freezer"}}});
+    for (const char* root : {"", "/", ".", "//."}) {
+        EXPECT_THROW(groups.kill(root), Error) << root;
+        EXPECT_THROW(groups.remove(root), Error) << root;
+        EXPECT_THROW((void)groups.processes(root), Error) << root;
+    }
+}
+
 TEST(Freezer, AMachineWithoutOneSaysSo) {
     Cgroups none(std::vector<CgroupHierarchy>{});
     try {

@@ -1,3 +1,4 @@
+#include "dns_client.h"
 #include "world.h"
 
 #include "base/error.h"
@@ -242,6 +243,31 @@ TEST_F(Networking, APortIsHeldAgainstEverybodyElse) {
               taken)
         << "a program of the host's has it";
     EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "host 192.0.2.2");
+}
+
+TEST_F(Networking, ThePortOfANetworksNameServerIsNobodyElses) {
+    network("a");
+    const std::string gateway = networks->inspect("a").spec.gateway;
+    for (Protocol protocol : {Protocol::udp, Protocol::tcp}) {
+        const auto taken = [&] { start("x", {{"a", {}, {}}}, {{gateway, 53, 53, protocol}}); };
+        EXPECT_EQ(error_of(taken, Code::conflict), "Bind for " + gateway + ":53 failed: port is already allocated");
+    }
+    Box other = start("other", {{"a", {}, {}}}, {{gateway, 54, 53, Protocol::udp}, {{}, 53, 53, Protocol::udp}});
+    EXPECT_EQ(query(other.netns.get(), gateway, "other").code, "NOERROR");
+}
+
+TEST_F(Networking, OfTwoThatBeginAtOnceOneGetsThePort) {
+    network("a");
+    // What is between the two halves of a start: nobody listens yet.
+    const Box first = reserve("first", {{"a", {}, {}}}, {tcp(80, 80)});
+    for (const std::string address : {"", "127.0.0.1"}) {
+        const auto second = [&] { reserve("second", {{"a", {}, {}}}, {tcp(80, 80, address)}); };
+        EXPECT_EQ(error_of(second, Code::conflict),
+                  "Bind for " + (address.empty() ? "0.0.0.0" : address) + ":80 failed: port is already allocated");
+    }
+    networks->connect(first.attachment, first.attached, first.netns.get());
+    Service service(first.netns.get(), Protocol::tcp, 80, "first");
+    EXPECT_EQ(ask(outside.get(), "192.0.2.1", 80), "first 192.0.2.2");
 }
 
 TEST_F(Networking, APortIsPublishedOnTheAskedAddressOnly) {

@@ -2,8 +2,12 @@
 #include "world.h"
 
 #include "base/durable.h"
+#include "base/netns.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <random>
@@ -101,6 +105,24 @@ TEST_F(Names, OtherNamesAreAskedOfTheHostsServersWhoseListMayChange) {
     const size_t before = upstream.questions();
     EXPECT_EQ(query(shut.netns.get(), "10.199.1.1", "example.test").code, "REFUSED");
     EXPECT_EQ(upstream.questions(), before) << "an internal network tells nothing to the outside";
+}
+
+TEST_F(Names, WhoHoldsManyConnectionsKeepsNobodyElseFromAsking) {
+    network("front");
+    Box busy = start("busy", {{"front", {}, {}}}), calm = start("calm", {{"front", {}, {}}});
+    std::vector<Fd> idle;
+    for (int i = 0; i < 200; ++i) idle.push_back(socket_in(busy.netns.get(), AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
+    sockaddr_in server{};
+    server.sin_family = AF_INET;
+    server.sin_port = htons(53);
+    ASSERT_EQ(::inet_pton(AF_INET, "10.199.0.1", &server.sin_addr), 1);
+    for (const Fd& socket : idle)
+        (void)::connect(socket.get(), reinterpret_cast<const sockaddr*>(&server), sizeof server);  // in progress
+    for (const Fd& socket : idle) {
+        pollfd connected{socket.get(), POLLOUT, 0};
+        ASSERT_EQ(::poll(&connected, 1, 10'000), 1);
+    }
+    EXPECT_EQ(query(calm.netns.get(), "10.199.0.1", "busy", "A", Protocol::tcp), yes({busy.ip()}));
 }
 
 TEST_F(Names, AContainersOwnServersAreAskedForItAlone) {

@@ -230,12 +230,18 @@ void World::TearDown() {
     remove_tree(AT_FDCWD, folder);
 }
 
-World::Box World::start(const std::string& name, std::vector<NetworkAttachment> attachments,
-                        std::vector<PortBinding> ports, bool publish) {
+World::Box World::reserve(const std::string& name, std::vector<NetworkAttachment> attachments,
+                          std::vector<PortBinding> ports, bool publish) {
     Box box;
     box.netns = new_namespace();
     box.attachment = {random_hex(32), name, std::move(attachments), std::move(ports), publish};
     box.attached = networks->reserve(box.attachment);
+    return box;
+}
+
+World::Box World::start(const std::string& name, std::vector<NetworkAttachment> attachments,
+                        std::vector<PortBinding> ports, bool publish) {
+    Box box = reserve(name, std::move(attachments), std::move(ports), publish);
     networks->connect(box.attachment, box.attached, box.netns.get());
     return box;
 }

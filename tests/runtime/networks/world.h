@@ -100,6 +100,9 @@ struct World : testing::Test {
     };
     Box start(const std::string& name, std::vector<NetworkAttachment> networks, std::vector<PortBinding> ports = {},
               bool publish = true);
+    /// The first half of that: nothing is connected yet.
+    Box reserve(const std::string& name, std::vector<NetworkAttachment> networks, std::vector<PortBinding> ports = {},
+                bool publish = true);
     std::string network(const std::string& name, bool internal = false, const std::string& subnet = {});
     /// One with IPv6.
     std::string network6(const std::string& name, const std::string& subnet6 = {}, bool internal = false);

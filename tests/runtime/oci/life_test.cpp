@@ -150,6 +150,25 @@ TEST_F(OciTest, ADetachedProcessIsHandedOver) {
     EXPECT_EQ(WEXITSTATUS(code), 9);
 }
 
+TEST_F(OciTest, OneThatIsJustBeingMadeHasNoProcessesToSignal) {
+    std::filesystem::create_directories(states() + "/c");  // as its maker leaves it for a moment
+    for (const std::vector<std::string>& words :
+         {std::vector<std::string>{"kill", "--all", "c", "0"}, {"kill", "c", "0"}}) {
+        const test::Finished refused = oci(words);
+        EXPECT_NE(refused.code, 0);
+        EXPECT_NE(refused.out.find("not running"), std::string::npos) << refused.out;
+    }
+    EXPECT_EQ(oci({"delete", "c"}).code, 0);
+}
+
+TEST_F(OciTest, SignalZeroOnlyAsksWhetherItLives) {
+    create();
+    start();
+    EXPECT_EQ(oci({"kill", "c", "0"}).code, 0);
+    EXPECT_EQ(oci({"kill", "--all", "c", "0"}).code, 0);
+    EXPECT_EQ(status(), "running");
+}
+
 TEST_F(OciTest, ItsProcessesAreListed) {
     create();
     start();
