@@ -79,11 +79,13 @@ Response create(const Request& request, runtime::Containers& containers, Execs& 
 /// `finished` is called once the streams and the exit code are known.
 Response run_attached(const Request& request, const std::shared_ptr<Execs>& execs, const Execs::Exec& exec,
                       const std::function<void(Duplex&, int exit_code)>& finished) {
+    // Whatever keeps it from being run, such as a body that goes on after its end: it doesn't count as running then.
+    std::shared_ptr<void> begun(nullptr, [execs, id = exec.id](void*) { execs->abandon(id); });
     std::stop_token stop = request.watch_connection();
     Response response;
     response.content_type = exec.spec.tty && !exec.framed ? "application/vnd.docker.raw-stream"
                                                           : "application/vnd.docker.multiplexed-stream";
-    response.take_over = [=](Duplex& duplex) {
+    response.take_over = [=, begun = std::move(begun)](Duplex& duplex) {
         run_and_tell(*execs, exec, duplex, stop, [&](int code) {
             execs->finish(exec.id, code);
             finished(duplex, code);
@@ -98,9 +100,10 @@ Response start(const Request& request, const runtime::Containers& containers, co
     auto [rows, columns] = read_console_size(body);
     const std::string container = execs->get(request.captures.at("id")).container;
     refuse_paused(*containers.snapshot(container), container);
+    const bool detach = body.flag("Detach");  // before it begins: what is wrong here must not leave it running
     Execs::Exec exec = execs->begin(request.captures.at("id"));
     if (rows > 0) std::tie(exec.spec.rows, exec.spec.columns) = std::tie(rows, columns);
-    if (body.flag("Detach")) {
+    if (detach) {
         execs->run_detached(exec);
         return empty_reply(200);
     }
@@ -114,8 +117,9 @@ Response run(const Request& request, runtime::Containers& containers, const std:
     Fields body(text, "");
     Execs::Exec exec = read_exec(request, body, containers);
     exec.framed = true;
+    const bool detach = body.flag("Detach");
     exec = execs->begin(execs->add(exec));
-    if (body.flag("Detach")) {
+    if (detach) {
         execs->run_detached(exec);
         return json_reply({{"Id", exec.id}}, 201);
     }

@@ -10,6 +10,12 @@
 
 namespace kedge::api {
 
+namespace {
+
+constexpr int kNotStarted = 126;
+
+}  // namespace
+
 /// From the newest on: most are asked about soon after they were made.
 Execs::Exec& Execs::find(const std::string& id) {
     auto found = std::find_if(execs_.rbegin(), execs_.rend(), [&](const Exec& exec) { return exec.id == id; });
@@ -51,6 +57,15 @@ void Execs::finish(const std::string& id, int exit_code) {
     exec.exit_code = exit_code;
 }
 
+void Execs::abandon(const std::string& id) {
+    std::lock_guard lock(mutex_);
+    for (Exec& exec : execs_) {
+        if (exec.id != id || !exec.running) continue;
+        exec.running = false;
+        exec.exit_code = kNotStarted;
+    }
+}
+
 void Execs::set_started(const std::string& id, int pid, std::shared_ptr<const Fd> terminal) {
     std::lock_guard lock(mutex_);
     Exec& exec = find(id);
@@ -71,15 +86,21 @@ void Execs::run_detached(const Exec& exec) {
         return std::none_of(execs_.begin(), execs_.end(),
                             [&](const Exec& e) { return e.id == entry.first && e.running; });
     });
-    detached_[exec.id] = std::jthread([this, exec](std::stop_token stop) {
-        int code = 126;
+    auto run = [this, exec](std::stop_token stop) {
+        int code = kNotStarted;
         try {
             code = run_without_client(exec, stop);
         } catch (const std::exception& error) {
             log(LogLevel::warning, "exec in " + exec.container.substr(0, 12) + ": " + error.what());
         }
         finish(exec.id, code);
-    });
+    };
+    try {
+        detached_[exec.id] = std::jthread(run);
+    } catch (...) {
+        find(exec.id).running = false;
+        throw;
+    }
 }
 
 }  // namespace kedge::api

@@ -41,6 +41,8 @@ public:
     /// runs on without them. `ended` is called with its exit code, at once. Throws Error.
     void run_attached(const Exec& exec, Duplex& client, std::stop_token stop, const std::function<void(int)>& ended);
     void finish(const std::string& id, int exit_code);
+    /// One that was begun doesn't run after all. Nothing happens if it has finished.
+    void abandon(const std::string& id);
     /// Error conflict if it isn't running; without a terminal nothing happens.
     void resize(const std::string& id, unsigned rows, unsigned columns);
     /// Runs one that was begun, with no streams, on a thread of its own.

@@ -13,10 +13,13 @@ using nlohmann::json;
 
 namespace {
 
-std::string joined(const json& list, const char* member) {
+/// The names of volumes, and where else mounts come from.
+std::string mounts_text(const json& mounts, bool no_trunc) {
     std::string text;
-    for (const json& item : list)
-        text += (text.empty() ? "" : ",") + (member ? text_of(item, member) : item.get<std::string>());
+    for (const json& mount : mounts) {
+        const std::string name = text_of(mount, "Name"), from = name.empty() ? text_of(mount, "Source") : name;
+        text += (text.empty() ? "" : ",") + (no_trunc ? from : truncated(from, 15));
+    }
     return text;
 }
 
@@ -34,8 +37,8 @@ json row_of(const json& container, bool no_trunc) {
         std::count_if(mounts.begin(), mounts.end(), [](const json& m) { return text_of(m, "Type") == "volume"; });
     json row = {{"ID", no_trunc ? id : short_id(id)},
                 {"Image", text_of(container, "Image")},
-                {"Command", "\"" + (no_trunc ? command : truncated(command, 20)) + "\""},
-                {"CreatedAt", format_time(created)},
+                {"Command", go_quoted(no_trunc ? command : truncated(command, 20))},
+                {"CreatedAt", go_time(created)},
                 {"RunningFor", human_duration(wall_now() - created) + " ago"},
                 {"Status", text_of(container, "Status")},
                 {"State", text_of(container, "State")},
@@ -46,7 +49,7 @@ json row_of(const json& container, bool no_trunc) {
                 {"Platform", nullptr},
                 {"Size", "0B"},
                 {"Networks", networks},
-                {"Mounts", joined(mounts, "Source")},
+                {"Mounts", mounts_text(mounts, no_trunc)},
                 {"LocalVolumes", std::to_string(volumes)}};
     if (container.contains("SizeRw")) {
         row["Size"] = fmt::format("{} (virtual {})", human_size(number_of(container, "SizeRw")),

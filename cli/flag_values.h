@@ -32,7 +32,8 @@ nlohmann::json read_mount(const std::string& flag, const std::string& folder);
 std::pair<std::string, std::string> read_tmpfs(const std::string& flag);
 
 // flag_variables.cpp
-/// --env-file and then -e; a name without value takes this process' value, or is left out if there is none.
+/// --env-file and then -e; a name without value takes this process' value, or stays alone if there is none: the agent
+/// takes such out of the environment.
 std::vector<std::string> read_variables(const std::vector<std::string>& files, const std::vector<std::string>& flags,
                                         const Outside& outside);
 std::map<std::string, std::string> read_labels(const std::vector<std::string>& files,

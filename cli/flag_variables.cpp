@@ -25,12 +25,14 @@ std::vector<std::string> lines_of(const std::string& path, const Outside& outsid
     return lines;
 }
 
-/// Puts `NAME=value`, or NAME with this process' value if it has one.
+/// Puts `NAME=value`, or NAME with this process' value; NAME alone, which takes it out of the container's environment,
+/// if there is none.
 void put_variable(const std::string& text, const Outside& outside, std::vector<std::string>& variables) {
     if (text.find('=') != std::string::npos) {
         variables.push_back(text);
-    } else if (std::optional<std::string> value = outside.variable(text)) {
-        variables.push_back(text + "=" + *value);
+    } else {
+        std::optional<std::string> value = outside.variable(text);
+        variables.push_back(value ? text + "=" + *value : text);
     }
 }
 

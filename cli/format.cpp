@@ -55,16 +55,41 @@ std::string in_brackets(const std::string& address) {
 }  // namespace
 
 std::string ports_text(const json& ports) {
-    std::set<std::tuple<int64_t, std::string, bool, std::string>> sorted;  // by the container's port, IPv4 first
-    for (const json& port : ports) {
-        std::string inside = fmt::format("{}/{}", number_of(port, "PrivatePort"), text_of(port, "Type"));
-        int64_t outside = number_of(port, "PublicPort");
-        const std::string address = in_brackets(text_of(port, "IP"));
-        sorted.emplace(number_of(port, "PrivatePort"), text_of(port, "Type"), address.starts_with('['),
-                       outside == 0 ? inside : fmt::format("{}:{}->{}", address, outside, inside));
+    using Port = std::tuple<int64_t, std::string, int64_t, std::string>;  // inside, address, outside, protocol
+    std::set<Port> sorted;
+    for (const json& port : ports)
+        sorted.emplace(number_of(port, "PrivatePort"), text_of(port, "IP"), number_of(port, "PublicPort"),
+                       text_of(port, "Type"));
+    struct Range {
+        std::string address, protocol;
+        int64_t first, last;
+        std::string text() const {
+            std::string numbers = first == last ? std::to_string(first) : fmt::format("{}-{}", first, last);
+            if (!address.empty()) numbers = fmt::format("{}:{}->{}", in_brackets(address), numbers, numbers);
+            return numbers + "/" + protocol;
+        }
+    };
+    std::vector<Range> open;  // the last one of each address and protocol
+    std::vector<std::string> texts, moved;
+    for (const auto& [inside, address, outside, protocol] : sorted) {
+        if (outside != 0 && outside != inside) {
+            moved.push_back(fmt::format("{}:{}->{}/{}", in_brackets(address), outside, inside, protocol));
+            continue;
+        }
+        const std::string shown = outside == 0 ? "" : address;
+        auto same = [&](const Range& r) { return r.address == shown && r.protocol == protocol; };
+        auto range = std::find_if(open.begin(), open.end(), same);
+        if (range == open.end()) {
+            open.push_back({shown, protocol, inside, inside});
+        } else if (inside == range->last + 1) {
+            range->last = inside;
+        } else {
+            texts.push_back(range->text());
+            range->first = range->last = inside;
+        }
     }
-    std::vector<std::string> texts;
-    for (const auto& port : sorted) texts.push_back(std::get<3>(port));
+    for (const Range& range : open) texts.push_back(range.text());
+    texts.insert(texts.end(), moved.begin(), moved.end());
     return fmt::format("{}", fmt::join(texts, ", "));
 }
 
@@ -187,16 +212,62 @@ std::string time_parameter(const std::string& text, WallTime now) {
     return fmt::format("{}.{:09}", nanoseconds / 1'000'000'000, nanoseconds % 1'000'000'000);
 }
 
-std::string local_time(int64_t nanoseconds) {
-    std::time_t seconds = nanoseconds / 1'000'000'000;
+namespace {
+
+std::tm local_parts(std::time_t seconds) {
     std::tm parts{};
     (void)::localtime_r(&seconds, &parts);  // fails only for years beyond all int
-    char date[32], zone[8];
-    (void)std::strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &parts);
-    (void)std::strftime(zone, sizeof zone, "%z", &parts);
-    std::string offset = zone;
-    offset = offset == "+0000" ? "Z" : offset.substr(0, 3) + ":" + offset.substr(3);
-    return fmt::format("{}.{:09}{}", date, nanoseconds % 1'000'000'000, offset);
+    return parts;
+}
+
+std::string with_format(const std::tm& parts, const char* format) {
+    char text[64];
+    return {text, std::strftime(text, sizeof text, format, &parts)};
+}
+
+/// `Z`, or `+01:00`.
+std::string offset_of(const std::tm& parts) {
+    const std::string offset = with_format(parts, "%z");
+    return offset == "+0000" ? "Z" : offset.substr(0, 3) + ":" + offset.substr(3);
+}
+
+}  // namespace
+
+std::string local_time(int64_t nanoseconds) {
+    const std::tm parts = local_parts(nanoseconds / 1'000'000'000);
+    return fmt::format("{}.{:09}{}", with_format(parts, "%Y-%m-%dT%H:%M:%S"), nanoseconds % 1'000'000'000,
+                       offset_of(parts));
+}
+
+std::string local_seconds(WallTime time) {
+    const std::tm parts = local_parts(std::chrono::system_clock::to_time_t(time));
+    return with_format(parts, "%Y-%m-%dT%H:%M:%S") + offset_of(parts);
+}
+
+std::string go_time(WallTime time) {
+    const std::tm parts = local_parts(std::chrono::system_clock::to_time_t(time));
+    std::string fraction = fmt::format(".{:09}", time.time_since_epoch().count() % 1'000'000'000);
+    fraction.erase(fraction.find_last_not_of('0') + 1);
+    return with_format(parts, "%Y-%m-%d %H:%M:%S") + (fraction == "." ? "" : fraction) + with_format(parts, " %z %Z");
+}
+
+std::string go_quoted(std::string_view text) {
+    std::string quoted = "\"";
+    for (const char c : text) {
+        switch (c) {
+            case '"': quoted += "\\\""; break;
+            case '\\': quoted += "\\\\"; break;
+            case '\n': quoted += "\\n"; break;
+            case '\r': quoted += "\\r"; break;
+            case '\t': quoted += "\\t"; break;
+            default:
+                if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
+                    quoted += fmt::format("\\x{:02x}", c);
+                else
+                    quoted += c;
+        }
+    }
+    return quoted + "\"";
 }
 
 }  // namespace kedge::cli

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace kedge::cli {
 
@@ -16,7 +17,8 @@ inline constexpr int kDigitsOfSums = 4;
 std::string ago(const std::string& time, WallTime now);
 /// `1h`, `12m`, `45s`, `3d`: for narrow columns; `-` for none.
 std::string age(const std::string& time, WallTime now);
-/// `0.0.0.0:8080->80/tcp` of Docker's Ports lists.
+/// `0.0.0.0:8080->80/tcp` of Docker's Ports lists; those of one address that follow each other and are the same inside
+/// and outside come as a range, `0.0.0.0:9000-9002->9000-9002/udp`, and others last.
 std::string ports_text(const nlohmann::json& ports);
 /// `web,db` of the Names of an item of the agent's list.
 std::string container_names(const nlohmann::json& container);
@@ -40,5 +42,11 @@ int64_t size_of(const std::string& text);
 std::string time_parameter(const std::string& text, WallTime now);
 /// `2026-01-02T15:04:05.000000006+01:00`, in local time.
 std::string local_time(int64_t nanoseconds);
+/// `2026-01-02T15:04:05+01:00`, in local time.
+std::string local_seconds(WallTime time);
+/// `2026-01-02 15:04:05.000000006 +0100 CET`, in local time, as Go prints times: without a fraction that is zero.
+std::string go_time(WallTime time);
+/// In double quotes, as Go writes text.
+std::string go_quoted(std::string_view text);
 
 }  // namespace kedge::cli

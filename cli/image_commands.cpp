@@ -101,10 +101,10 @@ json history_row(const json& line, bool no_trunc, bool human) {
     int64_t size = number_of(line, "Size");
     bool known = number_of(line, "Created") > 0;
     return {{"ID", no_trunc || id.starts_with("<") ? id : short_id(id)},
-            {"CreatedAt", known ? format_time(created) : ""},
+            {"CreatedAt", known ? local_seconds(created) : ""},
             {"CreatedSince", !known  ? "N/A"
                              : human ? human_duration(wall_now() - created) + " ago"
-                                     : format_time(created)},
+                                     : local_seconds(created)},
             {"CreatedBy", no_trunc ? by : truncated(by, 45)},
             {"Size", human ? human_size(size) : std::to_string(size)},
             {"Comment", text_of(line, "Comment")}};
@@ -154,7 +154,7 @@ json image_rows(const json& images, bool no_trunc, bool digests) {
                     {"Tag", kNone},
                     {"Digest", kNone},
                     {"ID", no_trunc ? id : short_id(id)},
-                    {"CreatedAt", format_time(created)},
+                    {"CreatedAt", go_time(created)},
                     {"CreatedSince", human_duration(wall_now() - created) + " ago"},
                     {"Size", size},
                     {"VirtualSize", human_size(number_of(image, "Size"), kDigitsOfSums)},

@@ -257,7 +257,7 @@ void set_up_network_ls(CommandLine line, const std::shared_ptr<Session>& session
                             {"IPv6", network.value("EnableIPv6", false) ? "true" : "false"},
                             {"Internal", network.value("Internal", false) ? "true" : "false"},
                             {"Labels", labels_text(network.value("Labels", json()))},
-                            {"CreatedAt", text_of(network, "Created")}});
+                            {"CreatedAt", go_time(parse_time(text_of(network, "Created")))}});
         }
         print_rows(options->style, {{"NETWORK ID", "ID"}, {"NAME", "Name"}, {"DRIVER", "Driver"}, {"SCOPE", "Scope"}},
                    rows, "ID");

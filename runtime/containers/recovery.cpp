@@ -88,8 +88,8 @@ void ContainerEngine::recover_container(const Snapshot& record) {
         bool again = r.info.status == Status::restarting || was_starting || should_restart(r.info);
         r.info.status = again && should_restart(r.info) ? Status::restarting : Status::exited;
     });
-    if (record->info.spec.auto_remove && record->info.started != WallTime{})
-        remove(id, {.force = true, .volumes = true});
+    // Also one that has never run: whoever made it to be gone in the end can't be told any more.
+    if (record->info.spec.auto_remove) remove(id, {.force = true, .volumes = true});
 }
 
 void ContainerEngine::adopt(const Snapshot& record, Launched run) {

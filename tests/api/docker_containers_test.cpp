@@ -278,6 +278,8 @@ TEST_F(DockerContainers, ExecutesCommandsWithTheirStreamsAndExitCodes) {
     ASSERT_EQ(made.status, 201) << made.text;
     std::string id = made.body["Id"];
     EXPECT_EQ(get("/exec/" + id + "/json").body["ExitCode"], nullptr);
+    EXPECT_EQ(post("/exec/" + id + "/start", {{"Detach", "x"}}).status, 400);
+    EXPECT_EQ(get("/exec/" + id + "/json").body["Running"], false) << "what is refused doesn't run";
     RawClient client = server->client();
     client.send(request("POST", "/exec/" + id + "/start", "{}", "Connection: Upgrade\r\nUpgrade: tcp\r\n") + "input");
     client.until("\r\n\r\n");

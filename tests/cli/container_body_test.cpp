@@ -269,8 +269,10 @@ TEST(ContainerBody, VariablesComeFromFilesThenFlagsAndMayTakeThisShellsValue) {
     Outside outside =
         imagined({{"HOME", "/home/me"}, {"EMPTY", ""}},
                  {{"a.env", "\xEF\xBB\xBF# a comment\n\nA=from file\r\n  B=2\nHOME\nABSENT\nC= spaces stay \n"}});
-    EXPECT_EQ(with({"--env-file", "a.env", "-e", "EMPTY", "-e", "MISSING", "-e", "A=from flag"}, outside)["Env"],
-              json({"A=from file", "B=2", "HOME=/home/me", "C= spaces stay ", "EMPTY=", "A=from flag"}));
+    EXPECT_EQ(
+        with({"--env-file", "a.env", "-e", "EMPTY", "-e", "MISSING", "-e", "A=from flag"}, outside)["Env"],
+        json({"A=from file", "B=2", "HOME=/home/me", "ABSENT", "C= spaces stay ", "EMPTY=", "MISSING", "A=from flag"}))
+        << "a name alone takes a variable out of the environment";
     EXPECT_EQ(refusal({"-e", "=x"}),
               "invalid argument \"=x\" for \"-e, --env\" flag: invalid environment variable: =x");
     EXPECT_EQ(refusal({"--env-file", "none.env"}), "open none.env: no such file or directory");

@@ -75,12 +75,29 @@ TEST(Texts, OfLabelsAndPorts) {
                                  {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
                                  {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
                                  {"IP": "127.0.0.1", "PrivatePort": 53, "PublicPort": 53, "Type": "udp"}])");
-    EXPECT_EQ(ports_text(ports), "127.0.0.1:53->53/udp, 0.0.0.0:8080->80/tcp, 443/tcp");
+    EXPECT_EQ(ports_text(ports), "127.0.0.1:53->53/udp, 443/tcp, 0.0.0.0:8080->80/tcp");
     ports = json::parse(R"([{"IP": "::", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"},
                             {"IP": "::1", "PrivatePort": 80, "PublicPort": 81, "Type": "tcp"},
                             {"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}])");
-    EXPECT_EQ(ports_text(ports), "0.0.0.0:8080->80/tcp, [::1]:81->80/tcp, [::]:8080->80/tcp");
+    EXPECT_EQ(ports_text(ports), "0.0.0.0:8080->80/tcp, [::]:8080->80/tcp, [::1]:81->80/tcp");
     EXPECT_EQ(ports_text(json::array()), "");
+    ports = json::array();
+    for (int number : {9002, 9000, 9001, 9005, 7})
+        ports.push_back({{"IP", "::1"}, {"PrivatePort", number}, {"PublicPort", number}, {"Type", "udp"}});
+    ports.push_back({{"PrivatePort", 8}, {"Type", "udp"}});
+    EXPECT_EQ(ports_text(ports), "[::1]:7->7/udp, [::1]:9000-9002->9000-9002/udp, [::1]:9005->9005/udp, 8/udp");
+}
+
+TEST_F(LocalTime, AsGoPrintsIt) {
+    const WallTime whole = parse_time("2026-01-02T15:04:05Z");
+    EXPECT_EQ(go_time(whole), "2026-01-02 17:04:05 +0200 XXX");
+    EXPECT_EQ(go_time(whole + std::chrono::milliseconds(120)), "2026-01-02 17:04:05.12 +0200 XXX");
+    EXPECT_EQ(local_seconds(whole), "2026-01-02T17:04:05+02:00");
+    ::setenv("TZ", "UTC", 1);
+    ::tzset();
+    EXPECT_EQ(go_time(whole), "2026-01-02 15:04:05 +0000 UTC");
+    EXPECT_EQ(local_seconds(whole), "2026-01-02T15:04:05Z");
+    EXPECT_EQ(go_quoted("sh -c 'echo \"x\\y\"\n'\x01"), R"("sh -c 'echo \"x\\y\"\n'\x01")");
 }
 
 TEST(Texts, OfPublishedPorts) {

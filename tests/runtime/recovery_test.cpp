@@ -303,6 +303,18 @@ TEST_F(Recovery, AfterARebootPoliciesDecideWhatRuns) {
     EXPECT_TRUE(wait_until_gone("temporary"));
 }
 
+TEST_F(Recovery, OneThatRemovesItselfAndNeverRanGoesWithItsAgent) {
+    ContainerSpec spec = shell("true", "brief");
+    const std::string kept = containers().create(spec);
+    spec.name = "gone";
+    spec.auto_remove = true;
+    (void)containers().create(spec);
+    close_engine();
+    open_engine();
+    EXPECT_TRUE(wait_until_gone("gone"));
+    EXPECT_EQ(containers().inspect(kept).status, Status::created);
+}
+
 TEST_F(Recovery, AContainerThatIsOnNoRecordIsEndedAndItsFoldersGo) {
     std::string id = run(shell("sleep 1000"));
     int pid = containers().inspect(id).pid;
