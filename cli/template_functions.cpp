@@ -47,6 +47,25 @@ json index(const Arguments& a) {
     return at;
 }
 
+/// From one position on, or up to another: of a text or a list.
+json slice(const Arguments& a) {
+    const bool of_text = a[0].is_string();
+    if (!of_text && !a[0].is_array()) throw wrong("slice: " + printed(a[0]) + " is neither text nor a list");
+    const size_t size = of_text ? a[0].get_ref<const std::string&>().size() : a[0].size();
+    auto position = [&](size_t argument, size_t absent) {
+        if (argument >= a.size()) return absent;
+        if (!a[argument].is_number_integer()) throw wrong("slice: " + printed(a[argument]) + " is not a number");
+        const int64_t at = a[argument].get<int64_t>();
+        if (at < 0 || at > static_cast<int64_t>(size))
+            throw wrong("slice: " + printed(a[argument]) + " is out of range");
+        return static_cast<size_t>(at);
+    };
+    const size_t from = position(1, 0), to = position(2, size);
+    if (from > to) throw wrong("slice: " + printed(a[1]) + " comes after " + printed(a[2]));
+    if (of_text) return a[0].get_ref<const std::string&>().substr(from, to - from);
+    return json(a[0].begin() + static_cast<std::ptrdiff_t>(from), a[0].begin() + static_cast<std::ptrdiff_t>(to));
+}
+
 json length(const Arguments& a) {
     if (a[0].is_string()) return a[0].get_ref<const std::string&>().size();
     return a[0].is_null() ? 0 : a[0].size();
@@ -181,6 +200,7 @@ const std::map<std::string, Function>& functions() {
           }}},
         {"index", {1, kAny, index}},
         {"len", {1, 1, length}},
+        {"slice", {1, 3, slice}},
         {"join", {2, 2, join}},
         {"split", {2, 2, split}},
         {"truncate", {2, 2, truncate}},

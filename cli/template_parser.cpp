@@ -160,12 +160,19 @@ private:
         return result;
     }
 
-    int64_t number() {
-        int64_t value = 0;
-        auto [end, failure] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
-        if (failure != std::errc()) fail("not a number");
-        at_ = static_cast<size_t>(end - text_.data());
-        return value;
+    /// `-1`, `0x1F`, `3.5e2`.
+    json number() {
+        const size_t from = at_;
+        at_ = std::min(text_.find_first_not_of("0123456789abcdefABCDEFxX.+-", at_), text_.size());
+        std::string digits = text_.substr(from, at_ - from);
+        const bool hex = digits.starts_with("0x") || digits.starts_with("0X");
+        if (hex) digits.erase(0, 2);
+        const char* const end = digits.data() + digits.size();
+        int64_t whole = 0;
+        double real = 0;
+        if (std::from_chars(digits.data(), end, whole, hex ? 16 : 10).ptr == end && !digits.empty()) return whole;
+        if (!hex && std::from_chars(digits.data(), end, real).ptr == end) return real;
+        fail("\"" + text_.substr(from, at_ - from) + "\" is not a number");
     }
 
     const std::string& text_;

@@ -297,7 +297,7 @@ std::vector<std::string> check_spec(const ContainerSpec& spec) {
     check_sizes(spec);
     check_restart(spec.restart);
     if (spec.auto_remove && spec.restart.name != RestartPolicy::Name::no)
-        throw Error(Code::conflict, "can't create 'AutoRemove' container with restart policy");
+        throw Error(Code::invalid_argument, "can't create 'AutoRemove' container with restart policy");
     check_network(spec);
     check_log(spec.log);
     check_namespaces(spec);

@@ -86,6 +86,20 @@ TEST(Template, HasDockersFunctions) {
     EXPECT_EQ(render("{{/* nothing */}}."), ".");
 }
 
+TEST(Template, CutsTextsAndLists) {
+    EXPECT_EQ(render("{{slice .Id 2 5}} {{slice .Id 13}} {{slice .Id 0 3 | len}} {{slice .Args 1}}"),
+              "234 def 3 [true]");
+    EXPECT_THROW(render("{{slice .Id 2 99}}"), Error);
+    EXPECT_THROW(render("{{slice .Id 5 2}}"), Error);
+    EXPECT_THROW(render("{{slice .Restarts 1}}"), Error);
+}
+
+TEST(Template, ReadsNumbersAsGoDoes) {
+    EXPECT_EQ(render("{{printf \"%.2f %d %d\" 3.14159 0x1F -7}}"), "3.14 31 -7");
+    EXPECT_THROW(render("{{print 12ab}}"), Error);
+    EXPECT_THROW(render("{{print 1.2.3}}"), Error);
+}
+
 TEST(Template, FormatsAndCompares) {
     EXPECT_EQ(render(R"({{printf "%s|%-6s|%q|%05d|%%|%x|%v" .Name .State.Status .Id .Restarts 255 .Args}})"),
               "/web|running|\"0123456789abcdef\"|00003|%|ff|[-c true]");
