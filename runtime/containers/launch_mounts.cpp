@@ -156,14 +156,17 @@ void add_mount(const PlacedMount& mount, LaunchSpec& spec, std::vector<Fd>& hand
     spec.mounts.push_back(filesystem("tmpfs", target, options.attributes, std::move(options.values), 0));
 }
 
+/// A container whose root is read-only could fill the host's disk through these; the agent writes them from outside.
 void add_network_files(const LaunchRequest& request, LaunchSpec& spec) {
+    const uint64_t attributes = request.spec.read_only ? kReadOnly : 0;
     for (const char* name : {"hosts", "hostname", "resolv.conf"}) {
         std::string target = std::string("/etc/") + name;
         bool mounted = std::any_of(request.mounts.begin(), request.mounts.end(),
                                    [&](const Mount& m) { return clean_path(m.target) == target; });
         std::string source = request.container_folder + "/" + name;
         struct stat info {};
-        if (!mounted && ::stat(source.c_str(), &info) == 0) spec.mounts.push_back(bind_mount(source, target, 0, 0));
+        if (mounted || ::stat(source.c_str(), &info) != 0) continue;
+        spec.mounts.push_back(bind_mount(source, target, attributes, 0));
     }
 }
 

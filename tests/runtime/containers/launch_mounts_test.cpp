@@ -133,4 +133,19 @@ TEST_F(LaunchTest, NetworkFilesComeFromTheContainersFolder) {
     EXPECT_EQ(output("f"), "hosts\nhostname\nresolv.conf\n");
 }
 
+TEST_F(LaunchTest, NetworkFilesAreReadOnlyWhereTheRootIs) {
+    for (bool read_only : {true, false}) {
+        const std::string id = read_only ? "ro" : "rw";
+        LaunchRequest r = shell(id,
+                                "for f in hosts hostname resolv.conf; do echo more 2>/dev/null >>/etc/$f && echo "
+                                "written || echo refused; done");
+        r.spec.read_only = read_only;
+        for (const char* name : {"hosts", "hostname", "resolv.conf"})
+            std::ofstream(r.container_folder + "/" + name) << name << "\n";
+        run(r);
+        EXPECT_EQ(output(id), read_only ? "refused\nrefused\nrefused\n" : "written\nwritten\nwritten\n");
+        EXPECT_EQ(slurp(r.container_folder + "/hosts"), read_only ? "hosts\n" : "hosts\nmore\n");
+    }
+}
+
 }  // namespace kedge::runtime
