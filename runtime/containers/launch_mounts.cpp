@@ -137,6 +137,16 @@ void add_bind(const PlacedMount& mount, const std::string& target, LaunchSpec& s
     spec.mounts.push_back(std::move(result));
 }
 
+/// What the caller mounts at /dev/shm, /sys/fs/cgroup and the like takes the place of what would be there, and of all
+/// that would lie below. One group of the cgroup tree stays below what is mounted over it: it is the folder for that.
+void make_room(const std::string& target, LaunchSpec& spec) {
+    std::erase_if(spec.mounts, [&](const LaunchMount& own) {
+        if (own.target != target) return below(own.target, target);
+        if (target.starts_with("/sys/fs/cgroup/")) return false;
+        return own.kind == MountKind::filesystem || own.kind == MountKind::bind || own.kind == MountKind::attributes;
+    });
+}
+
 void add_mount(const PlacedMount& mount, LaunchSpec& spec, std::vector<Fd>& handed) {
     if (mount.target.empty() || mount.target[0] != '/') {
         throw Error(Code::invalid_argument, "mount target \"" + mount.target + "\" is not an absolute path");
@@ -144,10 +154,7 @@ void add_mount(const PlacedMount& mount, LaunchSpec& spec, std::vector<Fd>& hand
     std::string target = clean_path(mount.target);
     if (target == "/") throw Error(Code::invalid_argument, "invalid mount: destination can't be '/'");
     if (target == "/proc") throw Error(Code::invalid_argument, "invalid mount: destination can't be '/proc'");
-    // What the caller mounts at /dev/shm and the like takes the place of what would be there.
-    std::erase_if(spec.mounts, [&](const LaunchMount& own) {
-        return own.target == target && (own.kind == MountKind::filesystem || own.kind == MountKind::bind);
-    });
+    make_room(target, spec);
     if (mount.type != Mount::Type::tmpfs) {
         add_bind(mount, target, spec, handed);
         return;

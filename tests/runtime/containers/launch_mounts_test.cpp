@@ -148,4 +148,39 @@ TEST_F(LaunchTest, NetworkFilesAreReadOnlyWhereTheRootIs) {
     }
 }
 
+TEST_F(LaunchTest, WhatIsMountedOverTheCgroupTreeTakesItsPlace) {
+    std::string data = root_ + "/data";
+    make_folders(AT_FDCWD, data);
+    std::ofstream(data + "/mine") << "mine\n";
+    LaunchRequest bound = shell("bound", "ls /sys/fs/cgroup; grep -c ' /sys/fs/cgroup' /proc/mounts");
+    bound.mounts = {bind(data, "/sys/fs/cgroup", true)};
+    run(bound);
+    EXPECT_EQ(output("bound"), "mine\n1\n");
+    LaunchRequest empty = shell("empty", "echo x >/sys/fs/cgroup/f; ls /sys/fs/cgroup; rm /sys/fs/cgroup/f");
+    empty.spec.privileged = true;
+    Mount tmpfs;
+    tmpfs.type = Mount::Type::tmpfs;
+    tmpfs.target = "/sys/fs/cgroup";
+    empty.mounts = {tmpfs};
+    run(empty);
+    EXPECT_EQ(output("empty"), "f\n");
+    LaunchRequest host = shell("host", "grep -q ' /sys/fs/cgroup/' /proc/mounts && [ -e /sys/fs/cgroup/*/cgroup.procs "
+                                       "-o -e /sys/fs/cgroup/cpu ] && echo there || ls /sys/fs/cgroup/cgroup.procs");
+    host.mounts = {bind("/sys/fs/cgroup", "/sys/fs/cgroup", true)};
+    EXPECT_EQ(run(host).exit_code, 0) << output("host");
+}
+
+TEST_F(LaunchTest, OneGroupOfTheCgroupTreeCanBeMountedOver) {
+    std::string data = root_ + "/data", group;
+    make_folders(AT_FDCWD, data);
+    std::ofstream(data + "/mine") << "mine\n";
+    for (const auto& entry : std::filesystem::directory_iterator("/sys/fs/cgroup"))
+        if (entry.is_directory() && !entry.is_symlink()) group = entry.path();
+    if (std::filesystem::exists("/sys/fs/cgroup/cgroup.procs")) group = "/sys/fs/cgroup";  // one tree for all
+    LaunchRequest r = shell("g", "ls " + group);
+    r.mounts = {bind(data, group, true)};
+    run(r);
+    EXPECT_EQ(output("g"), "mine\n");
+}
+
 }  // namespace kedge::runtime
