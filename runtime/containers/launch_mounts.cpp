@@ -163,6 +163,12 @@ void add_mount(const PlacedMount& mount, LaunchSpec& spec, std::vector<Fd>& hand
     spec.mounts.push_back(filesystem("tmpfs", target, options.attributes, std::move(options.values), 0));
 }
 
+/// Whether it lies deeper than a file in /etc.
+bool is_deep(const std::string& target) {
+    const std::string path = clean_path(target);
+    return std::count(path.begin(), path.end(), '/') > 2;
+}
+
 /// A container whose root is read-only could fill the host's disk through these; the agent writes them from outside.
 void add_network_files(const LaunchRequest& request, LaunchSpec& spec) {
     const uint64_t attributes = request.spec.read_only ? kReadOnly : 0;
@@ -286,8 +292,11 @@ void plan_root(const LaunchRequest& request, LaunchSpec& spec) {
 void plan_mounts(const LaunchRequest& request, const Cgroups& cgroups, const std::string& shim, LaunchSpec& spec,
                  std::vector<Fd>& handed) {
     add_own_filesystems(request, cgroups, spec);
+    // Those that lie in others come last: the network's files in what is mounted at /etc, and below the files nothing.
+    auto mount = request.mounts.begin();
+    for (; mount != request.mounts.end() && !is_deep(mount->target); ++mount) add_mount(*mount, spec, handed);
     add_network_files(request, spec);
-    for (const PlacedMount& mount : request.mounts) add_mount(mount, spec, handed);
+    for (; mount != request.mounts.end(); ++mount) add_mount(*mount, spec, handed);
     if (request.spec.init) spec.mounts.push_back(bind_mount(shim, "/sbin/docker-init", kReadOnly, 0));
     add_masks(request, spec);
 }

@@ -164,8 +164,9 @@ TEST_F(LaunchTest, WhatIsMountedOverTheCgroupTreeTakesItsPlace) {
     empty.mounts = {tmpfs};
     run(empty);
     EXPECT_EQ(output("empty"), "f\n");
-    LaunchRequest host = shell("host", "grep -q ' /sys/fs/cgroup/' /proc/mounts && [ -e /sys/fs/cgroup/*/cgroup.procs "
-                                       "-o -e /sys/fs/cgroup/cpu ] && echo there || ls /sys/fs/cgroup/cgroup.procs");
+    LaunchRequest host = shell("host",
+                               "grep -q ' /sys/fs/cgroup/' /proc/mounts && [ -e /sys/fs/cgroup/*/cgroup.procs "
+                               "-o -e /sys/fs/cgroup/cpu ] && echo there || ls /sys/fs/cgroup/cgroup.procs");
     host.mounts = {bind("/sys/fs/cgroup", "/sys/fs/cgroup", true)};
     EXPECT_EQ(run(host).exit_code, 0) << output("host");
 }
@@ -181,6 +182,34 @@ TEST_F(LaunchTest, OneGroupOfTheCgroupTreeCanBeMountedOver) {
     r.mounts = {bind(data, group, true)};
     run(r);
     EXPECT_EQ(output("g"), "mine\n");
+}
+
+TEST_F(LaunchTest, NetworkFilesAreInWhatIsMountedAtEtcToo) {
+    std::string data = root_ + "/data";
+    make_folders(AT_FDCWD, data);
+    auto with_files = [&](const std::string& id, Mount etc) {
+        LaunchRequest r = shell(id, "cat /etc/hosts /etc/hostname /etc/resolv.conf");
+        for (const char* name : {"hosts", "hostname", "resolv.conf"})
+            std::ofstream(r.container_folder + "/" + name) << name << "\n";
+        r.mounts.push_back(std::move(etc));
+        return r;
+    };
+    Mount tmpfs;
+    tmpfs.type = Mount::Type::tmpfs;
+    tmpfs.target = "/etc";
+    run(with_files("t", tmpfs));
+    EXPECT_EQ(output("t"), "hosts\nhostname\nresolv.conf\n");
+    const std::string said = refusal(with_files("r", bind(data, "/etc", true)));
+    EXPECT_NE(said.find("mount target /etc/hosts: read-only file system"), std::string::npos) << said;
+    run(with_files("b", bind(data, "/etc")));
+    EXPECT_EQ(output("b"), "hosts\nhostname\nresolv.conf\n");
+    run(with_files("r2", bind(data, "/etc", true)));  // the files to mount on are there now
+    EXPECT_EQ(output("r2"), "hosts\nhostname\nresolv.conf\n");
+    LaunchRequest own = with_files("own", bind(data, "/etc"));
+    std::ofstream(root_ + "/mine") << "mine\n";
+    own.mounts.push_back(bind(root_ + "/mine", "/etc/hosts"));
+    run(own);
+    EXPECT_EQ(output("own"), "mine\nhostname\nresolv.conf\n");
 }
 
 }  // namespace kedge::runtime
