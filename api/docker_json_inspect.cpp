@@ -44,7 +44,7 @@ std::string restart_name(runtime::RestartPolicy::Name name) {
 std::string tmpfs_text(const runtime::Mount& mount) {
     std::vector<std::string> options = mount.tmpfs_options;
     if (mount.tmpfs_size > 0) options.insert(options.begin(), fmt::format("size={}", mount.tmpfs_size));
-    if (mount.tmpfs_mode != runtime::Mount().tmpfs_mode) options.push_back(fmt::format("mode={:o}", mount.tmpfs_mode));
+    if (mount.tmpfs_mode) options.push_back(fmt::format("mode={:o}", *mount.tmpfs_mode));
     if (mount.read_only) options.emplace_back("ro");
     return fmt::format("{}", fmt::join(options, ","));
 }

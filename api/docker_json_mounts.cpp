@@ -82,7 +82,7 @@ void read_tmpfs(const std::string& target, const std::string& options, Container
             mount.tmpfs_size = *size;
         } else if (option.starts_with("mode=")) {
             auto [end, failure] =
-                std::from_chars(option.data() + 5, option.data() + option.size(), mount.tmpfs_mode, 8);
+                std::from_chars(option.data() + 5, option.data() + option.size(), mount.tmpfs_mode.emplace(), 8);
             if (failure != std::errc() || end != option.data() + option.size()) {
                 throw invalid("HostConfig.Tmpfs." + target + ": \"" + option + "\" is not an octal mode");
             }

@@ -28,7 +28,8 @@ runtime::Mount tmpfs_mount(const sources::Service& service, const std::string& t
             if (!size) refuse(service, "tmpfs", "\"" + option + "\" is not a size");
             mount.tmpfs_size = *size;
         } else if (option.starts_with("mode=")) {
-            auto [end, error] = std::from_chars(option.data() + 5, option.data() + option.size(), mount.tmpfs_mode, 8);
+            auto [end, error] =
+                std::from_chars(option.data() + 5, option.data() + option.size(), mount.tmpfs_mode.emplace(), 8);
             if (error != std::errc() || end != option.data() + option.size()) {
                 refuse(service, "tmpfs", "\"" + option + "\" is not a mode");
             }
@@ -72,7 +73,8 @@ runtime::Mount volume_mount(const Target& target, const sources::Service& servic
     mount.create_host_path = volume.create_host_path;
     mount.propagation = volume.propagation;
     mount.tmpfs_size = volume.tmpfs_size;
-    mount.tmpfs_mode = volume.tmpfs_mode;
+    if (volume.tmpfs_mode != sources::VolumeMount().tmpfs_mode || volume.tmpfs_mode_given)
+        mount.tmpfs_mode = volume.tmpfs_mode;
     return mount;
 }
 

@@ -36,11 +36,11 @@ struct Mount {
     /// mounted, with this folder as root and without symbolic links, whatever was put there meanwhile. Empty: links are
     /// followed, as Docker does.
     std::string confined_to;
-    std::string propagation;  ///< bind: rprivate when empty
-    int64_t tmpfs_size = 0;   ///< bytes; 0: no limit
-    uint32_t tmpfs_mode = 01777;
-    bool non_recursive = false;  ///< bind: without what is mounted below the source
-    bool read_only_top = false;  ///< bind, with read_only: what is mounted below the source stays as it is
+    std::string propagation;                  ///< bind: rprivate when empty
+    int64_t tmpfs_size = 0;                   ///< bytes; 0: no limit
+    std::optional<uint32_t> tmpfs_mode = {};  ///< none: that of the folder that it covers, or 1777
+    bool non_recursive = false;               ///< bind: without what is mounted below the source
+    bool read_only_top = false;               ///< bind, with read_only: what is mounted below the source stays as it is
     /// volume, image: this folder or file of it alone; no link on the way to it is followed
     std::string subpath = {};
     std::map<std::string, std::string> volume_labels = {};   ///< volume: if it has to be made

@@ -136,7 +136,10 @@ void read_options(const Node& node, VolumeMount& mount) {
         only_for("tmpfs", tmpfs);
         check_keys(tmpfs, keys::mount_tmpfs);
         with(tmpfs, "size", [&](const Node& value) { mount.tmpfs_size = read_size(value); });
-        with(tmpfs, "mode", [&](const Node& value) { mount.tmpfs_mode = read_mode(value); });
+        with(tmpfs, "mode", [&](const Node& value) {
+            mount.tmpfs_mode = read_mode(value);
+            if (mount.tmpfs_mode == VolumeMount().tmpfs_mode) mount.tmpfs_mode_given = true;
+        });
     });
 }
 

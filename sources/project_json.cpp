@@ -29,6 +29,7 @@ static void visit_fields(Visit&& visit, T& v) requires std::same_as<std::remove_
     visit("propagation", v.propagation);
     visit("tmpfs_size", v.tmpfs_size);
     visit("tmpfs_mode", v.tmpfs_mode);
+    visit("tmpfs_mode_given", v.tmpfs_mode_given);
     visit("content_digest", v.content_digest);
 }
 

@@ -160,7 +160,8 @@ void add_mount(const PlacedMount& mount, LaunchSpec& spec, std::vector<Fd>& hand
         return;
     }
     TmpfsOptions options = tmpfs_options(mount);
-    spec.mounts.push_back(filesystem("tmpfs", target, options.attributes, std::move(options.values), 0));
+    const uint32_t flags = mount.tmpfs_mode ? 0u : uint32_t{shim::kModeOfTarget};
+    spec.mounts.push_back(filesystem("tmpfs", target, options.attributes, std::move(options.values), flags));
 }
 
 /// Whether it lies deeper than a file in /etc.

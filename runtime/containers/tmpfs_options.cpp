@@ -32,9 +32,11 @@ bool is_number(const std::string& text) {
 TmpfsOptions tmpfs_options(const Mount& mount) {
     TmpfsOptions result;
     result.attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV;
-    char mode[16];
-    std::snprintf(mode, sizeof mode, "%o", mount.tmpfs_mode & 07777);
-    result.values.emplace_back("mode", mode);
+    if (mount.tmpfs_mode) {
+        char mode[16];
+        std::snprintf(mode, sizeof mode, "%o", *mount.tmpfs_mode & 07777);
+        result.values.emplace_back("mode", mode);
+    }
     if (mount.tmpfs_size > 0) result.values.emplace_back("size", std::to_string(mount.tmpfs_size));
     for (const std::string& option : mount.tmpfs_options) {
         auto flag = std::find_if(std::begin(kFlags), std::end(kFlags), [&](const auto& f) { return option == f.name; });

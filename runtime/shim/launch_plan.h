@@ -7,7 +7,7 @@
 /// end in a zero byte. Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
 namespace kedge::shim {
 
-constexpr uint64_t kPlanMagic = 0x6b65646765303036;  // "kedge006"
+constexpr uint64_t kPlanMagic = 0x6b65646765303037;  // "kedge007"
 
 /// Descriptors that the agent puts in place before the shim executes.
 constexpr int kPlanFd = 3;
@@ -33,9 +33,10 @@ enum class MountKind : uint32_t {
 
 enum MountFlag : uint32_t {
     kRecursive = 1,
-    kStrict = 2,       ///< no component of the target may be a symbolic link: the container's own /proc, /sys, /dev
-    kProcAllowed = 4,  ///< the target may lie in /proc
-    kOptional = 8,     ///< a failure is a warning
+    kStrict = 2,         ///< no component of the target may be a symbolic link: the container's own /proc, /sys, /dev
+    kProcAllowed = 4,    ///< the target may lie in /proc
+    kOptional = 8,       ///< a failure is a warning
+    kModeOfTarget = 16,  ///< of a tmpfs: it has the mode of the folder that it covers, and 1777 where there was none
 };
 
 /// What is changed of a mount once it is where it belongs.

@@ -77,7 +77,35 @@ int target_of(const Start& start, const MountStep& step, bool folder) {
     return open_resolved(start.root, path, O_PATH, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
 }
 
-int new_filesystem(const Start& start, const MountStep& step) {
+uint64_t mount_id(int fd) {
+    struct statx info {};
+    return sys(__NR_statx, fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &info) == 0 ? info.stx_mnt_id : 0;
+}
+
+/// A folder that was made for the mount gets its mode, so that it is the same at the next start. Elsewhere than in the
+/// container's own file system (in a folder of the host, say) nobody else is let in.
+void open_to_all(const Start& start, int folder) {
+    if (mount_id(folder) != mount_id(start.root)) return;
+    int fd = open_resolved(folder, ".", O_RDONLY | O_DIRECTORY, RESOLVE_BENEATH);
+    if (fd < 0) return;  // the mode of the mount itself doesn't come from it
+    (void)sys(__NR_fchmod, fd, 01777);
+    close_fd(fd);
+}
+
+/// As `target_of`; `mode` is what the folder had that is covered.
+int target_with_mode(const Start& start, const MountStep& step, unsigned* mode) {
+    int there = open_resolved(start.root, start.text(step.target), O_PATH, RESOLVE_IN_ROOT);
+    struct statx info {};
+    *mode = there >= 0 && sys(__NR_statx, there, "", AT_EMPTY_PATH, STATX_MODE, &info) == 0 ? info.stx_mode & 07777u
+                                                                                            : 01777u;
+    if (there >= 0) close_fd(there);
+    int target = target_of(start, step, true);
+    if (there < 0 && target >= 0) open_to_all(start, target);
+    return target;
+}
+
+/// `mode`: of a file system's top, if its options say none; null: the kernel's choice.
+int new_filesystem(const Start& start, const MountStep& step, const char* mode = nullptr) {
     int context = static_cast<int>(sys(__NR_fsopen, start.text(step.type), FSOPEN_CLOEXEC));
     if (context < 0) return context;
     const Text* options = start.list<Text>(step.options);
@@ -90,16 +118,21 @@ int new_filesystem(const Start& start, const MountStep& step) {
             return static_cast<int>(result);
         }
     }
-    long result = sys(__NR_fsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);
+    long result = mode ? sys(__NR_fsconfig, context, FSCONFIG_SET_STRING, "mode", mode, 0) : 0;
+    if (result >= 0) result = sys(__NR_fsconfig, context, FSCONFIG_CMD_CREATE, nullptr, nullptr, 0);
     if (result >= 0) result = sys(__NR_fsmount, context, FSMOUNT_CLOEXEC, step.attributes);
     close_fd(context);
     return static_cast<int>(result);
 }
 
 long mount_filesystem(const Start& start, const MountStep& step) {
-    int target = target_of(start, step, true);
+    const bool same_mode = (step.flags & kModeOfTarget) != 0;
+    unsigned mode = 0;
+    int target = same_mode ? target_with_mode(start, step, &mode) : target_of(start, step, true);
     if (target < 0) fail(Stage::target, target, step.target);
-    int mount = new_filesystem(start, step);
+    const char octal[] = {static_cast<char>('0' + (mode >> 9 & 7)), static_cast<char>('0' + (mode >> 6 & 7)),
+                          static_cast<char>('0' + (mode >> 3 & 7)), static_cast<char>('0' + (mode & 7)), 0};
+    int mount = new_filesystem(start, step, same_mode ? octal : nullptr);
     long result = mount < 0 ? mount : attach(mount, target);
     if (result >= 0) result = make_changes(start, step, mount);
     if (mount >= 0) close_fd(mount);

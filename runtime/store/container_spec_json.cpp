@@ -65,6 +65,9 @@ void from_json(const json& j, PortBinding& v) {
     take(j, "protocol", v.protocol);
 }
 
+/// What stands where no mode was given.
+constexpr uint32_t kUsualMode = 01777;
+
 void to_json(json& j, const Mount& v) {
     j = {{"type", v.type},
          {"source", v.source},
@@ -75,7 +78,7 @@ void to_json(json& j, const Mount& v) {
          {"confined_to", v.confined_to},
          {"propagation", v.propagation},
          {"tmpfs_size", v.tmpfs_size},
-         {"tmpfs_mode", v.tmpfs_mode},
+         {"tmpfs_mode", v.tmpfs_mode.value_or(kUsualMode)},
          {"non_recursive", v.non_recursive},
          {"read_only_top", v.read_only_top},
          {"subpath", v.subpath},
@@ -84,6 +87,7 @@ void to_json(json& j, const Mount& v) {
     // Newer than the others: what doesn't ask for them has the text that it had.
     if (!v.volume_options.empty()) j["volume_options"] = v.volume_options;
     if (!v.image_id.empty()) j["image_id"] = v.image_id;
+    if (v.tmpfs_mode == kUsualMode) j["tmpfs_mode_given"] = true;
 }
 
 void from_json(const json& j, Mount& v) {
@@ -97,6 +101,7 @@ void from_json(const json& j, Mount& v) {
     take(j, "propagation", v.propagation);
     take(j, "tmpfs_size", v.tmpfs_size);
     take(j, "tmpfs_mode", v.tmpfs_mode);
+    if (v.tmpfs_mode == kUsualMode && !j.contains("tmpfs_mode_given")) v.tmpfs_mode.reset();
     take(j, "non_recursive", v.non_recursive);
     take(j, "read_only_top", v.read_only_top);
     take(j, "subpath", v.subpath);

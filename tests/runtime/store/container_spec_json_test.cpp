@@ -78,6 +78,14 @@ TEST(ContainerSpecJson, EveryFieldComesBack) {
     EXPECT_EQ(container_spec_from_json(to_json_text(ContainerSpec{})), ContainerSpec{});
 }
 
+TEST(ContainerSpecJson, AModeOfATmpfsThatWasNotGivenIsNotGivenLater) {
+    for (std::optional<uint32_t> mode : {std::optional<uint32_t>(), {01777u}, {0u}, {0700u}}) {
+        ContainerSpec spec;
+        spec.mounts.emplace_back().tmpfs_mode = mode;
+        EXPECT_EQ(container_spec_from_json(to_json_text(spec)).mounts.at(0).tmpfs_mode, mode);
+    }
+}
+
 TEST(ContainerSpecJson, EveryFieldMakesADifference) {
     // One field at a time from the full one into an empty one: the text changes with each, so none is left out.
     nlohmann::json all = nlohmann::json::parse(to_json_text(full())),
