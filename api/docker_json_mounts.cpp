@@ -77,6 +77,12 @@ void read_tmpfs(const std::string& target, const std::string& options, Container
     mount.target = target;
     for (const std::string& option : split(options, ',')) {
         if (option.starts_with("size=")) {
+            std::erase_if(mount.tmpfs_options, [](const std::string& o) { return o.starts_with("size="); });
+            mount.tmpfs_size = 0;
+            if (option.ends_with("%")) {
+                mount.tmpfs_options.push_back(option);  // of the memory, which the kernel knows
+                continue;
+            }
             std::optional<int64_t> size = parse_size(std::string_view(option).substr(5));
             if (!size) throw invalid("HostConfig.Tmpfs." + target + ": \"" + option.substr(5) + "\" is not a size");
             mount.tmpfs_size = *size;
@@ -86,10 +92,10 @@ void read_tmpfs(const std::string& target, const std::string& options, Container
             if (failure != std::errc() || end != option.data() + option.size()) {
                 throw invalid("HostConfig.Tmpfs." + target + ": \"" + option + "\" is not an octal mode");
             }
-        } else if (option == "ro") {
-            mount.read_only = true;
-        } else if (option != "rw" && option != "nosuid" && option != "nodev" && option != "noexec" && !option.empty()) {
-            mount.tmpfs_options.push_back(option);  // looked at by the engine
+        } else if (option == "ro" || option == "rw") {
+            mount.read_only = option == "ro";
+        } else if (!option.empty()) {
+            mount.tmpfs_options.push_back(option);  // looked at by the engine, in this order
         }
     }
     spec.mounts.push_back(mount);

@@ -33,9 +33,9 @@ runtime::Mount tmpfs_mount(const sources::Service& service, const std::string& t
             if (error != std::errc() || end != option.data() + option.size()) {
                 refuse(service, "tmpfs", "\"" + option + "\" is not a mode");
             }
-        } else if (option == "ro") {
-            mount.read_only = true;
-        } else if (option != "rw" && option != "noexec" && option != "nosuid" && option != "nodev") {
+        } else if (option == "ro" || option == "rw") {
+            mount.read_only = option == "ro";
+        } else if (option != "noexec" && option != "nosuid" && option != "nodev") {
             refuse(service, "tmpfs", "option \"" + option + "\" is not supported");
         }
     }

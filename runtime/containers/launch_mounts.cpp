@@ -162,6 +162,7 @@ void add_mount(const PlacedMount& mount, LaunchSpec& spec, std::vector<Fd>& hand
     TmpfsOptions options = tmpfs_options(mount);
     const uint32_t flags = mount.tmpfs_mode ? 0u : uint32_t{shim::kModeOfTarget};
     spec.mounts.push_back(filesystem("tmpfs", target, options.attributes, std::move(options.values), flags));
+    if (options.propagation) spec.mounts.back().changes.push_back({.propagation = options.propagation});
 }
 
 /// Whether it lies deeper than a file in /etc.

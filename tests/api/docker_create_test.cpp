@@ -119,6 +119,19 @@ TEST(DockerCreate, BindsAreReadInAllTheirForms) {
     }
 }
 
+TEST(DockerCreate, OptionsOfATmpfsKeepTheirOrder) {
+    auto tmpfs = [](const char* options) { return host({{"Tmpfs", {{"/t", options}}}}).mounts.at(0); };
+    EXPECT_EQ(tmpfs("exec,noexec,nosuid").tmpfs_options, (std::vector<std::string>{"exec", "noexec", "nosuid"}));
+    EXPECT_FALSE(tmpfs("ro,rw").read_only);
+    EXPECT_TRUE(tmpfs("rw,ro").read_only);
+    EXPECT_FALSE(tmpfs("").tmpfs_mode);
+    EXPECT_EQ(tmpfs("mode=0700,mode=0").tmpfs_mode, 0u);
+    EXPECT_EQ(tmpfs("size=1m,size=50%").tmpfs_size, 0);
+    EXPECT_EQ(tmpfs("size=1m,size=50%").tmpfs_options, std::vector<std::string>{"size=50%"});
+    EXPECT_EQ(tmpfs("size=50%,size=1m").tmpfs_size, 1 << 20);
+    EXPECT_TRUE(tmpfs("size=50%,size=1m").tmpfs_options.empty());
+}
+
 TEST(DockerCreate, MountsAreReadInAllTheirForms) {
     auto mount = [](const json& value) { return host({{"Mounts", json::array({value})}}).mounts.at(0); };
     EXPECT_FALSE(

@@ -244,4 +244,54 @@ TEST_F(LaunchTest, ATmpfsHasTheModeOfTheFolderThatItCovers) {
     EXPECT_EQ(output("link"), "710\n");
 }
 
+TEST_F(LaunchTest, ATmpfsIsMountedWithTheLastOfItsOptions) {
+    Mount mount;
+    mount.type = Mount::Type::tmpfs;
+    mount.target = "/t";
+    int number = 0;
+    auto mounted = [&](const std::vector<std::string>& options) {
+        const std::string id = "o" + std::to_string(number++);
+        LaunchRequest r = shell(id, "grep -o ' /t .*' /proc/self/mountinfo");
+        mount.tmpfs_options = options;
+        r.mounts = {mount};
+        run(r);
+        return output(id);
+    };
+    const std::string usual = " /t rw,nosuid,nodev,noexec,relatime - tmpfs ";
+    EXPECT_EQ(mounted({}).substr(0, usual.size()), usual);
+    for (const char* same : {"defaults", "atime", "relatime", "norelatime", "nostrictatime", "diratime", "async",
+                             "nomand", "private", "rprivate", "slave", "rslave"})
+        EXPECT_EQ(mounted({same}).substr(0, usual.size()), usual) << same;
+    const struct {
+        std::vector<std::string> options;
+        const char* has;
+    } cases[] = {{{"exec", "noexec"}, ",noexec,"},
+                 {{"noexec", "exec"}, "rw,nosuid,nodev,relatime "},
+                 {{"suid", "nosuid", "dev"}, "rw,nosuid,noexec,"},
+                 {{"ro"}, " ro,"},
+                 {{"ro", "rw"}, " rw,"},
+                 {{"noatime"}, ",noatime "},
+                 {{"noatime", "atime"}, ",relatime "},
+                 {{"strictatime"}, "nosuid,nodev,noexec - "},
+                 {{"strictatime", "nodiratime", "relatime"}, ",nodiratime,relatime "},
+                 {{"sync"}, "rw,sync"},
+                 {{"sync", "async", "dirsync"}, "rw,dirsync"},
+                 {{"size=50%"}, ",size="},
+                 {{"nr_inodes=1k"}, "nr_inodes=1024"},
+                 {{"nr_blocks=5k"}, "size=20480k"},
+                 {{"shared"}, " shared:"},
+                 {{"shared", "unbindable"}, " unbindable "}};
+    for (const auto& [options, has] : cases) {
+        const std::string said = mounted(options);
+        EXPECT_NE(said.find(has), std::string::npos) << options.front() << ": " << said;
+    }
+    for (const char* bad : {"huge=always", "fast", "uid=abc", "uid=", "nr_inodes=k", "size=%", "mpol=", "mpol=A",
+                            "bind", "sync=1", "=", ""}) {
+        mount.tmpfs_options = {bad};
+        LaunchRequest r = request("bad", {"true"});
+        r.mounts = {mount};
+        EXPECT_EQ(refusal(r), std::string("tmpfs /t: invalid tmpfs option \"") + bad + "\"");
+    }
+}
+
 }  // namespace kedge::runtime
