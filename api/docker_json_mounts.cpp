@@ -69,6 +69,29 @@ void read_tmpfs_options(const Fields& options, Mount& mount) {
     }
 }
 
+/// What follows the second colon of -v. Of every kind there may be one word.
+void read_bind_mode(const std::string& mode, Mount& mount) {
+    // SELinux labels, and hints for machines that reach the files over a network: nothing to do here.
+    static const std::set<std::string> kinds[] = {{"ro", "rw"},
+                                                  {"z", "Z"},
+                                                  {"nocopy"},
+                                                  {"consistent", "cached", "delegated"},
+                                                  {"private", "rprivate", "shared", "rshared", "slave", "rslave"}};
+    std::set<const void*> seen;
+    for (const std::string& option : split(mode, ',')) {
+        const auto* kind = std::find_if(std::begin(kinds), std::end(kinds),
+                                        [&](const std::set<std::string>& words) { return words.contains(option); });
+        if (kind == std::end(kinds) || !seen.insert(kind).second) throw invalid("invalid mode: " + mode);
+        if (option == "ro") mount.read_only = true;
+        if (option == "nocopy") mount.no_copy = true;
+        if (kind->contains("rprivate")) mount.propagation = option;
+    }
+}
+
+Error invalid_volume(const std::string& text, const std::string& reason = {}) {
+    return invalid("invalid volume specification: '" + text + "'" + (reason.empty() ? "" : ": " + reason));
+}
+
 }  // namespace
 
 void read_tmpfs(const std::string& target, const std::string& options, ContainerSpec& spec) {
@@ -139,28 +162,20 @@ void read_mount(const Fields& from, ContainerSpec& spec) {
 }
 
 void read_bind(const std::string& text, ContainerSpec& spec) {
-    static const std::set<std::string> propagations = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
-    // SELinux labels, and hints for machines that reach the files over a network: nothing to do here.
-    static const std::set<std::string> without_effect = {"rw", "z", "Z", "consistent", "cached", "delegated"};
     std::vector<std::string> parts = split(text, ':');
-    if (parts.size() > 3 || std::find(parts.begin(), parts.end(), "") != parts.end()) {
-        throw invalid("invalid volume specification: '" + text + "'");
-    }
+    if (parts.size() > 3 || std::find(parts.begin(), parts.end(), "") != parts.end()) throw invalid_volume(text);
     Mount mount;
     mount.target = parts.size() == 1 ? parts[0] : parts[1];
     if (parts.size() > 1) mount.source = parts[0];  // else the volume has no name
     mount.type = mount.source.starts_with("/") ? Mount::Type::bind : Mount::Type::volume;
     mount.create_host_path = mount.type == Mount::Type::bind;
-    for (const std::string& option : parts.size() == 3 ? split(parts[2], ',') : std::vector<std::string>{}) {
-        if (option == "ro")
-            mount.read_only = true;
-        else if (option == "nocopy")
-            mount.no_copy = true;
-        else if (propagations.contains(option))
-            mount.propagation = option;
-        else if (!without_effect.contains(option))
-            throw invalid("invalid mode: " + option);
-    }
+    if (parts.size() == 3) read_bind_mode(parts[2], mount);
+    if (mount.type == Mount::Type::bind && mount.no_copy)
+        throw invalid_volume(text,
+                             R"(invalid mount config for type "bind": field VolumeOptions must not be specified)");
+    if (mount.type == Mount::Type::volume && !mount.propagation.empty())
+        throw invalid_volume(text,
+                             R"(invalid mount config for type "volume": field BindOptions must not be specified)");
     spec.mounts.push_back(mount);
 }
 

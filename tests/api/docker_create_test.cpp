@@ -119,6 +119,22 @@ TEST(DockerCreate, BindsAreReadInAllTheirForms) {
     }
 }
 
+TEST(DockerCreate, BindsThatContradictThemselvesAreRefusedInDockersWords) {
+    auto said = [](const std::string& bind) { return refusal({{"HostConfig", {{"Binds", {bind}}}}}); };
+    for (const char* mode : {"ro,rw", "rw,rw", "z,Z", "nocopy,nocopy", "rshared,rslave", "consistent,cached", "ro,foo",
+                             ",ro", "ro,", "RO", "unbindable"}) {
+        EXPECT_EQ(said(std::string("data:/x:") + mode), std::string("invalid mode: ") + mode);
+        EXPECT_EQ(said(std::string("/srv:/x:") + mode), std::string("invalid mode: ") + mode);
+    }
+    EXPECT_EQ(said("/srv:/x:ro,nocopy"),
+              "invalid volume specification: '/srv:/x:ro,nocopy': invalid mount config for "
+              "type \"bind\": field VolumeOptions must not be specified");
+    EXPECT_EQ(said("data:/x:rshared"),
+              "invalid volume specification: 'data:/x:rshared': invalid mount config for type "
+              "\"volume\": field BindOptions must not be specified");
+    EXPECT_TRUE(host({{"Binds", {"data:/x:cached,z,nocopy,ro"}}}).mounts.at(0).read_only);
+}
+
 TEST(DockerCreate, OptionsOfATmpfsKeepTheirOrder) {
     auto tmpfs = [](const char* options) { return host({{"Tmpfs", {{"/t", options}}}}).mounts.at(0); };
     EXPECT_EQ(tmpfs("exec,noexec,nosuid").tmpfs_options, (std::vector<std::string>{"exec", "noexec", "nosuid"}));
