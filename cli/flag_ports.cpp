@@ -46,8 +46,7 @@ std::string take_protocol(std::string& port) {
     std::string protocol = port.substr(slash + 1);
     port.resize(slash);
     for (char& c : protocol) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-    if (protocol == "sctp") throw invalid("sctp is not supported yet");
-    if (protocol != "tcp" && protocol != "udp") throw invalid("invalid proto: " + protocol);
+    if (protocol != "tcp" && protocol != "udp" && protocol != "sctp") throw invalid("invalid proto: " + protocol);
     return protocol;
 }
 
@@ -75,6 +74,7 @@ void put_published_port(const std::string& flag, json& body) {
     Published parts = split_published(flag);
     if (!parts.ip.empty() && !is_address(parts.ip)) throw invalid("invalid IP address: " + parts.ip);
     std::string protocol = take_protocol(parts.container);
+    if (protocol == "sctp") throw invalid("sctp is not supported yet");
     if (parts.container.empty()) throw invalid("no port specified: " + flag + "<empty>");
     Range inside, outside;
     if (!read_range(parts.container, inside) || inside.first == 0)

@@ -185,6 +185,7 @@ TEST(ContainerBody, PublishedPortsMayHaveAnAddressAProtocolAndARange) {
                 {{"-p", "8000-8001:80-81"},
                  "/HostConfig/PortBindings",
                  {{"80/tcp", binding("", "8000")}, {"81/tcp", binding("", "8001")}}},
+                {{"--expose", "77/sctp"}, "/ExposedPorts", {{"77/sctp", json::object()}}},
                 {{"-p", "80", "--expose", "90-91/udp"},
                  "/ExposedPorts",
                  {{"80/tcp", json::object()}, {"90/udp", json::object()}, {"91/udp", json::object()}}}});
@@ -205,6 +206,7 @@ TEST(ContainerBody, BadPortsAreRefusedInDockersWords) {
     EXPECT_EQ(refusal({"-p", "1-2:80"}), "a range of host ports for one container port is not supported yet: 1-2:80");
     EXPECT_EQ(refusal({"-p", "80/sctp"}), "sctp is not supported yet");
     EXPECT_EQ(refusal({"--expose", "80:80"}), "invalid port format for --expose: 80:80");
+    EXPECT_EQ(refusal({"--expose", "80/icmp"}), "invalid proto: icmp");
     EXPECT_EQ(refusal({"--expose", "x"}), "invalid range format for --expose: x");
 }
 
