@@ -7,7 +7,7 @@
 /// end in a zero byte. Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
 namespace kedge::shim {
 
-constexpr uint64_t kPlanMagic = 0x6b65646765303037;  // "kedge007"
+constexpr uint64_t kPlanMagic = 0x6b65646765303036;  // "kedge006"
 
 /// Descriptors that the agent puts in place before the shim executes.
 constexpr int kPlanFd = 3;
