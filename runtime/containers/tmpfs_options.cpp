@@ -61,6 +61,11 @@ bool is_policy(const std::string& text) {
     return !text.empty() && text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789:=-") == std::string::npos;
 }
 
+bool is_key(const std::string& text) {
+    constexpr const char* keys[] = {"uid", "gid", "nr_inodes", "nr_blocks", "size", "mpol"};
+    return std::find(std::begin(keys), std::end(keys), text) != std::end(keys);
+}
+
 bool is_value(const std::string& key, const std::string& value) {
     if (key == "uid" || key == "gid") return is_number(value);
     if (key == "nr_inodes" || key == "nr_blocks") return is_amount(value, "kKmMgGtTpPeE");
@@ -73,7 +78,7 @@ auto find_named(const List& list, const std::string& name) {
     return std::find_if(std::begin(list), std::end(list), [&](const auto& entry) { return name == entry.name; });
 }
 
-void add_option(const std::string& option, const std::string& target, TmpfsOptions& result) {
+void add_option(const std::string& option, TmpfsOptions& result) {
     if (auto flag = find_named(kFlags, option); flag != std::end(kFlags)) {
         result.attributes = (result.attributes & ~flag->clear) | flag->set;
         return;
@@ -90,7 +95,7 @@ void add_option(const std::string& option, const std::string& target, TmpfsOptio
     const std::string key = option.substr(0, equals);
     const std::string value = equals == std::string::npos ? std::string() : option.substr(equals + 1);
     if (!is_value(key, value))
-        throw Error(Code::invalid_argument, "tmpfs " + target + ": invalid tmpfs option \"" + option + "\"");
+        throw Error(Code::invalid_argument, "invalid tmpfs option \"" + (is_key(key) ? option : key) + "\"");
     result.values.emplace_back(key, value);
 }
 
@@ -105,7 +110,7 @@ TmpfsOptions tmpfs_options(const Mount& mount) {
         result.values.emplace_back("mode", mode);
     }
     if (mount.tmpfs_size > 0) result.values.emplace_back("size", std::to_string(mount.tmpfs_size));
-    for (const std::string& option : mount.tmpfs_options) add_option(option, mount.target, result);
+    for (const std::string& option : mount.tmpfs_options) add_option(option, result);
     if (mount.read_only) result.attributes |= MOUNT_ATTR_RDONLY;
     return result;
 }
