@@ -70,6 +70,11 @@ TEST_F(ComposeMountsTest, BothFormsGiveTheSameMounts) {
                                                                                   m.tmpfs_size = 64 << 20;
                                                                                   m.tmpfs_mode = 0700;
                                                                               })},
+        {"{type: tmpfs, target: /data, tmpfs: {mode: '1777'}}", with(volume_of("", "/data"),
+                                                                     [](M& m) {
+                                                                         m.type = "tmpfs";
+                                                                         m.tmpfs_mode_given = true;
+                                                                     })},
         {"{type: tmpfs, target: /data, tmpfs: {size: 1024, mode: '0755'}}", with(volume_of("", "/data"),
                                                                                  [](M& m) {
                                                                                      m.type = "tmpfs";
