@@ -34,11 +34,11 @@ struct VolumeMount {
     std::string propagation;
     int64_t tmpfs_size = 0;
     uint32_t tmpfs_mode = 01777;
-    /// Set where the usual mode is asked for in so many words; without it, that is the covered folder's.
-    std::optional<bool> tmpfs_mode_given = {};
     /// bind of something from the repository's tree: digest of its content (a file's bytes and mode, a folder's whole
     /// tree); empty if the path is outside the tree. Enters the service's configuration hash.
     std::string content_digest;
+    /// Set where the usual mode is asked for in so many words; without it, that is the covered folder's.
+    std::optional<bool> tmpfs_mode_given = {};
     bool operator==(const VolumeMount&) const = default;
 };
 

@@ -20,7 +20,7 @@ Service full_service() {
     s.entrypoint = std::vector<std::string>{};
     s.environment = {{"A", "1"}, {"B", ""}};
     s.ports = {{"127.0.0.1", 8000, 8010, 80, "udp"}};
-    s.volumes = {{"bind", "/a", "/b", true, true, true, "rslave", 5, 0700, true, "sha256:0"}};
+    s.volumes = {{"bind", "/a", "/b", true, true, true, "rslave", 5, 0700, "sha256:0", true}};
     s.networks = {{"n", {"x", "y"}, "10.0.0.1", -3, "fd00::1", "02:42:0a:05:00:07", "wan0", {{"o", "v"}}, 7}};
     s.network_mode = "host";
     s.depends_on = {{"db", "service_healthy", true, false}};
