@@ -5,7 +5,6 @@
 #include "runtime/images/image_config.h"
 #include "runtime/images/layer_store.h"
 #include "runtime/images/media_types.h"
-#include "runtime/images/stored_image.h"
 
 #include <nlohmann/json.hpp>
 
@@ -21,8 +20,14 @@ using nlohmann::json;
 /// One archive on its way into the stores.
 class Load {
 public:
-    Load(BlobStore& blobs, LayerStore& layers, ArchiveFiles& files, const ProgressSink& progress, std::stop_token stop)
-        : blobs_(blobs), layers_(layers), files_(files), progress_(progress), stop_(std::move(stop)) {}
+    Load(BlobStore& blobs, LayerStore& layers, ArchiveFiles& files, KnownLayers known, const ProgressSink& progress,
+         std::stop_token stop)
+        : blobs_(blobs),
+          layers_(layers),
+          files_(files),
+          known_(std::move(known)),
+          progress_(progress),
+          stop_(std::move(stop)) {}
 
     std::vector<LoadedImage> run() {
         // Newer archives have both; the index keeps the image's own manifest.
@@ -122,24 +127,27 @@ private:
         for (size_t i = 0; i < image.layers.size(); ++i) {
             const Digest& diff_id = image.info.diff_ids[i];
             if (progress_) progress_({diff_id.hex().substr(0, 12), "Loading layer", 0, blobs_.size(image.layers[i])});
-            if (!layers_.has(diff_id)) (void)layers_.unpack(blobs_.open(image.layers[i]).get(), diff_id, stop_);
+            if (layers_.has(diff_id) && known_.contains({image.layers[i], diff_id})) continue;
+            (void)layers_.unpack(blobs_.open(image.layers[i]).get(), diff_id, stop_);
+            known_.emplace(image.layers[i], diff_id);
         }
     }
 
     BlobStore& blobs_;
     LayerStore& layers_;
     ArchiveFiles& files_;
+    KnownLayers known_;
     const ProgressSink& progress_;
     std::stop_token stop_;
 };
 
 }  // namespace
 
-std::vector<LoadedImage> load_archive(BlobStore& blobs, LayerStore& layers, int archive_fd,
+std::vector<LoadedImage> load_archive(BlobStore& blobs, LayerStore& layers, int archive_fd, KnownLayers known,
                                       const ProgressSink& progress, std::stop_token stop) {
     try {
         ArchiveFiles files(blobs, archive_fd, stop);
-        return Load(blobs, layers, files, progress, stop).run();
+        return Load(blobs, layers, files, std::move(known), progress, stop).run();
     } catch (const json::exception& e) {
         throw Error(Code::invalid_argument, std::string("image archive: ") + e.what());
     }

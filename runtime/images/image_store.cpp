@@ -94,6 +94,15 @@ std::vector<ImageStore::Entry> ImageStore::entries() const {
     return all;
 }
 
+KnownLayers ImageStore::known_layers() const {
+    KnownLayers known;
+    for (const Entry& entry : entries()) {
+        for (size_t i = 0; i < entry.image->layers.size(); ++i)
+            known.emplace(entry.image->layers[i], entry.image->info.diff_ids[i]);
+    }
+    return known;
+}
+
 ImageStore::Entry ImageStore::find(const std::string& reference) const {
     return find(entries(), reference);
 }
@@ -214,8 +223,8 @@ ImageInfo ImageStore::pull(const std::string& reference, const PullOptions& opti
     const Reference wanted = Reference::parse(reference);
     BlobStore::Lease blobs_lease(blobs_);
     LayerStore::Lease layers_lease(layers_);
-    Pulled pulled =
-        pull_image(blobs_, layers_, registries_, pull_connections_, wanted, options, progress, std::move(stop));
+    Pulled pulled = pull_image(blobs_, layers_, registries_, pull_connections_, wanted, options, progress,
+                               std::move(stop), known_layers());
     Named named;
     Reference name = wanted;
     if (!name.digest.empty()) name.tag.clear();  // as Docker: with a digest the tag says nothing
@@ -294,7 +303,8 @@ std::vector<ImageInfo> ImageStore::load(int archive_fd, const ProgressSink& prog
     try {
         BlobStore::Lease blobs_lease(blobs_);
         LayerStore::Lease layers_lease(layers_);
-        std::vector<LoadedImage> loaded = load_archive(blobs_, layers_, archive_fd, progress, std::move(stop));
+        std::vector<LoadedImage> loaded =
+            load_archive(blobs_, layers_, archive_fd, known_layers(), progress, std::move(stop));
         std::lock_guard lock(change_);
         for (LoadedImage& image : loaded) {
             if (image.names.empty()) assign(image.entry);

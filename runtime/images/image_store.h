@@ -55,6 +55,7 @@ private:
     };
     /// One consistent view; entries whose manifest or config is damaged are left out, as if the image were not there.
     std::vector<Entry> entries() const;
+    KnownLayers known_layers() const;
     std::shared_ptr<const StoredImage> cached(const Digest& manifest) const;
     Entry find(const std::string& reference) const;
     Entry find(const std::vector<Entry>& all, const std::string& reference) const;

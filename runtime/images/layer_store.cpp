@@ -137,7 +137,12 @@ LayerStore::Unpacked LayerStore::unpack(int blob_fd, const Digest& expected, std
         if (!changed_.wait(lock, stop, [&] { return !unpacking_.contains(expected); })) {
             throw Error(Code::cancelled, "unpacking was cancelled");
         }
-        if (has_locked(expected)) return {expected, sizes_.at(expected)};
+        if (has_locked(expected)) {
+            const Unpacked there{expected, sizes_.at(expected)};
+            lock.unlock();
+            check(blob_fd, expected, std::move(stop));
+            return there;
+        }
         unpacking_.insert(expected);
     }
     auto end = [&](void*) {
@@ -147,6 +152,16 @@ LayerStore::Unpacked LayerStore::unpack(int blob_fd, const Digest& expected, std
     };
     std::unique_ptr<void, decltype(end)> guard(this, end);
     return unpack_new(blob_fd, expected, std::move(stop));
+}
+
+/// Whoever said that the blob is this layer may have lied, and the blob is what is saved and unpacked anew later.
+void LayerStore::check(int blob_fd, const Digest& expected, std::stop_token stop) const {
+    try {
+        const Digest actual = diff_id_of(blob_fd, size_limit_, std::move(stop));
+        if (actual != expected) throw Error(Code::invalid_argument, "its diff id is " + actual.str());
+    } catch (const Error& e) {
+        throw e.with_context("check layer " + expected.str());
+    }
 }
 
 LayerStore::Unpacked LayerStore::unpack_new(int blob_fd, const Digest& expected, std::stop_token stop) {

@@ -34,7 +34,7 @@ public:
         int64_t size = 0;  ///< bytes of its files
     };
     /// Unpacks a layer blob (tar; gzip, zstd, xz, bzip2 or none; told by its first bytes). `expected` may be empty (an
-    /// import). Hostile entries
+    /// import). If the expected layer is there already, the blob is only checked to be that one. Hostile entries
     /// (`..`, links out of the layer, parents that are links) never touch
     /// anything outside; whiteouts become overlayfs'. Errors: invalid_argument (names the entry, truncated, wrong diff
     /// id), resource_exhausted (over the limit, disk full).
@@ -62,6 +62,7 @@ public:
 
 private:
     void adopt();
+    void check(int blob_fd, const Digest& expected, std::stop_token stop) const;
     Unpacked unpack_new(int blob_fd, const Digest& expected, std::stop_token stop);
     void keep(const std::string& temporary, const Unpacked& layer);
     bool has_locked(const Digest& diff_id) const;

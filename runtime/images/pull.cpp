@@ -106,7 +106,7 @@ void check_space(const BlobStore& blobs, const Digest& stored, const std::vector
 
 Pulled pull_image(BlobStore& blobs, LayerStore& layers, const RegistrySettings& settings, int connections,
                   const Reference& reference, const PullOptions& options, const ProgressSink& sink,
-                  std::stop_token stop) {
+                  std::stop_token stop, const KnownLayers& known) {
     const std::string what = reference.familiar();
     PullProgress progress(sink);
     RegistryClient client(settings, reference, options.credentials);
@@ -140,7 +140,7 @@ Pulled pull_image(BlobStore& blobs, LayerStore& layers, const RegistrySettings& 
 
     std::vector<LayerDescriptor> wanted = layers_of(manifest, facts, what);
     check_space(blobs, pulled.manifest, wanted, what);
-    pull_layers(blobs, layers, client, connections, wanted, progress, stop);
+    pull_layers(blobs, layers, client, connections, wanted, known, progress, stop);
     progress.say("", "Digest: " + (pulled.index.empty() ? pulled.manifest : pulled.index).str());
     return pulled;
 }

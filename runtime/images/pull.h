@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "runtime/engine.h"
 #include "runtime/images.h"
+#include "runtime/images/stored_image.h"
 
 #include <cstdint>
 #include <stop_token>
@@ -23,10 +24,10 @@ struct Pulled {
 };
 
 /// Fetches an image from its registry: when it returns, every blob is stored under its checked digest and every layer
-/// is unpacked. Names are the caller's matter. Blobs that were stored before an error stay for the next try. Errors as
-/// Images::pull. Thread-safe.
+/// is unpacked; stored blobs of layers that are there are checked unless they are known. Names are the caller's matter.
+/// Blobs that were stored before an error stay for the next try. Errors as Images::pull. Thread-safe.
 Pulled pull_image(BlobStore& blobs, LayerStore& layers, const RegistrySettings& settings, int connections,
                   const Reference& reference, const PullOptions& options, const ProgressSink& progress,
-                  std::stop_token stop);
+                  std::stop_token stop, const KnownLayers& known = {});
 
 }  // namespace kedge::runtime

@@ -20,8 +20,8 @@ namespace {
 
 struct Job {
     LayerDescriptor layer;
-    bool unpack = true;
-    bool fetched = false;  ///< by this pull, so that what is stored is surely what its digest says
+    bool unpacked = false;  ///< already: only to be checked
+    bool fetched = false;   ///< by this pull, so that what is stored is surely what its digest says
     std::string id;
 };
 
@@ -87,10 +87,6 @@ private:
                 fetch_blob(blobs_, client, job->layer, false, progress_, stop_.get_token());
                 job->fetched = true;
             }
-            if (!job->unpack) {
-                progress_.say(job->id, "Pull complete");
-                continue;
-            }
             std::lock_guard lock(mutex_);
             to_unpack_.push_back(std::move(*job));
             changed_.notify_all();
@@ -116,7 +112,7 @@ private:
 
     void unpack() {
         while (std::optional<Job> job = take_unpack()) {
-            progress_.say(job->id, "Extracting", job->layer.size, job->layer.size);
+            if (!job->unpacked) progress_.say(job->id, "Extracting", job->layer.size, job->layer.size);
             try {
                 unpack_stored(*job);
             } catch (const Error& e) {
@@ -126,7 +122,7 @@ private:
                 fetch_blob(blobs_, client, job->layer, true, progress_, stop_.get_token());
                 unpack_stored(*job);
             }
-            progress_.say(job->id, "Pull complete");
+            progress_.say(job->id, job->unpacked && !job->fetched ? "Already exists" : "Pull complete");
         }
     }
 
@@ -157,17 +153,19 @@ private:
 }  // namespace
 
 void pull_layers(BlobStore& blobs, LayerStore& layers, const RegistryClient& client, int connections,
-                 const std::vector<LayerDescriptor>& wanted, PullProgress& progress, std::stop_token stop) {
+                 const std::vector<LayerDescriptor>& wanted, const KnownLayers& known, PullProgress& progress,
+                 std::stop_token stop) {
     std::deque<Job> jobs;
     for (const LayerDescriptor& layer : wanted) {
         std::string id = layer.digest.hex().substr(0, 12);
         bool unpacked = layers.has(layer.diff_id);
-        if (unpacked && is_stored(blobs, layer)) {
+        bool there = unpacked && is_stored(blobs, layer);
+        if (there && known.contains({layer.digest, layer.diff_id})) {
             progress.say(id, "Already exists");
             continue;
         }
-        progress.say(id, "Pulling fs layer");
-        jobs.push_back({layer, !unpacked, false, id});
+        if (!there) progress.say(id, "Pulling fs layer");
+        jobs.push_back({layer, unpacked, false, id});
     }
     if (!jobs.empty()) Layers(blobs, layers, client, progress, stop).run(std::move(jobs), connections);
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/images/pull_manifest.h"
+#include "runtime/images/stored_image.h"
 
 #include <chrono>
 #include <mutex>
@@ -51,9 +52,11 @@ void fetch_blob(BlobStore& blobs, RegistryClient& client, const Descriptor& blob
 std::string fetch_document(RegistryClient& client, const Descriptor& document, const std::string& what,
                            std::stop_token stop);
 
-/// Fetches `connections` layers side by side and unpacks each as soon as it is there. When one fails, all end, and the
+/// Fetches `connections` layers side by side and unpacks each as soon as it is there, or checks that it is the layer
+/// that is unpacked already. When one fails, all end, and the
 /// first error is thrown.
 void pull_layers(BlobStore& blobs, LayerStore& layers, const RegistryClient& client, int connections,
-                 const std::vector<LayerDescriptor>& wanted, PullProgress& progress, std::stop_token stop);
+                 const std::vector<LayerDescriptor>& wanted, const KnownLayers& known, PullProgress& progress,
+                 std::stop_token stop);
 
 }  // namespace kedge::runtime

@@ -3,7 +3,9 @@
 #include "runtime/images.h"
 #include "runtime/images/blob_store.h"
 
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace kedge::runtime {
@@ -15,6 +17,9 @@ struct StoredImage {
     int64_t manifest_size = 0;
     std::vector<Digest> layers;  ///< blobs, in the order of info.diff_ids
 };
+
+/// Blobs, each with the diff id that it is known to have, as an image that is stored here says so.
+using KnownLayers = std::set<std::pair<Digest, Digest>>;
 
 /// Reads manifest and config. Error not_found if one is missing, invalid_argument if one is not what it should be.
 StoredImage read_stored_image(const BlobStore& blobs, const Digest& manifest);

@@ -27,4 +27,8 @@ UnpackedTar unpack_tar(int blob_fd, int folder, int64_t size_limit, std::stop_to
     return {diff_id, writer.size()};
 }
 
+Digest diff_id_of(int blob_fd, int64_t size_limit, std::stop_token stop) {
+    return Pipeline(open_compressed(blob_fd), size_limit + kOverhead, std::move(stop)).finish();
+}
+
 }  // namespace kedge::runtime

@@ -16,4 +16,7 @@ struct UnpackedTar {
 /// was unpacked so far is left for the caller to remove.
 UnpackedTar unpack_tar(int blob_fd, int folder, int64_t size_limit, std::stop_token stop);
 
+/// The diff id of a layer, of which nothing is unpacked.
+Digest diff_id_of(int blob_fd, int64_t size_limit, std::stop_token stop);
+
 }  // namespace kedge::runtime

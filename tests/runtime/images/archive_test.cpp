@@ -240,6 +240,32 @@ TEST_F(Archives, SeveralImagesAndSharedLayersOfAnOlderDockerArchive) {
     EXPECT_EQ(actions(), (std::vector<std::string>{"load", "load"}));
 }
 
+TEST_F(Archives, AnArchiveCannotGiveAnotherContentToALayerThatIsThere) {
+    const ImageInfo original = busybox();
+    const std::vector<Digest> before = store->blobs().list();
+    auto archive_with = [&](const std::string& layer) {
+        const json manifest = {
+            {{"Config", "c.json"}, {"RepoTags", {"registry.test/busybox:1"}}, {"Layers", {"l.tar"}}}};
+        return make_tar(
+            {{"c.json", file(original.config_json)}, {"l.tar", file(layer)}, {"manifest.json", file(manifest.dump())}});
+    };
+    auto refused = [&](const std::string& layer) {
+        try {
+            (void)store->load(file_with(archive_with(layer)).get(), {}, {});
+        } catch (const Error& e) {
+            EXPECT_EQ(e.code(), Code::invalid_argument) << e.what();
+            EXPECT_NE(std::string(e.what()).find(original.diff_ids[0].str()), std::string::npos) << e.what();
+            return true;
+        }
+        return false;
+    };
+    EXPECT_TRUE(refused(std::string(700, 'x')));
+    EXPECT_TRUE(refused(make_tar({{"bin/busybox", file("another")}}, Pack::gzip)));
+    EXPECT_EQ(store->blobs().list(), before) << "something of it is left";
+    EXPECT_EQ(store->get("registry.test/busybox:1").manifest, original.manifest);
+    EXPECT_NO_THROW(store->save({"registry.test/busybox:1"})([](std::string_view) { return true; }, {}));
+}
+
 TEST_F(Archives, AnIndexGivesTheImageOfThisMachine) {
     Entries entries = {{"oci-layout", file(R"({"imageLayoutVersion":"1.0.0"})")}};
     auto add = [&](const std::string& data) {

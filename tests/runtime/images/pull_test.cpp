@@ -130,6 +130,27 @@ TEST(Pull, ABlobThatWentMissingIsFetchedAgainAlthoughItsLayerIsUnpacked) {
     EXPECT_EQ(machine.count("Extracting"), 0u);
 }
 
+TEST(Pull, AnotherContentForALayerThatIsThereIsRefused) {
+    TestImage image = make_image({{{"a", "1"}}});
+    TestImage other = make_image({{{"a", "2"}}});
+    FakeRegistry registry(image), hostile(other);
+    Machine machine;
+    (void)machine.pull(registry.name());
+    hostile.put_blob(Digest::of(image.config), image.config);
+    edit(other.manifest, [&](nlohmann::json& manifest) {
+        manifest["config"]["digest"] = Digest::of(image.config).str();
+        manifest["config"]["size"] = image.config.size();
+    });
+    hostile.put_manifest("1", "application/vnd.oci.image.manifest.v1+json", other.manifest);
+    // The second time the blob is stored, too.
+    for (int i = 0; i < 2; ++i) {
+        Error error = error_of([&] { (void)machine.pull(hostile.name()); });
+        EXPECT_EQ(error.code(), Code::invalid_argument) << error.what();
+        EXPECT_NE(std::string(error.what()).find(image.layers[0].diff_id.str()), std::string::npos) << error.what();
+    }
+    EXPECT_EQ(machine.file(image.layers[0].diff_id, "a"), "1");
+}
+
 TEST(Pull, ABlobThatWasDamagedOnDiskIsFetchedAgain) {
     TestImage image = make_image({{{"a", noise(1000)}}});
     FakeRegistry registry(image);
