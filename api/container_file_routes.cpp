@@ -119,9 +119,10 @@ runtime::ImageConfig read_image_config(const Fields& body) {
     config.exposed_ports = body.object("ExposedPorts").keys();
     config.labels = body.text_map("Labels");
     config.shell = body.texts("Shell");
+    config.on_build = body.texts("OnBuild");
     if (body.has("Healthcheck")) config.healthcheck = read_healthcheck(body.object("Healthcheck"));
     body.refuse_others({"User", "Env", "Entrypoint", "Cmd", "WorkingDir", "StopSignal", "Volumes", "ExposedPorts",
-                        "Labels", "Shell", "Healthcheck",
+                        "Labels", "Shell", "OnBuild", "Healthcheck",
                         // what a container has and an image hasn't
                         "Hostname", "Domainname", "Image", "Tty", "OpenStdin", "StdinOnce", "AttachStdin",
                         "AttachStdout", "AttachStderr", "ArgsEscaped", "MacAddress", "NetworkDisabled", "StopTimeout"});

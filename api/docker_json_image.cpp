@@ -62,7 +62,7 @@ json image_inspection(const ImageInfo& info) {
                   {"Labels", config.labels.empty() ? json(nullptr) : json(config.labels)},
                   {"ExposedPorts", config.exposed_ports.empty() ? json(nullptr) : map_of(config.exposed_ports)},
                   {"Volumes", config.volumes.empty() ? json(nullptr) : map_of(config.volumes)},
-                  {"OnBuild", nullptr}};
+                  {"OnBuild", list_or_null(config.on_build)}};
     if (!config.stop_signal.empty()) shown["StopSignal"] = config.stop_signal;
     if (!config.shell.empty()) shown["Shell"] = config.shell;
     if (config.healthcheck) shown["Healthcheck"] = healthcheck_json(*config.healthcheck);

@@ -58,6 +58,7 @@ struct ImageConfig {
     std::vector<std::string> exposed_ports;  ///< `80/tcp`
     std::map<std::string, std::string> labels;
     std::vector<std::string> shell;
+    std::vector<std::string> on_build;  ///< kept for who builds on the image
     std::optional<Healthcheck> healthcheck;
 };
 

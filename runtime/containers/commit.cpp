@@ -147,10 +147,10 @@ ImageInfo ContainerEngine::commit(const std::string& id, const CommitOptions& op
     const ContainerInfo& info = layers.record->info;
     if (info.status == Status::removing)
         throw Error(Code::conflict, "You cannot commit container " + info.id + " which is being removed");
-    ImageConfig config = options.config;
-    for (const std::string& change : options.changes) apply_change(config, change);
     const ImageInfo parent = images_.get(info.image_id.str());
     const ImageConfig own = own_config(*layers.record, parent.config);
+    ImageConfig config = merged(options.config, own);
+    apply_changes(config, options.changes);
     ChildImage child{.parent = info.image_id,
                      .reference = options.reference,
                      .author = options.author,

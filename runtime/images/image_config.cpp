@@ -48,6 +48,7 @@ ImageConfig read_config(const json& from) {
     config.exposed_ports = keys(from, "ExposedPorts");
     config.labels = value<std::map<std::string, std::string>>(from, "Labels");
     config.shell = value<std::vector<std::string>>(from, "Shell");
+    config.on_build = value<std::vector<std::string>>(from, "OnBuild");
     if (auto check = from.find("Healthcheck"); check != from.end() && !check->is_null()) {
         config.healthcheck = read_healthcheck(*check);
     }
@@ -82,6 +83,7 @@ json write_config(const ImageConfig& config) {
     if (!config.exposed_ports.empty()) to["ExposedPorts"] = set_of(config.exposed_ports);
     if (!config.labels.empty()) to["Labels"] = config.labels;
     if (!config.shell.empty()) to["Shell"] = config.shell;
+    if (!config.on_build.empty()) to["OnBuild"] = config.on_build;
     if (config.healthcheck) to["Healthcheck"] = write_healthcheck(*config.healthcheck);
     return to;
 }

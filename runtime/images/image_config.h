@@ -3,6 +3,7 @@
 #include "runtime/images.h"
 
 #include <string>
+#include <vector>
 
 namespace kedge::runtime {
 
@@ -10,9 +11,10 @@ namespace kedge::runtime {
 /// that stands in it, and the id, which is its digest. Throws Error (invalid_argument).
 ImageInfo parse_image_config(const std::string& text);
 
-/// The instructions of `docker import --change`: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, STOPSIGNAL, USER,
-/// VOLUME and WORKDIR, as a Dockerfile writes them. Throws Error (invalid_argument) that quotes the instruction.
-void apply_change(ImageConfig& config, const std::string& instruction);
+/// The instructions of `docker import --change`: CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL,
+/// USER, VOLUME and WORKDIR, as a Dockerfile writes them: the changes are its lines. Variables are those of the
+/// config's environment. Throws Error (invalid_argument) that quotes the instruction.
+void apply_changes(ImageConfig& config, const std::vector<std::string>& changes);
 
 /// The config of an image of one layer.
 std::string make_image_config(const ImageConfig& config, const Platform& platform, const Digest& diff_id,

@@ -274,7 +274,7 @@ ImageInfo ImageStore::import(int tar_fd, const ImportOptions& options, const Pro
     if (!options.reference.empty()) name = Reference::parse(options.reference);
     if (name && !name->digest.empty()) throw Error(Code::invalid_argument, "cannot import digest reference");
     ImageConfig config;
-    for (const std::string& change : options.changes) apply_change(config, change);
+    apply_changes(config, options.changes);
     const std::vector<Digest> before = blobs_.list();
     try {
         BlobStore::Lease blobs_lease(blobs_);

@@ -130,7 +130,14 @@ TEST_F(ContainerFileRoutes, CommitWithTheBodysConfigurationAndChanges) {
     EXPECT_EQ(image["Config"]["Env"], json({"A=b", "C=d"}));
     EXPECT_EQ(image["Config"]["Cmd"], json({"cat", "/data/f"}));
     EXPECT_EQ(post("/commit?container=box", nullptr).status, 201) << "without a body";
-    EXPECT_EQ(post("/commit?container=box", {{"OnBuild", {"RUN x"}}}).status, 400);
+    EXPECT_EQ(post("/commit?container=box&repo=trigger&changes=ONBUILD%20RUN%20y", {{"OnBuild", {"RUN x"}}}).status,
+              201);
+    EXPECT_EQ(get("/images/trigger/json").body["Config"]["OnBuild"], json({"RUN x", "RUN y"}));
+    EXPECT_EQ(post("/commit?container=box&repo=lines&changes=WORKDIR%20/w/$C%0ALABEL%20q=r", {{"Env", {"C=d"}}}).status,
+              201);
+    image = get("/images/lines/json").body;
+    EXPECT_EQ(image["Config"]["WorkingDir"], "/w/d");
+    EXPECT_EQ(image["Config"]["Labels"]["q"], "r");
     EXPECT_EQ(post("/commit?container=box&changes=RUN%20x").status, 400);
     EXPECT_EQ(post("/commit?container=box&repo=UPPER").status, 400);
 }

@@ -74,11 +74,77 @@ TEST_F(ImageStoreTest, AnImportedTarIsAnImageOfOneLayer) {
     EXPECT_EQ(actions(), (std::vector<std::string>{"tag", "import"}));
 }
 
+TEST_F(ImageStoreTest, ChangesExpandVariablesOfTheEnvironment) {
+    const ImageConfig config =
+        import_tar(
+            small_tar("x"), "app",
+            {"ENV A=a B=\"q w\" N=80 V=/v", "ENV A=b C=${A}y D=\\$A E='$A' F=\"$B x\" G=$B H=${NO:-def$A} I=${A:+yes}",
+             "ENV J=${NO}- K=${A-z} L=$$$1 M=$ N=8$N O=${NO:+x}${A+${B}}", "ENV OLD $A  \"q\" rest",
+             "LABEL \"a b\"=\"c $A\" e=f $B=k", "LABEL old $B rest", "WORKDIR /w/$A", "USER ${A}",
+             "EXPOSE $N ${N}1/udp", "STOPSIGNAL SIG${NO:-INT}", "VOLUME $V ${V}2", "VOLUME [\"$V/3\"]", "CMD echo $A",
+             "ENTRYPOINT [\"$A\"]", "HEALTHCHECK CMD $A"})
+            .config;
+    EXPECT_EQ(config.environment,
+              (std::vector<std::string>{"A=b", "B=q w", "N=880", "V=/v", "C=ay", "D=$A", "E=$A", "F=q w x", "G=q w",
+                                        "H=defa", "I=yes", "J=-", "K=b", "L=", "M=$", "O=q w", "OLD=b  q rest"}));
+    EXPECT_EQ(config.labels,
+              (std::map<std::string, std::string>{{"a b", "c b"}, {"e", "f"}, {"q w", "k"}, {"old", "q w rest"}}));
+    EXPECT_EQ(config.working_dir, "/w/b");
+    EXPECT_EQ(config.user, "b");
+    EXPECT_EQ(config.exposed_ports, (std::vector<std::string>{"880/tcp", "8801/udp"}));
+    EXPECT_EQ(config.stop_signal, "SIGINT");
+    EXPECT_EQ(config.volumes, (std::vector<std::string>{"/v", "/v/3", "/v2"}));
+    EXPECT_EQ(config.command, (std::vector<std::string>{"/bin/sh", "-c", "echo $A"}));
+    EXPECT_EQ(config.entrypoint, std::vector<std::string>{"$A"});
+    EXPECT_EQ(config.healthcheck->test, (std::vector<std::string>{"CMD-SHELL", "$A"}));
+}
+
+TEST_F(ImageStoreTest, ChangesAreLines) {
+    const ImageConfig config =
+        import_tar(small_tar("x"), "app",
+                   {"ENV A=b\nCMD [\"x\"]\n\n# LABEL no=no\nLABEL q=r \\\n  s=t \\ \n# between\n\n u=v", "",
+                    "onbuild RUN x $A", "ONBUILD copy a b"})
+            .config;
+    EXPECT_EQ(config.environment, std::vector<std::string>{"A=b"});
+    EXPECT_EQ(config.command, std::vector<std::string>{"x"});
+    EXPECT_EQ(config.labels, (std::map<std::string, std::string>{{"q", "r"}, {"s", "t"}, {"u", "v"}}));
+    EXPECT_EQ(config.on_build, (std::vector<std::string>{"RUN x $A", "copy a b"}));
+}
+
+TEST_F(ImageStoreTest, VariablesOfVariablesDoNotFillTheMemory) {
+    std::vector<std::string> changes = {"ENV A=" + std::string(1000, 'x')};
+    for (int i = 0; i < 12; ++i) changes.push_back("ENV A=$A$A");
+    EXPECT_NE(refusal(Code::invalid_argument, [&] { import_tar(small_tar("x"), "app", changes); }).find("too long"),
+              std::string::npos);
+}
+
 TEST_F(ImageStoreTest, ChangesThatCannotBeMadeAreRefusedBeforeAnythingIsStored) {
-    for (const char* change :
-         {"RUN rm -rf /", "FROM x", "", "CMD", "EXPOSE x", "EXPOSE 0", "EXPOSE 70000", "EXPOSE 9-8", "EXPOSE 1/abc",
-          "ENV A", "ENV =b", "LABEL \"a", "HEALTHCHECK --bad=1 CMD x", "HEALTHCHECK x",
-          "HEALTHCHECK --interval=x CMD y", "COPY a b"}) {
+    for (const char* change : {"RUN rm -rf /",
+                               "FROM x",
+                               "",
+                               "CMD",
+                               "EXPOSE x",
+                               "EXPOSE 0",
+                               "EXPOSE 70000",
+                               "EXPOSE 9-8",
+                               "EXPOSE 1/abc",
+                               "ENV A",
+                               "ENV =b",
+                               "LABEL \"a",
+                               "HEALTHCHECK --bad=1 CMD x",
+                               "HEALTHCHECK x",
+                               "HEALTHCHECK --interval=x CMD y",
+                               "COPY a b",
+                               "ONBUILD",
+                               "ONBUILD FROM x",
+                               "ONBUILD ONBUILD RUN x",
+                               "ENV A=${B",
+                               "ENV A=${",
+                               "ENV A=${B:?bad}",
+                               "ENV A=${B:x}",
+                               "ENV A=${B#x}",
+                               "ENV A='x",
+                               "ENV \"\"=x"}) {
         EXPECT_NE(refusal(Code::invalid_argument, [&] { import_tar(small_tar("x"), "app", {change}); }), "accepted")
             << change;
     }
