@@ -229,8 +229,15 @@ VolumeInfo VolumeStore::add(VolumeInfo info) {
     std::lock_guard lock(mutex_);
     if (auto known = volumes_.find(info.spec.name); known != volumes_.end()) return known->second;
     fault_point("volume.create.before_record");
-    make_folder(info.spec.name);
-    insert(info);
+    try {
+        make_folder(info.spec.name);
+        insert(info);
+    } catch (...) {
+        // Or the next start takes it for a volume. What is not empty is not of this.
+        (void)::unlinkat(folder_.get(), (info.spec.name + "/" + kData).c_str(), AT_REMOVEDIR);
+        (void)::unlinkat(folder_.get(), info.spec.name.c_str(), AT_REMOVEDIR);
+        throw;
+    }
     fault_point("volume.create.after_record");
     publish("create", info.spec.name);
     return info;

@@ -3,6 +3,7 @@
 #include "base/durable.h"
 #include "base/error.h"
 
+#include <SQLiteCpp/SQLiteCpp.h>
 #include <gtest/gtest.h>
 
 #include <fcntl.h>
@@ -66,6 +67,23 @@ struct VolumeStoreTest : testing::Test {
 };
 
 }  // namespace
+
+TEST_F(VolumeStoreTest, AVolumeThatCannotBeRecordedLeavesNoFolder) {
+    database->transaction(Database::Durability::power,
+                          [](SQLite::Database& db) { db.exec("ALTER TABLE volumes RENAME TO away"); });
+    EXPECT_EQ(code_of([&] { (void)create("vx"); }), Code::internal);
+    EXPECT_FALSE(fs::exists(path("vx")));
+    // What was there without a record is somebody's data.
+    fs::create_directories(path("kept/_data"));
+    write("kept/_data/f", "data");
+    EXPECT_EQ(code_of([&] { (void)create("kept"); }), Code::internal);
+    EXPECT_EQ(read("kept/_data/f"), "data");
+    database->transaction(Database::Durability::power,
+                          [](SQLite::Database& db) { db.exec("ALTER TABLE away RENAME TO volumes"); });
+    open();
+    ASSERT_EQ(store->list().size(), 1u);
+    EXPECT_EQ(store->list()[0].spec.name, "kept");
+}
 
 TEST_F(VolumeStoreTest, AVolumeIsMadeOnceAndSurvivesTheAgent) {
     VolumeInfo made = create("data", {{"a", "b"}});
