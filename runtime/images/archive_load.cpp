@@ -17,6 +17,12 @@ namespace {
 
 using nlohmann::json;
 
+/// Go's tools write null for what is empty.
+json object_in(const json& from, const char* key) {
+    auto found = from.find(key);
+    return found == from.end() || found->is_null() ? json::object() : *found;
+}
+
 /// One archive on its way into the stores.
 class Load {
 public:
@@ -86,7 +92,7 @@ private:
     }
 
     static std::string name_of(const json& descriptor) {
-        const json annotations = descriptor.value("annotations", json::object());
+        const json annotations = object_in(descriptor, "annotations");
         std::string name = annotations.value("io.containerd.image.name",
                                              annotations.value("org.opencontainers.image.ref.name", std::string()));
         return name.empty() ? name : Reference::parse(name).full();
@@ -105,7 +111,7 @@ private:
         std::optional<Digest> first;
         for (const json& descriptor : root.at("manifests")) {
             if (!files_.has(path_of(Digest::parse(descriptor.at("digest").get<std::string>())))) continue;
-            const json platform = descriptor.value("platform", json::object());
+            const json platform = object_in(descriptor, "platform");
             std::string text = platform.value("os", std::string("linux")) + "/" +
                                platform.value("architecture", std::string("unknown"));
             if (std::string variant = platform.value("variant", std::string()); !variant.empty()) text += "/" + variant;

@@ -272,7 +272,7 @@ TEST_F(Archives, AnIndexGivesTheImageOfThisMachine) {
         entries.emplace_back("blobs/sha256/" + Digest::of(data).hex(), file(data));
         return Digest::of(data).str();
     };
-    json list = json::array();
+    json list = json::array({{{"digest", Digest::of("not here").str()}, {"platform", nullptr}}});
     for (const std::string& architecture : {std::string("s390x"), Platform::host().architecture}) {
         const std::string layer = make_tar({{"file", file(architecture)}});
         json config = json::parse(config_for(layer));
@@ -297,6 +297,12 @@ TEST_F(Archives, AnIndexGivesTheImageOfThisMachine) {
     ASSERT_EQ(images.size(), 1u);
     EXPECT_EQ(images[0].platform.architecture, Platform::host().architecture);
     EXPECT_EQ(images[0].index, Digest::of(index));
+    top["manifests"][0]["annotations"] = nullptr;
+    entries.back().second = file(top.dump());
+    const auto nameless = store->load(file_with(make_tar(entries)).get(), {}, {});
+    ASSERT_EQ(nameless.size(), 1u);
+    EXPECT_EQ(nameless[0].id, images[0].id);
+    EXPECT_TRUE(nameless[0].tags.empty());
     reopen();
     EXPECT_EQ(store->get("registry.test/multi:1").id, images[0].id);
     EXPECT_EQ(store->get("registry.test/multi:1").index, Digest::of(index));
