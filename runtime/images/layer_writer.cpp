@@ -27,7 +27,8 @@ Error refused(const std::string& why) {
     return Error(Code::invalid_argument, why);
 }
 
-/// `./a//b/` and `/a/b` are a/b. Absolute names are taken relative to the layer, as Docker does.
+/// `./a//b/`, `/a/b` and `a/x/../b` are a/b, as Docker reads them, without a look at what is there. Absolute names are
+/// taken relative to the layer, as Docker does.
 std::string clean(const std::string& raw) {
     std::string path;
     for (size_t start = 0; start < raw.size();) {
@@ -35,7 +36,11 @@ std::string clean(const std::string& raw) {
         std::string_view part = std::string_view(raw).substr(start, end - start);
         start = end + 1;
         if (part.empty() || part == ".") continue;
-        if (part == "..") throw refused("a name with .. may lead out of the layer");
+        if (part == "..") {
+            if (path.empty()) throw refused("a name with .. leads out of the layer");
+            path.resize(path.find('/') == std::string::npos ? 0 : path.rfind('/'));
+            continue;
+        }
         if (!path.empty()) path += '/';
         path += part;
     }
@@ -74,27 +79,30 @@ void LayerWriter::add(const TarEntry& entry, TarReader& data) {
 }
 
 LayerWriter::Place LayerWriter::locate(const std::string& raw) {
-    Place place{clean(raw), -1, {}};
+    Place place{clean(raw), -1, {}, false};
     size_t slash = place.path.rfind('/');
     place.name = slash == std::string::npos ? place.path : place.path.substr(slash + 1);
     place.parent = open_parent(slash == std::string::npos ? std::string() : place.path.substr(0, slash));
+    place.by_link = place.parent != root_folder_.get() && parent_path_.empty();
     return place;
 }
 
 int LayerWriter::open_parent(const std::string& path) {
     if (path.empty()) return root_folder_.get();
     if (path == parent_path_) return parent_.get();
+    bool by_link = false;
     try {
         parent_ = root_.open_strictly(path, kOpenFolder);
     } catch (const Error& e) {
         if (e.code() == Code::resource_exhausted || e.code() == Code::invalid_argument) throw;
-        parent_ = walk_to(path);  // makes what is missing, or says what is in the way
+        parent_ = walk_to(path, by_link);  // makes what is missing, or says what is in the way
     }
-    parent_path_ = path;
+    // What a link leads to may be replaced under another name: it is not kept for the next entry.
+    parent_path_ = by_link ? std::string() : path;
     return parent_.get();
 }
 
-Fd LayerWriter::walk_to(const std::string& path) {
+Fd LayerWriter::walk_to(const std::string& path, bool& by_link) {
     Fd folder = root_folder_.duplicate();
     for (size_t start = 0; start < path.size();) {
         size_t end = std::min(path.find('/', start), path.size());
@@ -103,11 +111,22 @@ Fd LayerWriter::walk_to(const std::string& path) {
             if (::fchmodat(folder.get(), name.c_str(), 0755, 0) != 0) throw_errno("chmod");  // whatever the umask is
         } else if (errno != EEXIST) {
             throw_errno("make the folder " + path.substr(0, end));
-        } else if (!S_ISDIR(stat_at(folder.get(), name).st_mode)) {
+        }
+        start = end + 1;
+        const mode_t mode = stat_at(folder.get(), name).st_mode;
+        if (S_ISDIR(mode)) {
+            folder = open_at(folder.get(), name, kOpenFolder);
+            continue;
+        }
+        // Every link so far was followed inside the layer, and so is this one: from the root, by its whole name.
+        by_link = true;
+        try {
+            if (!S_ISLNK(mode)) throw refused("it is no link either");
+            folder = root_.open(path.substr(0, end), O_RDONLY | O_DIRECTORY);
+        } catch (const Error& e) {
+            if (e.code() == Code::resource_exhausted) throw;
             throw refused("its parent " + path.substr(0, end) + " is not a folder");
         }
-        folder = open_at(folder.get(), name, kOpenFolder);
-        start = end + 1;
     }
     return folder;
 }
@@ -171,6 +190,7 @@ void LayerWriter::write_folder(const TarEntry& entry, const Place& place) {
     set_entry_attributes(folder.get(), entry);
     if (was_removed) mark_opaque(folder.get());  // the lower folder of this name stays hidden
     folder_times_[place.path] = entry.mtime;
+    if (place.by_link) return;
     parent_ = std::move(folder);  // what comes next most often lies in it
     parent_path_ = place.path;
 }
@@ -203,7 +223,7 @@ void LayerWriter::write_hardlink(const TarEntry& entry, const Place& place) {
     size_t slash = target.rfind('/');
     try {
         target_parent =
-            root_.open_strictly(slash == std::string::npos ? std::string() : target.substr(0, slash), kOpenFolder);
+            root_.open(slash == std::string::npos ? std::string() : target.substr(0, slash), O_RDONLY | O_DIRECTORY);
     } catch (const Error& e) {
         throw refused("a hard link to " + entry.link + ", which is not in the layer: " + e.what());
     }
@@ -236,7 +256,7 @@ void LayerWriter::finish() {
     for (const auto& [path, mtime] : folder_times_) {
         Fd folder;
         try {
-            folder = root_.open_strictly(path, kOpenFolder);
+            folder = root_.open(path, kOpenFolder);
         } catch (const Error& e) {
             if (e.code() == Code::resource_exhausted) throw;
             continue;  // a later entry replaced it by something else

@@ -12,9 +12,9 @@
 namespace kedge::runtime {
 
 /// Writes the entries of a layer's tar into an empty folder that nobody else uses yet, whiteouts turned into overlayfs'
-/// form. Entries are hostile: names are taken relative to the folder, `..` is refused, no symbolic link is ever walked
-/// or written through. Errors name the entry: invalid_argument for what it is, resource_exhausted for limits and a full
-/// disk.
+/// form. Entries are hostile: names are taken relative to the folder, a `..` that leads out of it is refused, parents
+/// that are symbolic links are followed with the folder as root, and no link is ever written through. Errors name the
+/// entry: invalid_argument for what it is, resource_exhausted for limits and a full disk.
 class LayerWriter {
 public:
     LayerWriter(int folder, int64_t size_limit);
@@ -32,10 +32,11 @@ private:
         std::string path;  ///< clean, relative
         int parent;        ///< owned by the writer, valid until the next locate()
         std::string name;  ///< one component; empty for the folder itself
+        bool by_link;      ///< a symbolic link leads to the parent: `path` is not its only name
     };
     Place locate(const std::string& raw);
     int open_parent(const std::string& path);
-    Fd walk_to(const std::string& path);
+    Fd walk_to(const std::string& path, bool& by_link);
 
     void write(const TarEntry& entry, TarReader& data);
     void write_file(const TarEntry& entry, const Place& place, TarReader& data);
@@ -49,8 +50,9 @@ private:
     const int64_t size_limit_;
     int64_t size_ = 0;
     int64_t entries_ = 0;
-    Fd root_folder_;           ///< the same folder, readable: for its attributes
-    std::string parent_path_;  ///< the parent of the last entry, which most often is the next one's too
+    Fd root_folder_;  ///< the same folder, readable: for its attributes
+    std::string
+        parent_path_;  ///< the parent of the last entry, which most often is the next one's too; empty if unknown
     Fd parent_;
     std::unordered_map<std::string, timespec> folder_times_;
 };

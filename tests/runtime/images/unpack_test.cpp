@@ -211,21 +211,64 @@ TEST_F(Unpack, SparseFilesKeepTheirHoles) {
 // Hostile archives.
 
 TEST_F(Unpack, AnEntryThatLeavesTheLayerIsRefused) {
-    for (const char* name : {"../outside", "a/../../outside", "..", "a/..", "/../outside", "./../outside"}) {
+    for (const char* name :
+         {"../outside", "a/../../outside", "..", "a/..", "a/../b/../../outside", "/../outside", "./../outside"}) {
         EXPECT_TRUE(contains(refusal(make_tar({{name, file("evil")}})), std::string("entry \"") + name)) << name;
     }
 }
 
-TEST_F(Unpack, NothingIsWrittenThroughALink) {
-    EXPECT_TRUE(contains(refusal(make_tar({{"l", symlink_to("..")}, {"l/outside", file("evil")}})),
-                         "its parent l is not a folder"));
-    EXPECT_TRUE(
-        contains(refusal(make_tar({{"l", symlink_to(path)}, {"l/outside", file("evil")}})), "entry \"l/outside\""));
-    EXPECT_TRUE(contains(refusal(make_tar({{"d", folder()}, {"l", symlink_to("d")}, {"l/x/y", file("evil")}})),
-                         "its parent l is not a folder"));
+TEST_F(Unpack, ALinkAsAParentLeadsNowhereButIntoTheLayer) {
+    for (const std::string& target :
+         {path, std::string("missing"), std::string("l"), std::string("f"), std::string("/proc/self/fd")}) {
+        for (const Node& what : {file("evil"), folder(), hardlink_to("f")}) {
+            EXPECT_TRUE(contains(refusal(make_tar({{"f", file("")}, {"l", symlink_to(target)}, {"l/outside", what}})),
+                                 "its parent l is not a folder"))
+                << target;
+        }
+    }
     EXPECT_TRUE(contains(refusal(make_tar({{"f", file("")}, {"f/x", file("evil")}})), "its parent f is not a folder"));
-    EXPECT_TRUE(contains(refusal(make_tar({{"l", symlink_to("..")}, {"l/.wh.outside", file("")}})),
-                         "its parent l is not a folder"));
+    auto tree = unpack(make_tar({{"l", symlink_to("../..")}, {"l/outside", file("mine")}}));
+    EXPECT_EQ(tree["outside"].content, "mine");
+    tree = unpack(make_tar({{"l", symlink_to("..")}, {"l/.wh.outside", file("")}}));
+    EXPECT_EQ(tree["outside"].type, 'c');
+    EXPECT_EQ(read_text(path + "/outside"), "untouched");
+}
+
+TEST_F(Unpack, AnEntryBehindALinkOfTheLayerLiesWhereTheLinkLeads) {
+    auto tree = unpack(make_tar({{"usr/lib", folder()},
+                                 {"lib", symlink_to("usr/lib")},
+                                 {"lib/foo", file("foo")},
+                                 {"lib/d", folder(0700)},
+                                 {"lib/d/e/f", file("f")},
+                                 {"lib/.wh.gone", file("")},
+                                 {"lib/hard", hardlink_to("lib/foo")},
+                                 {"usr/lib64", symlink_to("/lib")},
+                                 {"usr/lib64/bar", file("bar")},
+                                 {"x/../y", file("y")}}));
+    EXPECT_EQ(tree["lib"].type, 'l');
+    EXPECT_EQ(tree["usr/lib/foo"].content, "foo");
+    EXPECT_EQ(tree["usr/lib/hard"].content, "foo");
+    EXPECT_EQ(tree["usr/lib/bar"].content, "bar");
+    EXPECT_EQ(tree["usr/lib/d"].mode, 0700u);
+    EXPECT_EQ(tree["usr/lib/d"].mtime, folder().mtime);
+    EXPECT_EQ(tree["usr/lib/d/e/f"].content, "f");
+    EXPECT_EQ(tree["usr/lib/gone"].type, 'c');
+    EXPECT_EQ(tree["y"].content, "y");
+    EXPECT_EQ(tree.count("x"), 0u);
+}
+
+TEST_F(Unpack, WhatALinkLedToCanBeReplacedMeanwhile) {
+    auto tree = unpack(make_tar({{"a/b", folder()},
+                                 {"l", symlink_to("a")},
+                                 {"l/b/one", file("1")},
+                                 {"a", file("now a file")},
+                                 {"a", folder()},
+                                 {"l/b/two", file("2")},
+                                 {"l", folder()},
+                                 {"l/b/three", file("3")}}));
+    EXPECT_EQ(tree.count("a/b/one"), 0u);
+    EXPECT_EQ(tree["a/b/two"].content, "2");
+    EXPECT_EQ(tree["l/b/three"].content, "3");
 }
 
 TEST_F(Unpack, ALinkIsReplacedByTheFileOfItsName) {
