@@ -52,15 +52,17 @@ Response create(const Request& request, runtime::Volumes& volumes) {
     return json_reply(volume_json(volumes.create(spec)), 201);
 }
 
-/// Docker's `volume prune`: unused anonymous volumes, with all=true also named ones.
+/// Docker's `volume prune`: unused anonymous volumes, with all=true also named ones; before API 1.42 always these, too.
+/// What has driver options stays: somebody chose them.
 Response prune(const Request& request, const Services& services) {
     Filters filters(request, {"label", "label!", "all"});
-    bool all = filters.flag("all", false);
+    bool all = filters.flag("all", false) || request.api < 42;
     std::set<std::string> used = used_volumes(services.engine.containers());
     json removed = json::array();
     int64_t freed = 0;
     for (const runtime::VolumeInfo& info : services.engine.volumes().list()) {
-        if (used.contains(info.spec.name) || !(all || info.anonymous) || !filters.labels(info.spec.labels)) continue;
+        if (used.contains(info.spec.name) || !(all || info.anonymous) || !info.spec.options.empty()) continue;
+        if (!filters.labels(info.spec.labels)) continue;
         try {
             const int64_t size = services.engine.volumes().size(info.spec.name);
             services.engine.volumes().remove(info.spec.name);

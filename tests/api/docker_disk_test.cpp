@@ -59,6 +59,18 @@ TEST_F(DockerDisk, SaysWhatIsTakenAndWhatAClearingFreed) {
     EXPECT_EQ(images["ImagesDeleted"].at(1), json({{"Deleted", image["Id"]}}));
 }
 
+TEST_F(DockerDisk, VolumesWithOptionsAreSparedAndOlderClientsClearNamedOnes) {
+    for (const char* name : {"one", "two"}) EXPECT_EQ(post("/volumes/create", {{"Name", name}}).status, 201);
+    const json tmpfs = {{"type", "tmpfs"}, {"device", "tmpfs"}};
+    EXPECT_EQ(post("/volumes/create", {{"Name", "set"}, {"DriverOpts", tmpfs}, {"Labels", {{"set", "1"}}}}).status,
+              201);
+    EXPECT_EQ(prune("volumes").body["VolumesDeleted"], json::array());
+    EXPECT_EQ(post("/v1.42/volumes/prune").body["VolumesDeleted"], json::array());
+    EXPECT_EQ(post("/v1.41/volumes/prune").body["VolumesDeleted"], json({"one", "two"}));
+    EXPECT_EQ(prune("volumes", {{"all", {"true"}}}).body["VolumesDeleted"], json::array());
+    EXPECT_EQ(get("/volumes/set").status, 200);
+}
+
 TEST_F(DockerDisk, ClearingsSpareWhatTheirFiltersSay) {
     create("kept", "true", {{"Labels", {{"keep", "1"}}}, {"HostConfig", {{"NetworkMode", "none"}}}});
     const std::string other = create("other", "true", {{"HostConfig", {{"NetworkMode", "none"}}}});
