@@ -1,5 +1,6 @@
 // What is asked of a container's files, but for commit: see runtime/container_files.h.
 #include "base/confined.h"
+#include "base/errno_text.h"
 #include "base/error.h"
 #include "base/tar/tar_to_tree.h"
 #include "base/tar/tree_to_tar.h"
@@ -41,14 +42,22 @@ Error not_there(const std::string& path, const std::string& id) {
     return Error(Code::not_found, fmt::format("Could not find the file {} in container {}", path, id));
 }
 
+/// Why a path could not be opened, as who asked for it named it.
+Error in_terms_of(const std::string& path, const std::string& id, const Error& e) {
+    if (e.code() == Code::not_found) return not_there(path, id);
+    // A link to itself, or one of the kernel's own, such as /proc/1/root.
+    if (std::string_view(e.what()).ends_with(errno_text(ELOOP)))
+        return Error(Code::invalid_argument, path + " leads through a link that can't be followed");
+    return e;
+}
+
 Fd open_asked(const ConfinedRoot& root, const std::string& path, const std::string& id) {
     if (path.empty()) throw Error(Code::invalid_argument, "bad parameter: path cannot be empty");
     if (path.find('\0') != std::string::npos) throw Error(Code::invalid_argument, "bad parameter: path");
     try {
         return open_inner(root, InnerPath(path));
     } catch (const Error& e) {
-        if (e.code() == Code::not_found) throw not_there(path, id);
-        throw;
+        throw in_terms_of(path, id, e);
     }
 }
 
@@ -155,8 +164,7 @@ void ContainerEngine::write(const std::string& id, const std::string& path, cons
         if (path.empty()) throw Error(Code::invalid_argument, "bad parameter: path cannot be empty");
         folder = root.open(InnerPath(path).path, O_PATH);
     } catch (const Error& e) {
-        if (e.code() == Code::not_found) throw not_there(path, id);
-        throw;
+        throw in_terms_of(path, id, e);
     }
     if (!S_ISDIR(stat_of(folder, path).st_mode))
         throw Error(Code::invalid_argument, "extraction point is not a directory");

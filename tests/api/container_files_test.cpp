@@ -107,6 +107,13 @@ TEST_F(ContainerFileRoutes, GiveNoPartOfATarForTheWhole) {
     EXPECT_FALSE(part.whole) << "what goes wrong in the middle must not look like the end";
 }
 
+TEST_F(ContainerFileRoutes, RefuseLinksThatCannotBeFollowed) {
+    start("loop", "ln -s b /a; ln -s a /b", {{"HostConfig", {{"NetworkMode", "none"}}}});
+    EXPECT_EQ(containers().wait("loop"), 0);
+    for (const char* method : {"GET", "HEAD", "PUT"})
+        EXPECT_EQ(send(method, "/containers/loop/archive?path=/a/etc", tar("f", "hello")).status, 400) << method;
+}
+
 TEST_F(ContainerFileRoutes, ShowChangesAndExports) {
     EXPECT_EQ(get("/containers/box/changes").body, json(nullptr));
     (void)send("PUT", "/containers/box/archive?path=/data", tar("f", "hello"));
