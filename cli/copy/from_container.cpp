@@ -79,7 +79,12 @@ void copy_from_container(const Client& client, const CopyArgument& source, const
     CopyPlan plan = plan_copy(from, local_target(path));
     CopyProgress progress("Copying from container", options.quiet);
     Piped archive([&](const Piped::Write& write) { client.stream("GET", url, {}, write); });
-    extract(archive.read_end(), from, plan, options, progress);
+    try {
+        extract(archive.read_end(), from, plan, options, progress);
+    } catch (...) {
+        archive.finish();  // an answer that is no archive says why
+        throw;
+    }
     archive.finish();
     progress.done(path);
 }
