@@ -235,7 +235,7 @@ TEST_F(CommandLine, NetworksHaveIpv6IfTheyAreAskedTo) {
         "fd00:5::7/64 fd00:5::99 fd00:5::7\n");
     EXPECT_EQ(said({"port", "web"}), "80/tcp -> [::1]:28080\n80/tcp -> 0.0.0.0:28081\n80/tcp -> [::]:28081\n");
     EXPECT_EQ(said({"ps", "--format", "{{.Ports}}"}),
-              "0.0.0.0:28081->80/tcp, [::1]:28080->80/tcp, [::]:28081->80/tcp\n");
+              "0.0.0.0:28081->80/tcp, [::]:28081->80/tcp, [::1]:28080->80/tcp\n");
     EXPECT_NE(said({"exec", "web", "cat", "/etc/hosts"}).find("fd00:5::7\t"), std::string::npos);
     said({"rm", "-f", "web"});
     said({"run", "-d", "--name", "web", "--network", "wide", "--ip6", "fd00:5::8", "box:1", "sleep", "100"});

@@ -208,7 +208,7 @@ TEST_F(Sharing, TmpfsMountsTakeTheOptionsOfMount) {
     EXPECT_NE(plain.find("\n5:6 1777\n"), std::string::npos) << plain;
     for (const char* bad : {"uid=x", "uid=", "uid", "huge=always", "source=/", "size", ""}) {
         spec.mounts[0].tmpfs_options = {bad};
-        EXPECT_NE(refused(spec).find("invalid option"), std::string::npos) << bad;
+        EXPECT_NE(refused(spec).find("invalid tmpfs option"), std::string::npos) << bad;
     }
 }
 
