@@ -77,7 +77,7 @@ std::string ports_text(const json& ports) {
             continue;
         }
         const std::string shown = outside == 0 ? "" : address;
-        auto same = [&](const Range& r) { return r.address == shown && r.protocol == protocol; };
+        auto same = [&, &type = protocol](const Range& r) { return r.address == shown && r.protocol == type; };
         auto range = std::find_if(open.begin(), open.end(), same);
         if (range == open.end()) {
             open.push_back({shown, protocol, inside, inside});

@@ -138,7 +138,7 @@ LayerStore::Unpacked LayerStore::unpack(int blob_fd, const Digest& expected, std
             throw Error(Code::cancelled, "unpacking was cancelled");
         }
         if (has_locked(expected)) {
-            const Unpacked there{expected, sizes_.at(expected)};
+            Unpacked there{expected, sizes_.at(expected)};
             lock.unlock();
             check(blob_fd, expected, std::move(stop));
             return there;
