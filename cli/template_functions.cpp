@@ -1,6 +1,7 @@
 #include "cli/template_functions.h"
 
 #include "base/error.h"
+#include "cli/format.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -137,8 +138,7 @@ std::string formatted(const std::string& verb, const json& value) {
         return filled(std::string(1, kind).c_str(), value.get<double>());
     }
     if (kind != 's' && kind != 'v' && kind != 'q' && kind != 't') throw wrong("printf: " + verb + " is not supported");
-    std::string shown =
-        kind == 'q' ? json(printed(value)).dump(-1, ' ', false, json::error_handler_t::replace) : printed(value);
+    std::string shown = kind == 'q' ? go_quoted(printed(value)) : printed(value);
     return flags == "%" || shown.size() > 500 ? shown : filled("s", shown.c_str());
 }
 

@@ -41,6 +41,14 @@ NetlinkMessage route_by(int index, One gateway) {
     return message;
 }
 
+ifaddrmsg address_header(uint8_t family, int index, int prefix) {
+    ifaddrmsg header{};
+    header.ifa_family = family;
+    header.ifa_prefixlen = static_cast<uint8_t>(prefix);
+    header.ifa_index = static_cast<unsigned>(index);
+    return header;
+}
+
 /// One queue in each direction, as a link has that nobody says anything of; but the kernel makes one of each for every
 /// processor then, and waits for all processors when it takes them away again.
 void put_queues(NetlinkMessage& message) {
@@ -107,10 +115,7 @@ std::vector<Link> links_of(NetlinkSocket& socket) {
 }
 
 NetlinkMessage add_address(int index, Ipv4 address, Subnet subnet) {
-    ifaddrmsg header{};
-    header.ifa_family = AF_INET;
-    header.ifa_prefixlen = static_cast<uint8_t>(subnet.prefix);
-    header.ifa_index = static_cast<unsigned>(index);
+    const ifaddrmsg header = address_header(AF_INET, index, subnet.prefix);
     NetlinkMessage message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, header);
     put_address(message, IFA_LOCAL, address);
     put_address(message, IFA_ADDRESS, address);
@@ -119,10 +124,7 @@ NetlinkMessage add_address(int index, Ipv4 address, Subnet subnet) {
 }
 
 NetlinkMessage add_address(int index, Ipv6 address, Subnet6 subnet) {
-    ifaddrmsg header{};
-    header.ifa_family = AF_INET6;
-    header.ifa_prefixlen = static_cast<uint8_t>(subnet.prefix);
-    header.ifa_index = static_cast<unsigned>(index);
+    ifaddrmsg header = address_header(AF_INET6, index, subnet.prefix);
     header.ifa_flags = IFA_F_NODAD;
     NetlinkMessage message(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, header);
     put_address(message, IFA_LOCAL, address);
