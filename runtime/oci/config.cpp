@@ -5,7 +5,6 @@
 #include "runtime/containers/launch_limits.h"
 #include "runtime/oci/json_field.h"
 
-#include <linux/ioprio.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -108,11 +107,12 @@ Scheduler parse_scheduler(const Field& object) {
     return result;
 }
 
+/// As ioprio_set(2) has it. (<linux/ioprio.h> is no C++ since Linux 6.5: it names a parameter `class`.)
 int parse_io_priority(const Field& object) {
-    const int kind = parse_name<int>(object.need("class"), {{"IOPRIO_CLASS_RT", IOPRIO_CLASS_RT},
-                                                            {"IOPRIO_CLASS_BE", IOPRIO_CLASS_BE},
-                                                            {"IOPRIO_CLASS_IDLE", IOPRIO_CLASS_IDLE}});
-    return IOPRIO_PRIO_VALUE(kind, object.need("priority").number_between<int>(0, 7));
+    constexpr int kClassShift = 13;
+    const int kind = parse_name<int>(object.need("class"),
+                                     {{"IOPRIO_CLASS_RT", 1}, {"IOPRIO_CLASS_BE", 2}, {"IOPRIO_CLASS_IDLE", 3}});
+    return kind << kClassShift | object.need("priority").number_between<int>(0, 7);
 }
 
 /// `0-3,7`
