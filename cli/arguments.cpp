@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <set>
 
@@ -173,15 +174,35 @@ Error wrong_count(const CLI::App& app) {
     return wrong_count(app, least, std::min(most, kAnyCount));
 }
 
-std::vector<std::string> called_words(const std::vector<std::string>& arguments) {
-    std::vector<std::string> words;
+namespace {
+
+/// Without the agent's address.
+std::vector<std::string> own_arguments(const std::vector<std::string>& arguments) {
+    std::vector<std::string> rest;
     for (size_t i = 0; i < arguments.size(); ++i) {
         if (arguments[i] == "-H" || arguments[i] == "--host")
             ++i;
-        else if (!arguments[i].starts_with("-"))
-            words.push_back(arguments[i]);
+        else
+            rest.push_back(arguments[i]);
     }
+    return rest;
+}
+
+bool is_option(const std::string& argument) {
+    return argument.starts_with("-");
+}
+
+}  // namespace
+
+std::vector<std::string> called_words(const std::vector<std::string>& arguments) {
+    std::vector<std::string> words = own_arguments(arguments);
+    std::erase_if(words, is_option);
     return words;
+}
+
+bool may_have_options(const std::vector<std::string>& arguments) {
+    const std::vector<std::string> own = own_arguments(arguments);
+    return std::any_of(own.begin(), own.end(), is_option);
 }
 
 std::vector<std::string> as_docker_reads(const CLI::App& app, const std::vector<std::string>& arguments) {

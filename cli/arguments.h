@@ -25,6 +25,9 @@ Error wrong_count(const CLI::App& app);
 /// The words of a command line that may name commands: `volume`, `ls` of `-H x volume ls --quiet`.
 std::vector<std::string> called_words(const std::vector<std::string>& arguments);
 
+/// Whether any of them may be an option, other than the agent's address.
+bool may_have_options(const std::vector<std::string>& arguments);
+
 /// The arguments as Docker's commands read them, rewritten so that CLI11 reads them the same way: `--entrypoint=` has
 /// an empty value and `-p=80` is `-p 80`. What is unknown is a FlagError (`unknown flag: --x`), or of commands an
 /// Error; numbers and yes-or-no flags that are none are FlagError too. `app` has its called command set up.

@@ -10,40 +10,40 @@
 namespace kedge::cli {
 
 Flag Flag::required() const {
-    return Flag(option_->required());
+    return Flag(option_ ? option_->required() : nullptr);
 }
 
 Flag Flag::group(const std::string& heading) const {
-    return Flag(option_->group(heading));
+    return Flag(option_ ? option_->group(heading) : nullptr);
 }
 
 Flag Flag::one_of(const std::vector<std::string>& values) const {
-    return Flag(option_->check(CLI::IsMember(values)));
+    return Flag(option_ ? option_->check(CLI::IsMember(values)) : nullptr);
 }
 
 Flag Flag::positive() const {
-    return Flag(option_->check(CLI::PositiveNumber));
+    return Flag(option_ ? option_->check(CLI::PositiveNumber) : nullptr);
 }
 
 Flag Flag::show_default() const {
-    return Flag(option_->capture_default_str());
+    return Flag(option_ ? option_->capture_default_str() : nullptr);
 }
 
 Flag Flag::once() const {
-    return Flag(option_->expected(1));
+    return Flag(option_ ? option_->expected(1) : nullptr);
 }
 
 size_t Flag::count() const {
-    return option_->count();
+    return option_ ? option_->count() : 0;
 }
 
 Flag CommandLine::add_flag(const std::string& names, bool& value, const std::string& description) const {
-    return Flag(app_->add_flag(names, value, description));
+    return Flag(passes_over(names) ? nullptr : app_->add_flag(names, value, description));
 }
 
 template <typename T>
 Flag CommandLine::add_option(const std::string& names, T& value, const std::string& description) const {
-    return Flag(app_->add_option(names, value, description));
+    return Flag(passes_over(names) ? nullptr : app_->add_option(names, value, description));
 }
 
 using Strings = std::vector<std::string>;
@@ -57,11 +57,13 @@ template Flag CommandLine::add_option(const std::string&, std::optional<int64_t>
 template Flag CommandLine::add_option(const std::string&, Strings&, const std::string&) const;
 
 Flag CommandLine::add_list(const std::string& names, Strings& values, const std::string& description) const {
+    if (passes_over(names)) return Flag(nullptr);
     return Flag(app_->add_option(names, values, description)->allow_extra_args(false));
 }
 
 void CommandLine::refuse_options(std::initializer_list<const char*> names, const std::string& hint) const {
     for (std::string name : names) {
+        if (passes_over(name)) continue;
         std::string shown = name.substr(name.find("--"));
         shown = shown.substr(0, shown.find(','));
         auto refuse = [=](const CLI::results_t&) -> bool {

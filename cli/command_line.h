@@ -14,6 +14,7 @@ namespace kedge::cli {
 /// One option, flag or named word of a command, for more to be said of it.
 class Flag {
 public:
+    /// Null: one that isn't given; see CommandLine.
     explicit Flag(CLI::Option* option) : option_(option) {}
 
     Flag required() const;
@@ -32,7 +33,10 @@ private:
 /// that includes it when the program starts. Copies stand for the same.
 class CommandLine {
 public:
-    explicit CommandLine(CLI::App& app) : app_(&app) {}
+    /// Unless options are `possible`, those that begin with a dash are passed over: to make them takes as long as half
+    /// of a short command.
+    explicit CommandLine(CLI::App& app, bool options_possible = true)
+        : app_(&app), options_possible_(options_possible) {}
 
     /// `names`: `-v,--volumes`, also `-p,--pause,!--no-pause`.
     Flag add_flag(const std::string& names, bool& value, const std::string& description) const;
@@ -59,7 +63,10 @@ public:
     const CLI::App& app() const { return *app_; }
 
 private:
+    bool passes_over(const std::string& names) const { return !options_possible_ && names.front() == '-'; }
+
     CLI::App* app_;
+    bool options_possible_;
 };
 
 }  // namespace kedge::cli

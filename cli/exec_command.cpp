@@ -26,18 +26,26 @@ struct ExecOptions {
     std::string detach_keys;
 };
 
+/// Only what was asked for: the rest is the agent's default.
 json exec_body(const ExecOptions& options) {
-    json body = {{"Cmd", options.command},
-                 {"Env", read_variables(options.variable_files, options.variables, outside())},
-                 {"User", options.user},
-                 {"WorkingDir", options.working_dir},
-                 {"Privileged", options.privileged},
-                 {"Tty", options.tty},
-                 {"DetachKeys", options.detach_keys},
-                 {"Detach", options.detach},
-                 {"AttachStdin", options.interactive && !options.detach},
-                 {"AttachStdout", !options.detach},
-                 {"AttachStderr", !options.detach}};
+    json body = {{"Cmd", options.command}};
+    auto ask = [&](const char* name, bool wanted) {
+        if (wanted) body[name] = true;
+    };
+    auto tell = [&](const char* name, const std::string& value) {
+        if (!value.empty()) body[name] = value;
+    };
+    if (!options.variables.empty() || !options.variable_files.empty())
+        body["Env"] = read_variables(options.variable_files, options.variables, outside());
+    tell("User", options.user);
+    tell("WorkingDir", options.working_dir);
+    tell("DetachKeys", options.detach_keys);
+    ask("Privileged", options.privileged);
+    ask("Tty", options.tty);
+    ask("Detach", options.detach);
+    ask("AttachStdin", options.interactive && !options.detach);
+    ask("AttachStdout", !options.detach);
+    ask("AttachStderr", !options.detach);
     TerminalSize size = options.tty ? terminal_size() : TerminalSize();
     if (size.rows > 0) body["ConsoleSize"] = {size.rows, size.columns};
     return body;

@@ -31,6 +31,7 @@ public:
 /// Which commands are called: only these are set up, with their options and the commands below them; others cost time.
 struct Called {
     std::vector<std::string> words;
+    bool with_options = true;
     bool everything = false;  ///< the completion script knows all of them
     bool names(const Command& command, size_t depth) const {
         return everything || (depth < words.size() &&
@@ -71,7 +72,7 @@ void add_commands(CLI::App& app, const std::vector<Command>& commands, const std
         if (!called.names(command, depth)) continue;
         if (*command.examples) sub->footer(std::string("Examples:\n") + command.examples);
         if (command.set_up)
-            command.set_up(CommandLine(*sub), session);
+            command.set_up(CommandLine(*sub, called.with_options), session);
         else
             add_commands(*sub, command.commands, session, called, depth + 1);
     }
@@ -120,7 +121,7 @@ int run(const std::vector<std::string>& arguments) {
     app.set_version_flag("--version", "kedge " KEDGE_VERSION);
     app.add_option("-H,--host", session->host, "The agent's socket, unix:///run/kedge/kedge.sock (or KEDGE_HOST)");
     app.formatter(std::make_shared<HelpFormat>());
-    Called called{called_words(arguments)};
+    Called called{called_words(arguments), may_have_options(arguments)};
     called.everything = !called.words.empty() && called.words.front() == "completion";
     add_commands(app, all_commands(called), session, called, 0);
     add_completion(app, called.everything);

@@ -119,7 +119,9 @@ std::unique_ptr<Execution> ContainerEngine::begin_exec(const std::string& id, co
     };
     const std::string text = command_text(spec.arguments);
     tell("exec_create: " + text, {});
-    Launcher::Exec process = launcher_.exec(run_folder_of(record->info.id), record->info.spec, request);
+    const std::shared_ptr<const Launched> run = run_of(record->info.id);
+    if (!run) throw Error(Code::conflict, "the container is not running");
+    Launcher::Exec process = launcher_.exec(record->info.id, *run, record->info.spec, request);
     entered.lock.unlock();
     tell_failure(process, out, err);
     const int terminal = process.terminal.get();

@@ -232,14 +232,12 @@ std::vector<std::string> check_launch(const ContainerSpec& container) {
     return spec.warnings;
 }
 
-LaunchSpec build_exec(const ContainerSpec& container, const Launcher::ExecRequest& request, int init_pid,
-                      SeccompFilters& filters) {
-    LaunchSpec spec;
+void build_exec(const ContainerSpec& container, const Launcher::ExecRequest& request, int init_pid,
+                SeccompFilters& filters, LaunchSpec& spec) {
     spec.user = UserDatabase({"/proc/" + std::to_string(init_pid) + "/root"}).find(request.user, container.group_add);
     plan_process(request.arguments, request.environment, request.working_dir, spec);
     plan_security(container, request.privileged || container.privileged, filters, spec);
     plan_limits(container, spec);
-    return spec;
 }
 
 }  // namespace kedge::runtime

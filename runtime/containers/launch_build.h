@@ -16,7 +16,7 @@ LaunchSpec build_launch(const LaunchRequest& request, const Cgroups& cgroups, co
 std::vector<std::string> check_launch(const ContainerSpec& container);
 
 /// The same for a further process of a running container, whose root is /proc/<pid>/root.
-LaunchSpec build_exec(const ContainerSpec& container, const Launcher::ExecRequest& request, int init_pid,
-                      SeccompFilters& filters);
+void build_exec(const ContainerSpec& container, const Launcher::ExecRequest& request, int init_pid,
+                SeccompFilters& filters, LaunchSpec& spec);
 
 }  // namespace kedge::runtime

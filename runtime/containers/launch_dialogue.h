@@ -17,6 +17,8 @@ public:
 
     int shim_end() const { return theirs_.get(); }
     void close_shim_end() { theirs_.reset(); }
+    /// A start that still waits for a byte ends with this.
+    void hang_up() { ours_.reset(); }
 
     /// Who gets the listener of the filter, as soon as it is there; then the process may execute. What he throws ends
     /// the waiting, and with this dialogue the process.
@@ -24,6 +26,9 @@ public:
 
     /// Until the first process is there. Throws Error in Docker's words if it came to none.
     void await_spawned(Launched& started);
+
+    /// From now on the shim follows this plan: what it speaks of is in there. Kept by reference.
+    void follow(const PlanWriter& plan) { plan_ = &plan; }
 
     /// The network is ready: the process may execute.
     void let_go();

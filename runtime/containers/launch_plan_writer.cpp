@@ -95,6 +95,7 @@ PlanWriter::PlanWriter(const LaunchSpec& spec) : bytes_(sizeof(shim::Plan), '\0'
     plan.search_path = add(spec.search_path);
     plan.working_dir = add(spec.working_dir);
     plan.exit_status = spec.exit_status;
+    plan.whole_plan = spec.whole_plan;
     plan.uid = spec.user.uid;
     plan.gid = spec.user.gid;
     plan.groups = add_list(spec.user.groups);
@@ -131,10 +132,19 @@ PlanWriter::PlanWriter(const LaunchSpec& spec) : bytes_(sizeof(shim::Plan), '\0'
     std::memcpy(bytes_.data(), &plan, sizeof plan);
 }
 
-Fd PlanWriter::to_memfd() const {
+Fd PlanWriter::make_memfd() {
     Fd fd(::memfd_create("kedge-plan", MFD_CLOEXEC));
     if (!fd) throw_errno("make launch plan");
-    write_all(fd.get(), bytes_);
+    return fd;
+}
+
+void PlanWriter::write_to(int memfd) const {
+    write_all(memfd, bytes_);
+}
+
+Fd PlanWriter::to_memfd() const {
+    Fd fd = make_memfd();
+    write_to(fd.get());
     return fd;
 }
 

@@ -14,7 +14,10 @@ class PlanWriter {
 public:
     explicit PlanWriter(const LaunchSpec& spec);
 
-    /// A sealed-off file in memory with the plan, for the shim's kPlanFd.
+    /// An empty file in memory for a plan.
+    static Fd make_memfd();
+    void write_to(int memfd) const;
+    /// One with this plan, for the shim's kPlanFd.
     Fd to_memfd() const;
 
     /// The text at an offset that the shim sent back; empty for what is none.

@@ -102,6 +102,13 @@ void end_start(Launched& started, int shim_pid) {
     if (started.init_pidfd) (void)await_end(started.init_pidfd.get(), kGraceMilliseconds);
 }
 
+/// A shim that has been hung up on ends by itself, after the process that it has made.
+void end_exec(const Launcher::Exec& exec) {
+    if (!await_end(exec.pidfd.get(), kGraceMilliseconds)) end_process(exec.pidfd.get());
+    int status = 0;
+    (void)::waitpid(exec.pid, &status, 0);
+}
+
 }  // namespace
 
 Launcher::Launcher(std::string shim, std::string instance)
@@ -197,35 +204,48 @@ bool Launcher::read_exit(const std::string& run_folder, ExitRecord* record) {
     return true;
 }
 
-Launcher::Exec Launcher::exec(const std::string& run_folder, const ContainerSpec& container,
+Launcher::Exec Launcher::exec(const std::string& id, const Launched& running, const ContainerSpec& container,
                               const ExecRequest& request) {
-    PidFile file;
-    Fd init;
-    if (read_pid_file(run_folder, &file)) init = open_process(file.init);
-    if (!init) throw Error(Code::conflict, "the container is not running");
-    LaunchSpec spec = build_exec(container, request, file.init.pid, state_->filters);
+    if (!running.init_pidfd || await_end(running.init_pidfd.get(), 0))
+        throw Error(Code::conflict, "the container is not running");
+    const std::string group = state_->group_of(id);
+    LaunchSpec spec;
     spec.joins.push_back({shim::kFirstExtraFd,
                           CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP});
-    spec.cgroup_path = file.cgroup;
-    spec.cgroup_folder = state_->cgroups.v2_folder(file.cgroup);
-    spec.cgroup_files = state_->cgroups.files(file.cgroup);
+    spec.cgroup_path = group;
+    spec.cgroup_folder = state_->cgroups.v2_folder(group);
+    spec.cgroup_files = state_->cgroups.files(group);
     if (request.tty) spec.flags |= shim::kTerminal;
     spec.terminal_rows = request.rows;
     spec.terminal_columns = request.columns;
     spec.exit_status = shim::kFirstExtraFd + 1;
-    PlanWriter plan(spec);
-    Fd memory = plan.to_memfd();
-    ShimDialogue dialogue(plan, spec);
+    spec.whole_plan = shim::kFirstExtraFd + 2;
+    const PlanWriter entry(spec);
+    const Fd entry_memory = entry.to_memfd(), memory = PlanWriter::make_memfd();
+    ShimDialogue dialogue(entry, spec);
     Pipe exit_status = make_pipe();
     auto stream = [&](int fd) { return fd >= 0 ? fd : state_->null.get(); };
     Exec result;
     result.pid = spawn_shim(state_->shim, "exec",
-                            {stream(request.in), stream(request.out), stream(request.err), memory.get(),
-                             dialogue.shim_end(), init.get(), exit_status.write.get()});
+                            {stream(request.in), stream(request.out), stream(request.err), entry_memory.get(),
+                             dialogue.shim_end(), running.init_pidfd.get(), exit_status.write.get(), memory.get()});
     dialogue.close_shim_end();
     exit_status.write.reset();
     result.exit_status = std::move(exit_status.read);
     result.pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, result.pid, 0)));
+    std::optional<PlanWriter> whole;
+    try {
+        // Meanwhile the shim enters the container.
+        build_exec(container, request, running.init.pid, state_->filters, spec);
+        whole.emplace(spec);
+        whole->write_to(memory.get());
+    } catch (...) {
+        dialogue.hang_up();
+        end_exec(result);
+        throw;
+    }
+    dialogue.follow(*whole);
+    dialogue.let_go();
     Launched inner;
     try {
         dialogue.await_executing(&result.exit_code, &inner);

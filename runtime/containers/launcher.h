@@ -106,7 +106,7 @@ public:
             error;  ///< why nothing was executed, in Docker's words; the shim then ends with exit_code (126, 127, 128)
         int exit_code = 0;
     };
-    Exec exec(const std::string& run_folder, const ContainerSpec& spec, const ExecRequest& request);
+    Exec exec(const std::string& id, const Launched& running, const ContainerSpec& spec, const ExecRequest& request);
 
     /// The machine's control groups, and the path of a container's in them.
     const Cgroups& cgroups() const;

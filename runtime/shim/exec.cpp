@@ -15,8 +15,17 @@ namespace kedge::shim {
 
 namespace {
 
+/// What to execute: the agent finds that out while this process enters the container.
+void take_whole_plan(Start& start) {
+    const int fd = start.plan->whole_plan;
+    if (fd < 0) return;
+    await_go();
+    if (!map_plan(start, fd)) fail(Stage::plan, -EINVAL);
+}
+
 [[noreturn]] void become_process(Start& start) {
     join_cgroups(start);  // while the host's cgroup files can still be seen
+    take_whole_plan(start);
     change_profile(start);
     change_personality(start);
     join_namespaces(start);

@@ -7,7 +7,7 @@
 /// end in a zero byte. Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
 namespace kedge::shim {
 
-constexpr uint64_t kPlanMagic = 0x6b65646765303036;  // "kedge006"
+constexpr uint64_t kPlanMagic = 0x6b65646765303037;  // "kedge007"
 
 /// Descriptors that the agent puts in place before the shim executes.
 constexpr int kPlanFd = 3;
@@ -165,6 +165,9 @@ struct Plan {
     int32_t null_tree = -1;    ///< the host's /dev/null, the same
     int32_t listener = -1;     ///< of `create`: where the process waits for its start
     int32_t exit_status = -1;  ///< of exec: a pipe for the process' exit code, an int32_t; the shim ends after that
+    /// Of exec: this plan says only what to enter, and the whole one is in this file after one byte from kAgentFd. It
+    /// has the same groups, and their texts in the same places.
+    int32_t whole_plan = -1;
     int32_t first_preserved = -1;
     uint32_t preserved = 0;  ///< descriptors from first_preserved on that become 3, 4, ...
 };

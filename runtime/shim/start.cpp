@@ -8,12 +8,12 @@
 
 namespace kedge::shim {
 
-bool map_plan(Start& start) {
+bool map_plan(Start& start, int fd) {
     Plan head;
-    if (sys(__NR_pread64, kPlanFd, &head, sizeof head, 0) != sizeof head || head.magic != kPlanMagic) return false;
-    long at = sys(__NR_mmap, nullptr, head.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, kPlanFd, 0);
+    if (sys(__NR_pread64, fd, &head, sizeof head, 0) != sizeof head || head.magic != kPlanMagic) return false;
+    long at = sys(__NR_mmap, nullptr, head.size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
     if (at < 0 && at > -4096) return false;
-    close_fd(kPlanFd);
+    close_fd(fd);
     start.base = reinterpret_cast<char*>(at);  // NOLINT(performance-no-int-to-ptr): the kernel answers with a number
     start.plan = reinterpret_cast<Plan*>(start.base);
     return true;

@@ -27,8 +27,8 @@ struct Start {
     bool has(PlanFlag flag) const { return (plan->flags & flag) != 0; }
 };
 
-/// Maps the plan of kPlanFd and closes that. False if it is none.
-bool map_plan(Start& start);
+/// Maps the plan of `fd` and closes that. False if it is none.
+bool map_plan(Start& start, int fd = kPlanFd);
 void unmap_plan(Start& start);
 
 /// What the agent or its parents ignore is not for a container to inherit.

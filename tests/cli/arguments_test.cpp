@@ -96,3 +96,12 @@ TEST_F(Arguments, TheWordsThatNameCommandsAreFoundPastTheHost) {
     EXPECT_EQ(called_words({"--host", "unix:///x"}), Words{});
     EXPECT_EQ(called_words({"--version"}), Words{});
 }
+
+TEST(Arguments, OptionsArePossibleIfSomethingBeginsWithADash) {
+    EXPECT_FALSE(may_have_options({"-H", "unix:///x", "exec", "web", "true"}));
+    EXPECT_FALSE(may_have_options({}));
+    EXPECT_TRUE(may_have_options({"ps", "-a"}));
+    EXPECT_TRUE(may_have_options({"cp", "-", "web:/"}));
+    EXPECT_TRUE(may_have_options({"exec", "web", "sh", "-c", "true"}))
+        << "only the command knows that it is not its own";
+}

@@ -25,7 +25,7 @@ protected:
         EXPECT_EQ(::pipe2(ends, O_CLOEXEC), 0);
         Fd read_end(ends[0]), write_end(ends[1]);
         r.out = r.err = write_end.get();
-        Launcher::Exec process = launcher_->exec(run_folder(id), spec, r);
+        Launcher::Exec process = launcher_->exec(id, launcher_->find(run_folder(id)), spec, r);
         write_end.reset();
         Result result;
         result.error = process.error;
@@ -86,13 +86,13 @@ TEST_F(ExecTest, WhatCantBeExecutedHasDockersWordsAndCodes) {
 }
 
 TEST_F(ExecTest, AKilledExecTakesTheProcessInsideWithIt) {
-    start(request("k", {"sleep", "1000"}));
+    Launched launched = start(request("k", {"sleep", "1000"}));
     Launcher::ExecRequest r = command({"sleep", "4242"});
     int ends[2];
     ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
     Fd read_end(ends[0]), write_end(ends[1]);
     r.out = write_end.get();
-    Launcher::Exec process = launcher_->exec(run_folder("k"), {}, r);
+    Launcher::Exec process = launcher_->exec("k", launched, {}, r);
     write_end.reset();
     ASSERT_EQ(::kill(process.pid, SIGKILL), 0);
     EXPECT_TRUE(wait_readable(read_end.get(), 5000)) << "the process inside goes on";
@@ -102,7 +102,7 @@ TEST_F(ExecTest, AKilledExecTakesTheProcessInsideWithIt) {
 
 TEST_F(ExecTest, AnExecThatIsToldToEndLeavesNoZombieThatHoldsUpTheContainer) {
     Launched launched = start(request("t", {"sleep", "1000"}));
-    Launcher::Exec process = launcher_->exec(run_folder("t"), {}, command({"sh", "-c", "trap '' TERM; sleep 1000"}));
+    Launcher::Exec process = launcher_->exec("t", launched, {}, command({"sh", "-c", "trap '' TERM; sleep 1000"}));
     ASSERT_EQ(::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGTERM, nullptr, 0), 0);
     int status = 0;
     ASSERT_EQ(::waitpid(process.pid, &status, 0), process.pid);
@@ -112,7 +112,7 @@ TEST_F(ExecTest, AnExecThatIsToldToEndLeavesNoZombieThatHoldsUpTheContainer) {
 
 TEST_F(ExecTest, TheEndOfTheContainerEndsIt) {
     Launched launched = start(request("z", {"sleep", "1000"}));
-    Launcher::Exec process = launcher_->exec(run_folder("z"), {}, command({"sleep", "1000"}));
+    Launcher::Exec process = launcher_->exec("z", launched, {}, command({"sleep", "1000"}));
     ASSERT_EQ(::syscall(SYS_pidfd_send_signal, launched.init_pidfd.get(), SIGKILL, nullptr, 0), 0);
     int status = 0;
     ASSERT_EQ(::waitpid(process.pid, &status, 0), process.pid);
