@@ -72,7 +72,7 @@ void add_commands(CLI::App& app, const std::vector<Command>& commands, const std
         if (!called.names(command, depth)) continue;
         if (*command.examples) sub->footer(std::string("Examples:\n") + command.examples);
         if (command.set_up)
-            command.set_up(CommandLine(*sub, called.with_options), session);
+            command.set_up(CommandLine(*sub, called.with_options || called.everything), session);
         else
             add_commands(*sub, command.commands, session, called, depth + 1);
     }

@@ -8,7 +8,7 @@
 
 namespace kedge::runtime {
 
-/// A command in a container and the exec shim that stands for it.
+/// A command in a container. Whether or not anybody waits for it, somebody else reaps it as well.
 class Command final : public Execution {
 public:
     /// Publishes an event of it.
@@ -19,21 +19,19 @@ public:
     ~Command() override;
 
     const std::string& failure() const override { return process_.error; }
-    int pid() const override { return process_.inner_pid; }
+    int pid() const override { return process_.process->pid(); }
     Fd take_terminal() override { return std::move(process_.terminal); }
-    /// The command's own: its shim ends a moment later.
-    int ended_fd() const override { return (process_.inner_pidfd ? process_.inner_pidfd : process_.pidfd).get(); }
+    int ended_fd() const override { return process_.process->pidfd().get(); }
     void end() override;
     int wait(std::stop_token stop) override;
 
 private:
     int take_code();
-    int reap();
 
     Launcher::Exec process_;
     std::string container_;
     Tell tell_;
-    bool over_ = false, reaped_ = false;
+    bool over_ = false;
 };
 
 }  // namespace kedge::runtime

@@ -28,8 +28,7 @@ ContainerEngine::ContainerEngine(Options options, ContainerStore& store, Images&
     make_folders(AT_FDCWD, options_.root + "/containers", 0700);
     make_folders(AT_FDCWD, options_.run + "/containers", 0700);
     workers_ = std::make_unique<Workers>(4);
-    supervisor_ = std::make_unique<Supervisor>([this](const std::string& id) { on_exit(id); },
-                                               [this](const std::string& id) { restart_due(id); });
+    supervisor_ = std::make_unique<Supervisor>([this](const std::string& id) { restart_due(id); });
 }
 
 ContainerEngine::~ContainerEngine() {

@@ -122,6 +122,8 @@ std::unique_ptr<Execution> ContainerEngine::begin_exec(const std::string& id, co
     const std::shared_ptr<const Launched> run = run_of(record->info.id);
     if (!run) throw Error(Code::conflict, "the container is not running");
     Launcher::Exec process = launcher_.exec(record->info.id, *run, record->info.spec, request);
+    // A client that takes no output must not keep it, and so its process namespace, from going.
+    supervisor_->watch(process.process->pidfd().duplicate(), [child = process.process] { (void)child->exit_code(); });
     entered.lock.unlock();
     tell_failure(process, out, err);
     const int terminal = process.terminal.get();

@@ -94,7 +94,6 @@ PlanWriter::PlanWriter(const LaunchSpec& spec) : bytes_(sizeof(shim::Plan), '\0'
     plan.environment = add_pointers(spec.environment);
     plan.search_path = add(spec.search_path);
     plan.working_dir = add(spec.working_dir);
-    plan.exit_status = spec.exit_status;
     plan.whole_plan = spec.whole_plan;
     plan.uid = spec.user.uid;
     plan.gid = spec.user.gid;

@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -80,51 +79,6 @@ bool await_end(int pidfd, int milliseconds) {
         if (n < 0 && errno == EINTR) continue;
         return n > 0;
     }
-}
-
-namespace {
-
-/// posix_spawn's attributes and file actions, which have to be destroyed.
-struct SpawnSettings {
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_t actions;
-    SpawnSettings() {
-        ::posix_spawnattr_init(&attributes);
-        ::posix_spawn_file_actions_init(&actions);
-    }
-    ~SpawnSettings() {
-        ::posix_spawn_file_actions_destroy(&actions);
-        ::posix_spawnattr_destroy(&attributes);
-    }
-    SpawnSettings(const SpawnSettings&) = delete;
-    SpawnSettings& operator=(const SpawnSettings&) = delete;
-};
-
-}  // namespace
-
-int spawn_shim(const std::string& program, const char* argument, const std::vector<int>& descriptors) {
-    // First out of the way of the places that they go to, so that none is overwritten before it is copied.
-    std::vector<Fd> copies;
-    for (int fd : descriptors) {
-        int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 32);
-        if (copy < 0) throw_errno("duplicate file descriptor");
-        copies.emplace_back(copy);
-    }
-    SpawnSettings settings;
-    for (size_t i = 0; i < copies.size(); i++)
-        ::posix_spawn_file_actions_adddup2(&settings.actions, copies[i].get(), static_cast<int>(i));
-    // Blocked until the shim has put them in order: it must not die of what is meant for the agent's process group.
-    sigset_t all;
-    ::sigfillset(&all);
-    ::posix_spawnattr_setflags(&settings.attributes, POSIX_SPAWN_SETSIGMASK);
-    ::posix_spawnattr_setsigmask(&settings.attributes, &all);
-    std::string name = "kedge-shim", mode = argument;
-    char* arguments[] = {name.data(), mode.data(), nullptr};
-    char* environment[] = {nullptr};
-    pid_t pid = 0;
-    int error = ::posix_spawn(&pid, program.c_str(), &settings.actions, &settings.attributes, arguments, environment);
-    if (error != 0) throw errno_error("start " + program, error);
-    return pid;
 }
 
 }  // namespace kedge::runtime

@@ -25,8 +25,4 @@ Fd open_process(const ProcessId& process);
 /// Waits until the process has ended. False when the time is over.
 bool await_end(int pidfd, int milliseconds);
 
-/// Starts `program` with `argument` and `descriptors` as its 0, 1, 2, ...: close-on-exec or not, all others stay
-/// behind. All signals are blocked in it. Returns its pid. Throws Error.
-int spawn_shim(const std::string& program, const char* argument, const std::vector<int>& descriptors);
-
 }  // namespace kedge::runtime

@@ -72,7 +72,6 @@ struct LaunchSpec {
     std::string root_source;
     std::string root_folder;
     std::vector<LaunchMount> mounts;
-    int exit_status = -1;                                               ///< as of shim::Plan
     int whole_plan = -1;                                                ///< as of shim::Plan
     std::vector<std::pair<std::string, std::string>> sysctls;           ///< asked for: path below /proc/sys, value
     std::vector<std::pair<std::string, std::string>> optional_sysctls;  ///< Docker's defaults

@@ -2,7 +2,6 @@
 
 #include "base/durable.h"
 #include "base/error.h"
-#include "base/pipe.h"
 #include "runtime/containers/capabilities.h"
 #include "runtime/containers/launch_build.h"
 #include "runtime/containers/launch_bundle.h"
@@ -102,11 +101,11 @@ void end_start(Launched& started, int shim_pid) {
     if (started.init_pidfd) (void)await_end(started.init_pidfd.get(), kGraceMilliseconds);
 }
 
-/// A shim that has been hung up on ends by itself, after the process that it has made.
-void end_exec(const Launcher::Exec& exec) {
-    if (!await_end(exec.pidfd.get(), kGraceMilliseconds)) end_process(exec.pidfd.get());
-    int status = 0;
-    (void)::waitpid(exec.pid, &status, 0);
+/// One that has been hung up on ends by itself.
+void end_exec(Child& exec) {
+    if (!await_end(exec.pidfd().get(), kGraceMilliseconds)) end_process(exec.pidfd().get());
+    (void)await_end(exec.pidfd().get(), kGraceMilliseconds);
+    (void)exec.exit_code();
 }
 
 }  // namespace
@@ -137,9 +136,10 @@ Launched Launcher::launch(const LaunchRequest& request, const std::function<void
         std::vector<int> descriptors{state_->null.get(), state_->null.get(), state_->null.get(), memory.get(),
                                      dialogue.shim_end()};
         for (const Fd& join : joins) descriptors.push_back(join.get());
-        shim_pid = spawn_shim(state_->shim, "run", descriptors);
+        Spawned shim = spawn_shim(state_->shim, "run", descriptors);
         dialogue.close_shim_end();
-        started.shim_pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, shim_pid, 0)));
+        shim_pid = shim.pid;
+        started.shim_pidfd = std::move(shim.pidfd);
         // Meanwhile the shim gets ready.
         state_->cgroups.make(group, request.spec.resources, spec.device_rules, spec.warnings);
         state_->cgroups.fix_limits(group, request.spec.fixed_limits, spec.warnings);
@@ -213,48 +213,49 @@ Launcher::Exec Launcher::exec(const std::string& id, const Launched& running, co
     spec.joins.push_back({shim::kFirstExtraFd,
                           CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET | CLONE_NEWCGROUP});
     spec.cgroup_path = group;
-    spec.cgroup_folder = state_->cgroups.v2_folder(group);
     spec.cgroup_files = state_->cgroups.files(group);
     if (request.tty) spec.flags |= shim::kTerminal;
     spec.terminal_rows = request.rows;
     spec.terminal_columns = request.columns;
-    spec.exit_status = shim::kFirstExtraFd + 1;
-    spec.whole_plan = shim::kFirstExtraFd + 2;
+    spec.whole_plan = shim::kFirstExtraFd + 1;
     const PlanWriter entry(spec);
     const Fd entry_memory = entry.to_memfd(), memory = PlanWriter::make_memfd();
     ShimDialogue dialogue(entry, spec);
-    Pipe exit_status = make_pipe();
     auto stream = [&](int fd) { return fd >= 0 ? fd : state_->null.get(); };
     Exec result;
-    result.pid = spawn_shim(state_->shim, "exec",
-                            {stream(request.in), stream(request.out), stream(request.err), entry_memory.get(),
-                             dialogue.shim_end(), running.init_pidfd.get(), exit_status.write.get(), memory.get()});
+    try {
+        result.process = std::make_shared<Child>(
+            spawn_shim(state_->shim, "exec",
+                       {stream(request.in), stream(request.out), stream(request.err), entry_memory.get(),
+                        dialogue.shim_end(), running.init_pidfd.get(), memory.get()},
+                       {running.init_pidfd.get(), state_->cgroups.v2_folder(group)}));
+    } catch (const Error&) {
+        // Its namespaces and groups go a moment before it has ended.
+        constexpr int kMoment = 200;
+        if (!await_end(running.init_pidfd.get(), kMoment)) throw;
+        throw Error(Code::conflict, "the container is not running");
+    }
     dialogue.close_shim_end();
-    exit_status.write.reset();
-    result.exit_status = std::move(exit_status.read);
-    result.pidfd = Fd(static_cast<int>(::syscall(SYS_pidfd_open, result.pid, 0)));
     std::optional<PlanWriter> whole;
     try {
-        // Meanwhile the shim enters the container.
+        // Meanwhile it enters the container.
         build_exec(container, request, running.init.pid, state_->filters, spec);
         whole.emplace(spec);
         whole->write_to(memory.get());
     } catch (...) {
         dialogue.hang_up();
-        end_exec(result);
+        end_exec(*result.process);
         throw;
     }
     dialogue.follow(*whole);
     dialogue.let_go();
     Launched inner;
     try {
-        dialogue.await_executing(&result.exit_code, &inner);
+        dialogue.await_executing(nullptr, &inner);
     } catch (const Error& e) {
         result.error = e.what();
     }
-    result.inner_pid = inner.init.pid;
     result.terminal = std::move(inner.terminal);
-    result.inner_pidfd = std::move(inner.init_pidfd);
     return result;
 }
 

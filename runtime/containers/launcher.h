@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "runtime/container_spec.h"
 #include "runtime/containers/placed_mount.h"
+#include "runtime/containers/spawn.h"
 
 #include <cstdint>
 #include <functional>
@@ -90,21 +91,12 @@ public:
         bool tty = false;                 ///< a terminal in place of these
         unsigned rows = 0, columns = 0;   ///< of the terminal
     };
-    /// A further process inside a running container: same namespaces, cgroup, capabilities and seccomp filter. Its pid
-    /// (a pidfd is in `pidfd`); it is a child of an exec shim that ends with the same exit code, whose pid this is:
-    /// wait for it with waitid(P_PIDFD). When that shim is killed the process inside dies with it; at SIGTERM the shim
-    /// kills and reaps it first.
+    /// A further process inside a running container: same namespaces, cgroup, capabilities and seccomp filter. It is a
+    /// child of this process.
     struct Exec {
-        Fd pidfd;
-        int pid = 0;
-        Fd exit_status;  ///< a pipe: its exit code as an int32_t, a moment before the shim ends; or nothing, if that
-                         ///< dies
-        Fd inner_pidfd;  ///< of the process inside
-        int inner_pid = 0;
-        Fd terminal;  ///< non-blocking
-        std::string
-            error;  ///< why nothing was executed, in Docker's words; the shim then ends with exit_code (126, 127, 128)
-        int exit_code = 0;
+        std::shared_ptr<Child> process;
+        Fd terminal;        ///< non-blocking
+        std::string error;  ///< why nothing was executed, in Docker's words; it then ends with 126, 127 or 128
     };
     Exec exec(const std::string& id, const Launched& running, const ContainerSpec& spec, const ExecRequest& request);
 

@@ -121,7 +121,7 @@ void ContainerEngine::adopt(const Snapshot& record, Launched run) {
             r.info.status = status;
         });
     }
-    supervisor_->watch(id, shared->shim_pidfd.duplicate());
+    supervisor_->watch(shared->shim_pidfd.duplicate(), [this, id] { on_exit(id); });
 }
 
 /// Kills a container's first process and waits, for a bounded time, until it and its shim are gone.

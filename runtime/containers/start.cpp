@@ -150,7 +150,7 @@ void ContainerEngine::start_locked(const std::string& id, const StartOptions& op
         publish_volumes("mount", *record);
         publish_networks("connect", *record);
         publish(*record, "start");
-        supervisor_->watch(id, run->shim_pidfd.duplicate());
+        supervisor_->watch(run->shim_pidfd.duplicate(), [this, id] { on_exit(id); });
     } catch (const Error& e) {
         start_failed(record, by_policy, exit_code, e);
         throw;

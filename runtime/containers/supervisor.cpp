@@ -29,9 +29,8 @@ void add(int epoll, int fd, uint64_t key) {
 
 }  // namespace
 
-Supervisor::Supervisor(Callback on_exit, Callback on_time)
-    : on_exit_(std::move(on_exit)),
-      on_time_(std::move(on_time)),
+Supervisor::Supervisor(Callback on_time)
+    : on_time_(std::move(on_time)),
       epoll_(::epoll_create1(EPOLL_CLOEXEC)),
       timer_(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK)),
       wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -47,11 +46,11 @@ Supervisor::~Supervisor() {
     thread_.join();
 }
 
-void Supervisor::watch(const std::string& id, Fd pidfd) {
+void Supervisor::watch(Fd pidfd, std::function<void()> ended) {
     std::lock_guard lock(mutex_);
     uint64_t key = next_key_++;
     int fd = pidfd.get();
-    watched_.emplace(key, Watched{id, std::move(pidfd)});
+    watched_.emplace(key, Watched{std::move(pidfd), std::move(ended)});
     add(epoll_.get(), fd, key);
 }
 
@@ -109,7 +108,7 @@ void Supervisor::handle_exits(uint64_t key) {
         watched_.erase(found);
         (void)::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, ended.pidfd.get(), nullptr);
     }
-    on_exit_(ended.id);
+    ended.ended();
 }
 
 void Supervisor::handle_times() {

@@ -11,17 +11,17 @@
 
 namespace kedge::runtime {
 
-/// The one thread that waits for shims to end and for restart times to come. It sleeps in epoll(7) and wakes up for
-/// nothing else. Both callbacks run on it and must not wait for long.
+/// The one thread that waits for processes to end and for restart times to come. It sleeps in epoll(7) and wakes up for
+/// nothing else. Callbacks run on it and must not wait for long.
 class Supervisor {
 public:
     using Callback = std::function<void(const std::string& id)>;
 
-    Supervisor(Callback on_exit, Callback on_time);
+    explicit Supervisor(Callback on_time);
     ~Supervisor();  ///< ends the thread; the containers are not touched
 
-    /// Calls on_exit(id) once when the process behind the pidfd has ended.
-    void watch(const std::string& id, Fd pidfd);
+    /// Calls `ended` once when the process behind the pidfd has ended.
+    void watch(Fd pidfd, std::function<void()> ended);
 
     /// Calls on_time(id) at that time; a second call for the same id replaces the first.
     void call_at(const std::string& id, std::chrono::steady_clock::time_point time);
@@ -33,13 +33,13 @@ private:
     void handle_times();
     void set_timer();  ///< mutex_ is held
 
-    Callback on_exit_, on_time_;
+    Callback on_time_;
     Fd epoll_, timer_, wake_;
     std::mutex mutex_;
     uint64_t next_key_ = 2;
     struct Watched {
-        std::string id;
         Fd pidfd;
+        std::function<void()> ended;
     };
     std::map<uint64_t, Watched> watched_;
     std::map<std::string, std::chrono::steady_clock::time_point> times_;

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace kedge::oci {
@@ -99,8 +100,21 @@ Launch plan(const Making& m) {
     return launch;
 }
 
-/// The first process lives from here on; what has to be known of it is written down first.
-void adopt(Making& m, runtime::Launched& started) {
+/// The first process lives once its shim has ended. From then on, whoever takes in orphans is its parent.
+runtime::Launched await_process_of(ShimCall& call) {
+    runtime::Launched started;
+    try {
+        call.dialogue().await_spawned(started);
+    } catch (...) {
+        (void)::waitpid(call.shim().pid, nullptr, 0);
+        throw;
+    }
+    (void)::waitpid(call.shim().pid, nullptr, 0);
+    return started;
+}
+
+/// What has to be known of the first process is written down before it goes on.
+void adopt(Making& m, runtime::Launched started) {
     m.state.init = started.init;
     m.pidfd = std::move(started.init_pidfd);
     m.folder.save(m.state);
@@ -121,7 +135,7 @@ Fd make(Making& m) {
     ShimCall call(m.runtime, "create", launch);
     runtime::ShimDialogue& dialogue = call.dialogue();
     Fd terminal;
-    adopt(m, call.started());
+    adopt(m, await_process_of(call));
     dialogue.let_go();
     dialogue.await(shim::MessageKind::prepared, nullptr, nullptr);
     set_from_outside(process_of(m.config), m.state.init.pid);

@@ -72,18 +72,19 @@ void check_status(Status status, bool ignore_paused) {
 }
 
 /// Makes the process; it executes once what only others can set has been set.
-Created spawn(const Runtime& runtime, Launch& launch, const Process& process,
+Created spawn(const Runtime& runtime, Launch& launch, const runtime::Birth& birth, const Process& process,
               const std::function<void(int pid, const Fd& listener)>& hand_on) {
-    ShimCall call(runtime, "exec", launch);
+    ShimCall call(runtime, "exec", launch, birth);
+    const int pid = call.shim().pid;
     runtime::ShimDialogue& dialogue = call.dialogue();
-    runtime::Launched& started = call.started();
-    set_from_outside(process, started.init.pid);
-    set_processors(process.final_processors, started.init.pid);
-    dialogue.hand_listener_to([&](Fd listener) { hand_on(started.init.pid, listener); });
+    set_from_outside(process, pid);
+    set_processors(process.final_processors, pid);
+    dialogue.hand_listener_to([&](Fd listener) { hand_on(pid, listener); });
     dialogue.let_go();
+    runtime::Launched started;
     dialogue.await_executing(nullptr, &started);
     for (const std::string& warning : launch.spec.warnings) runtime.warn(warning);
-    return {started.init, std::move(started.init_pidfd), std::move(started.terminal)};
+    return {{pid, runtime::process_start_time(pid)}, call.shim().pidfd.duplicate(), std::move(started.terminal)};
 }
 
 }  // namespace
@@ -102,16 +103,18 @@ Created exec(const Runtime& runtime, const std::string& id, const ExecOptions& o
     Fd init = runtime::open_process(state.init);
     if (!init) throw Error(Code::conflict, "container not running");
     const uint32_t namespaces = other_namespaces(state.init.pid);
-    launch.spec.joins = {{launch.add(std::move(init)), namespaces}};
-    launch.spec.flags = shim::kDetached | shim::kAwaitGo;
+    runtime::Birth birth;
+    if (namespaces & CLONE_NEWPID) birth.process_namespace = init.get();
+    launch.spec.joins = {{launch.add(init.duplicate()), namespaces}};
+    launch.spec.flags = shim::kAwaitGo;
     if (namespaces & CLONE_NEWUSER) launch.spec.flags |= shim::kUserNamespace;
     plan_process(process, config, root, launch.spec);
     launch.spec.cgroup_path = state.cgroup;
-    launch.spec.cgroup_folder = cgroups.v2_folder(state.cgroup);
+    birth.cgroup_folder = cgroups.v2_folder(state.cgroup);
     launch.spec.cgroup_files = cgroups.files(state.cgroup);
     add_preserved(options.preserved, launch);
     set_processors(process.initial_processors, 0);
-    Created created = spawn(runtime, launch, process, [&](int pid, const Fd& listener) {
+    Created created = spawn(runtime, launch, birth, process, [&](int pid, const Fd& listener) {
         send_seccomp_listener(config, state, Status::running, pid, listener);
     });
     if (created.terminal && !options.console_socket.empty()) {

@@ -3,6 +3,7 @@
 #include "runtime/containers/launch_dialogue.h"
 #include "runtime/containers/launch_plan_writer.h"
 #include "runtime/containers/launch_process.h"
+#include "runtime/containers/spawn.h"
 #include "runtime/oci/commands.h"
 #include "runtime/oci/plan.h"
 
@@ -46,11 +47,11 @@ struct Streams {
     }
 };
 
-/// Until it has ended, or its time is over: then `end` is told to it.
-void await_hook(const Hook& hook, int pid, const Streams& streams, int end) {
+/// Until it has ended, or its time is over: then it is killed.
+void await_hook(const Hook& hook, int pid, const Streams& streams) {
     Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
     const bool in_time = runtime::await_end(pidfd.get(), hook.timeout > 0 ? hook.timeout * 1000 : -1);
-    if (!in_time) (void)::syscall(SYS_pidfd_send_signal, pidfd.get(), end, nullptr, 0);
+    if (!in_time) (void)::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0);
     int status = 0;
     while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
     }
@@ -93,7 +94,7 @@ int spawn_hook(const Hook& hook, const Streams& streams) {
     return pid;
 }
 
-/// By the shim, which enters the namespaces and stays outside as what is waited for.
+/// By the shim, which enters the namespaces.
 void run_inside(const Runtime& runtime, const Hook& hook, runtime::LaunchSpec spec, const std::string& state,
                 const Fd& init, uint32_t namespaces) {
     spec.executable = hook.path;
@@ -107,9 +108,11 @@ void run_inside(const Runtime& runtime, const Hook& hook, runtime::LaunchSpec sp
     runtime::PlanWriter writer(spec);
     Fd memory = writer.to_memfd();
     runtime::ShimDialogue dialogue(writer, spec);
-    const int pid = runtime::spawn_shim(
-        runtime.shim, "exec",
-        {streams.in.get(), streams.out.get(), streams.out.get(), memory.get(), dialogue.shim_end(), init.get()});
+    const int pid = runtime::spawn_shim(runtime.shim, "exec",
+                                        {streams.in.get(), streams.out.get(), streams.out.get(), memory.get(),
+                                         dialogue.shim_end(), init.get()},
+                                        {namespaces & CLONE_NEWPID ? init.get() : -1, spec.cgroup_folder})
+                        .pid;
     dialogue.close_shim_end();
     try {
         dialogue.await_executing(nullptr);
@@ -117,7 +120,7 @@ void run_inside(const Runtime& runtime, const Hook& hook, runtime::LaunchSpec sp
         (void)::waitpid(pid, nullptr, 0);
         throw e.with_context(hook.where);
     }
-    await_hook(hook, pid, streams, SIGTERM);  // the shim ends what it stands for
+    await_hook(hook, pid, streams);
 }
 
 }  // namespace
@@ -149,7 +152,7 @@ int inner_pid(int pid) {
 void run_hooks(const std::vector<Hook>& hooks, const State& state, Status status, int pid) {
     for (const Hook& hook : hooks) {
         Streams streams(state_json(state, status, pid).dump());
-        await_hook(hook, spawn_hook(hook, streams), streams, SIGKILL);
+        await_hook(hook, spawn_hook(hook, streams), streams);
     }
 }
 

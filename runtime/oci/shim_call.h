@@ -7,21 +7,21 @@
 
 namespace kedge::oci {
 
-/// A kedge-shim that has made a process (`create` or `exec`) and ended: what remains is the dialogue with the process.
+/// A call of kedge-shim, and the dialogue with the process that comes of it.
 class ShimCall {
 public:
-    /// With this process' standard streams. Closes the launch's descriptors. Throws Error, and then nothing is there.
-    ShimCall(const Runtime& runtime, const char* mode, Launch& launch);
+    /// With this process' standard streams. Closes the launch's descriptors. Throws Error.
+    ShimCall(const Runtime& runtime, const char* mode, Launch& launch, const runtime::Birth& birth = {});
     ShimCall(const ShimCall&) = delete;
     ShimCall& operator=(const ShimCall&) = delete;
 
     runtime::ShimDialogue& dialogue() { return dialogue_; }
-    runtime::Launched& started() { return started_; }
+    const runtime::Spawned& shim() const { return shim_; }
 
 private:
     runtime::PlanWriter writer_;
     runtime::ShimDialogue dialogue_;
-    runtime::Launched started_;
+    runtime::Spawned shim_;
 };
 
 }  // namespace kedge::oci

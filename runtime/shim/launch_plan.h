@@ -7,7 +7,7 @@
 /// end in a zero byte. Agent and shim are installed together; kPlanMagic keeps a mixed pair from running.
 namespace kedge::shim {
 
-constexpr uint64_t kPlanMagic = 0x6b65646765303037;  // "kedge007"
+constexpr uint64_t kPlanMagic = 0x6b65646765303038;  // "kedge008"
 
 /// Descriptors that the agent puts in place before the shim executes.
 constexpr int kPlanFd = 3;
@@ -99,7 +99,6 @@ enum PlanFlag : uint32_t {
     kStdinOnce = 1024,  ///< the standard input ends with the first who is attached to it
     // Those of an OCI runtime, which leaves no process of its own behind:
     kExactCapabilities = 2048,  ///< all five sets are given; without it, root has the bounding set and others nothing
-    kDetached = 4096,           ///< of exec: the shim ends as soon as the process is there
     kAwaitGo = 8192,            ///< of exec: one byte from kAgentFd lets the process become its user and execute
     kMatchNodes = 16384,        ///< a file that is there already must be the device that was asked for
     kUserNamespace = 32768,     ///< everything is done as root of the user namespace
@@ -161,10 +160,9 @@ struct Plan {
     uint32_t umask = 022;
     uint32_t seccomp_flags = 0;
     uint32_t personality = 0;
-    int32_t root_tree = -1;    ///< of `create`: the root, a detached tree of mounts
-    int32_t null_tree = -1;    ///< the host's /dev/null, the same
-    int32_t listener = -1;     ///< of `create`: where the process waits for its start
-    int32_t exit_status = -1;  ///< of exec: a pipe for the process' exit code, an int32_t; the shim ends after that
+    int32_t root_tree = -1;  ///< of `create`: the root, a detached tree of mounts
+    int32_t null_tree = -1;  ///< the host's /dev/null, the same
+    int32_t listener = -1;   ///< of `create`: where the process waits for its start
     /// Of exec: this plan says only what to enter, and the whole one is in this file after one byte from kAgentFd. It
     /// has the same groups, and their texts in the same places.
     int32_t whole_plan = -1;

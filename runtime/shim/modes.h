@@ -6,7 +6,7 @@ namespace kedge::shim {
 /// `kedge-shim run`: starts the container of the plan, keeps its streams, records its exit.
 int run_container();
 
-/// `kedge-shim exec`: starts a further process in a running container and ends as it ends.
+/// `kedge-shim exec`: becomes a further process of a running container, in whose process namespace it was born.
 int run_exec();
 
 /// `kedge-shim create`: makes a container for an OCI runtime and ends; its first process waits for the start.

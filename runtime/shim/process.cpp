@@ -13,7 +13,6 @@
 #include <linux/stat.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/poll.h>
 
 namespace kedge::shim {
 
@@ -194,15 +193,6 @@ long install_filter(const Start& start) {
     return sys(__NR_seccomp, SECCOMP_SET_MODE_FILTER, start.plan->seccomp_flags, &program);
 }
 
-/// A process in a container must not outlive the shim that stands for it outside.
-void die_with_parent(const Start& start) {
-    if (start.parent < 0) return;
-    (void)sys(__NR_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-    pollfd end{start.parent, POLLIN, 0};
-    timespec at_once{};
-    if (sys(__NR_ppoll, &end, 1, &at_once, nullptr, 8) > 0) leave(kCannotStart);
-}
-
 }  // namespace
 
 void become_user(const Start& start) {
@@ -219,7 +209,6 @@ void become_user(const Start& start) {
     if (result < 0) fail(Stage::capabilities, result);
     raise_ambient(plan.ambient);
     (void)sys(__NR_prctl, PR_SET_DUMPABLE, 0, 0, 0, 0);  // changing ids may have set it
-    die_with_parent(start);                              // changing ids and capabilities takes the death signal back
 }
 
 void load_filter(const Start& start) {

@@ -16,7 +16,6 @@ struct Start {
     int in_read = -1;
     int terminal = -1;    ///< where the child sends its terminal's master: to the shim, or for an exec to the agent
     bool console = true;  ///< the terminal is shown at /dev/console
-    int parent = -1;      ///< a pipe whose writer is the waiting shim: exec only
     int root = -1;        ///< the container's root folder, once entered
 
     const char* text(Text at) const { return base + at; }

@@ -97,7 +97,7 @@ TEST_F(Arguments, TheWordsThatNameCommandsAreFoundPastTheHost) {
     EXPECT_EQ(called_words({"--version"}), Words{});
 }
 
-TEST(Arguments, OptionsArePossibleIfSomethingBeginsWithADash) {
+TEST_F(Arguments, OptionsArePossibleIfSomethingBeginsWithADash) {
     EXPECT_FALSE(may_have_options({"-H", "unix:///x", "exec", "web", "true"}));
     EXPECT_FALSE(may_have_options({}));
     EXPECT_TRUE(may_have_options({"ps", "-a"}));

@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 
 #include <csignal>
+#include <filesystem>
 #include <future>
 
 using namespace kedge;
@@ -169,6 +170,19 @@ TEST_F(Exec, WhatNobodyWaitsForIsEnded) {
     while (running("sleep 4321\n") == 0) (void)::poll(nullptr, 0, 5);
     execution.reset();
     EXPECT_EQ(running("sleep 4321"), 0u);
+}
+
+/// As a client does that takes no output: what is left of the command would keep the container's first process from
+/// going.
+TEST_F(Exec, WhatHasEndedGoesAlsoWhileNobodyAsksForIt) {
+    auto execution = containers().begin_exec(id, command({"true"}), -1, -1, -1);
+    pollfd ended{execution->ended_fd(), POLLIN, 0};
+    ASSERT_EQ(::poll(&ended, 1, 10000), 1);
+    const std::string process = "/proc/" + std::to_string(execution->pid());
+    for (int i = 0; i < 1000 && std::filesystem::exists(process); ++i) (void)::poll(nullptr, 0, 5);
+    EXPECT_FALSE(std::filesystem::exists(process));
+    containers().stop(id, 0);
+    EXPECT_EQ(execution->wait(), 0);
 }
 
 TEST_F(Exec, AContainerThatEndsMeanwhileTakesItAlong) {

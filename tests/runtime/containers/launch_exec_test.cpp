@@ -1,7 +1,13 @@
+#include "runtime/containers/launch_process.h"
 #include "tests/runtime/containers/launch_fixture.h"
 
 #include <signal.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <filesystem>
+#include <optional>
+#include <thread>
 
 namespace kedge::runtime {
 
@@ -30,10 +36,20 @@ protected:
         Result result;
         result.error = process.error;
         result.output = read_all(read_end.get(), 1 << 20);
-        siginfo_t info{};
-        EXPECT_EQ(::waitid(P_PIDFD, static_cast<id_t>(process.pidfd.get()), &info, WEXITED), 0);
-        result.code = info.si_status;
+        result.code = end_of(*process.process);
         return result;
+    }
+
+    static int end_of(Child& child) {
+        EXPECT_TRUE(await_end(child.pidfd().get(), 10000));
+        return child.exit_code().value_or(-1);
+    }
+
+    /// A child of this process that has ended and that nobody has reaped; 0: none.
+    static int zombie() {
+        siginfo_t info{};
+        EXPECT_EQ(::waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT), 0) << "not even a container's shim is there";
+        return info.si_pid;
     }
 };
 
@@ -72,6 +88,7 @@ TEST_F(ExecTest, UserWorkingDirectoryAndPrivilegeAreItsOwn) {
     EXPECT_EQ(exec("u", r).output, "Seccomp:\t0\n");
     r.user = "ghost";
     EXPECT_THROW(exec("u", r), Error);
+    EXPECT_EQ(zombie(), 0);
 }
 
 TEST_F(ExecTest, WhatCantBeExecutedHasDockersWordsAndCodes) {
@@ -85,38 +102,48 @@ TEST_F(ExecTest, WhatCantBeExecutedHasDockersWordsAndCodes) {
     EXPECT_THROW(exec("nobody", command({"true"})), Error);
 }
 
-TEST_F(ExecTest, AKilledExecTakesTheProcessInsideWithIt) {
+TEST_F(ExecTest, WhoSeesItsEndFirstReapsIt) {
     Launched launched = start(request("k", {"sleep", "1000"}));
-    Launcher::ExecRequest r = command({"sleep", "4242"});
-    int ends[2];
-    ASSERT_EQ(::pipe2(ends, O_CLOEXEC), 0);
-    Fd read_end(ends[0]), write_end(ends[1]);
-    r.out = write_end.get();
-    Launcher::Exec process = launcher_->exec("k", launched, {}, r);
-    write_end.reset();
-    ASSERT_EQ(::kill(process.pid, SIGKILL), 0);
-    EXPECT_TRUE(wait_readable(read_end.get(), 5000)) << "the process inside goes on";
-    EXPECT_EQ(::waitpid(process.pid, nullptr, 0), process.pid);
+    Launcher::Exec process = launcher_->exec("k", launched, {}, command({"sh", "-c", "sleep 4242; true"}));
+    EXPECT_EQ(process.process->exit_code(), std::nullopt);
+    process.process->kill_with_descendants();
+    EXPECT_EQ(end_of(*process.process), 137);
+    EXPECT_EQ(process.process->exit_code(), 137);
+    EXPECT_EQ(zombie(), 0);
     EXPECT_EQ(exec("k", command({"sh", "-c", "ps | grep -c '[4]242'"})).output, "0\n");
 }
 
-TEST_F(ExecTest, AnExecThatIsToldToEndLeavesNoZombieThatHoldsUpTheContainer) {
-    Launched launched = start(request("t", {"sleep", "1000"}));
-    Launcher::Exec process = launcher_->exec("t", launched, {}, command({"sh", "-c", "trap '' TERM; sleep 1000"}));
-    ASSERT_EQ(::syscall(SYS_pidfd_send_signal, process.pidfd.get(), SIGTERM, nullptr, 0), 0);
-    int status = 0;
-    ASSERT_EQ(::waitpid(process.pid, &status, 0), process.pid);
-    EXPECT_EQ(WEXITSTATUS(status), 137);
-    EXPECT_EQ(exec("t", command({"sh", "-c", "cat /proc/[0-9]*/stat | grep -c ') Z '"})).output, "0\n");
+TEST_F(ExecTest, ThisThreadsChildrenStayInItsOwnProcessNamespace) {
+    Launched launched = start(request("n", {"sleep", "1000"}));
+    const std::string inside = std::filesystem::read_symlink("/proc/" + std::to_string(launched.init.pid) + "/ns/pid");
+    EXPECT_EQ(exec("n", command({"readlink", "/proc/self/ns/pid"})).output, inside + "\n");
+    EXPECT_EQ(std::filesystem::read_symlink("/proc/thread-self/ns/pid_for_children"),
+              std::filesystem::read_symlink("/proc/self/ns/pid"));
+    std::thread([] {}).join();  // a thread whose children were born elsewhere could make none
 }
 
 TEST_F(ExecTest, TheEndOfTheContainerEndsIt) {
     Launched launched = start(request("z", {"sleep", "1000"}));
     Launcher::Exec process = launcher_->exec("z", launched, {}, command({"sleep", "1000"}));
     ASSERT_EQ(::syscall(SYS_pidfd_send_signal, launched.init_pidfd.get(), SIGKILL, nullptr, 0), 0);
-    int status = 0;
-    ASSERT_EQ(::waitpid(process.pid, &status, 0), process.pid);
-    EXPECT_EQ(WEXITSTATUS(status), 137);
+    EXPECT_EQ(end_of(*process.process), 137);
+}
+
+TEST_F(ExecTest, AProgramThatIsNotThereIsAnErrorAndNoProcess) {
+    start(request("s", {"sleep", "1000"}));
+    try {
+        (void)spawn_shim("/nosuch/kedge-shim", "exec", {0, 1, 2});
+        FAIL();
+    } catch (const Error& e) {
+        EXPECT_EQ(std::string(e.what()), "start /nosuch/kedge-shim: no such file or directory");
+    }
+    try {
+        (void)spawn_shim("/bin/true", "exec", {0, 987654});
+        FAIL() << "a descriptor that isn't open was passed";
+    } catch (const Error& e) {
+        EXPECT_EQ(std::string(e.what()), "start /bin/true: bad file descriptor");
+    }
+    EXPECT_EQ(zombie(), 0);
 }
 
 }  // namespace kedge::runtime
