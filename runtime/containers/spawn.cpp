@@ -107,7 +107,7 @@ Spawned spawn_shim(const std::string& program, const char* argument, const std::
     {
         SignalsBlocked blocked;
         ChildrenElsewhere elsewhere(birth.process_namespace);
-        pid = sys(__NR_clone3, &how, sizeof how);
+        pid = shim::call(__NR_clone3, shim::word(&how), sizeof how);
         if (pid == 0) become(start);
     }
     if (pid < 0) throw errno_error("start " + program, static_cast<int>(-pid));
