@@ -140,7 +140,11 @@ ContainerSpec container_spec(const Fields& body) {
                         "StopSignal", "StopTimeout", "Tty", "OpenStdin", "StdinOnce", "Healthcheck", "Volumes",
                         "HostConfig", "NetworkingConfig", "ExposedPorts",
                         // how the client will attach, and how the arguments of other systems are quoted
-                        "AttachStdin", "AttachStdout", "AttachStderr", "ArgsEscaped"});
+                        "AttachStdin", "AttachStdout", "AttachStderr", "ArgsEscaped",
+                        // what an image says to those that build on it, and who makes a container like another sends
+                        "Shell", "OnBuild"});
+    (void)body.texts("Shell");
+    (void)body.texts("OnBuild");
     body.object("NetworkingConfig").refuse_others({"EndpointsConfig"});
     Fields host = body.object("HostConfig");
     read_host_config(host, spec);

@@ -3,6 +3,7 @@
 #include "base/error.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace kedge::api {
 
@@ -12,6 +13,12 @@ namespace {
 
 constexpr int kDepth = 64;
 const json kEmptyObject = json::object();
+
+/// As Go reads names, and so Docker.
+bool same_name(std::string_view a, std::string_view b) {
+    auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+    return std::equal(a.begin(), a.end(), b.begin(), b.end(), [&](char x, char y) { return lower(x) == lower(y); });
+}
 
 bool asks_nothing(const json& value) {
     if (value.is_array()) {
@@ -62,6 +69,8 @@ void Fields::wrong(const char* key, const char* expected) const {
 
 const json* Fields::find(const char* key) const {
     auto found = object_->find(key);
+    for (auto other = object_->begin(); found == object_->end() && other != object_->end(); ++other)
+        if (same_name(other.key(), key)) found = other;
     return found == object_->end() || found->is_null() ? nullptr : &*found;
 }
 
@@ -151,7 +160,8 @@ std::vector<std::string> Fields::keys() const {
 
 void Fields::refuse_others(std::initializer_list<const char*> known) const {
     for (const auto& [name, value] : object_->items()) {
-        if (std::find(known.begin(), known.end(), name) != known.end() || asks_nothing(value)) continue;
+        auto is_name = [&](const char* other) { return same_name(name, other); };
+        if (std::any_of(known.begin(), known.end(), is_name) || asks_nothing(value)) continue;
         throw Error(Code::invalid_argument, path_of(name.c_str()) + ": is not supported by kedge");
     }
 }

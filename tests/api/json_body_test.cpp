@@ -116,6 +116,15 @@ TEST(Fields, NameTheMemberOfAnotherType) {
     EXPECT_EQ(message_of([&] { Fields(body, "").object_map("map"); }), "map.a: must be an object");
 }
 
+TEST(Fields, NamesAreReadInAnyCaseAndTheRightOneFirst) {
+    const json body = {{"cmd", "a"}, {"CMD", "b"}, {"Cmd", "c"}, {"hostCONFIG", {{"MEMORY", 5}}}, {"K\u212a", 1}};
+    const Fields fields(body, "");
+    EXPECT_EQ(fields.text("Cmd"), "c");
+    EXPECT_EQ(fields.object("HostConfig").number("Memory"), 5);
+    EXPECT_FALSE(fields.has("kk")) << "letters beyond ASCII are themselves";
+    EXPECT_NO_THROW(fields.object("HostConfig").refuse_others({"Memory"}));
+}
+
 TEST(Fields, RefuseOthersThatAskForSomething) {
     const json plain = {{"a", nullptr},        {"b", false},         {"c", 0},      {"d", -1},           {"e", ""},
                         {"f", json::object()}, {"g", json::array()}, {"h", {0, 0}}, {"known", {1, 2, 3}}};
