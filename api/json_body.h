@@ -18,8 +18,9 @@ nlohmann::json parse_json(const std::string& text);
 /// A request's JSON object; an absent body is an empty one.
 nlohmann::json json_body(const Request& request);
 
-/// Reads members of an object that came from outside, in whatever case their names are written. What is absent or null is the default; another type than asked
-/// for is Error (invalid_argument) that names the member (`HostConfig.Memory: must be a whole number`).
+/// Reads members of an object that came from outside, in whatever case their names are written. What is absent or null
+/// is the default; another type than asked for is Error (invalid_argument) that names the member (`HostConfig.Memory:
+/// must be a whole number`).
 class Fields {
 public:
     Fields(const nlohmann::json& object, std::string path);
