@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -39,22 +40,36 @@ private:
     sigset_t before_;
 };
 
+Fd open_own() {
+    Fd own(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
+    if (!own) throw_errno("open the own process");
+    return own;
+}
+
 /// What this thread starts while this lives is in another process namespace.
 class ChildrenElsewhere {
 public:
     explicit ChildrenElsewhere(int pidfd) : elsewhere_(pidfd >= 0) {
-        if (elsewhere_ && ::setns(pidfd, CLONE_NEWPID) != 0) throw_errno("join the process namespace");
+        if (!elsewhere_) return;
+        static const Fd own = open_own();  // before, as it has to be there afterwards
+        own_ = own.get();
+        if (::setns(pidfd, CLONE_NEWPID) != 0) throw_errno("join the process namespace");
     }
     ~ChildrenElsewhere() {
-        static const Fd own(static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0)));
-        // A thread whose children are born somewhere in a container is of no use, and not to be trusted with anything.
-        if (elsewhere_ && ::setns(own.get(), CLONE_NEWPID) != 0) std::abort();
+        constexpr int kAttempts = 100, kPause = 10;  // milliseconds; nothing but a lack of memory keeps it from that
+        for (int i = 0; elsewhere_ && i < kAttempts; ++i) {
+            if (::setns(own_, CLONE_NEWPID) == 0) return;
+            (void)::poll(nullptr, 0, kPause);
+        }
+        // A thread whose children are born in a container is of no use, and not to be trusted with anything.
+        if (elsewhere_) std::abort();
     }
     ChildrenElsewhere(const ChildrenElsewhere&) = delete;
     ChildrenElsewhere& operator=(const ChildrenElsewhere&) = delete;
 
 private:
     bool elsewhere_;
+    int own_ = -1;
 };
 
 struct NewProgram {
