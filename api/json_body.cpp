@@ -160,7 +160,7 @@ std::vector<std::string> Fields::keys() const {
 
 void Fields::refuse_others(std::initializer_list<const char*> known) const {
     for (const auto& [name, value] : object_->items()) {
-        auto is_name = [&](const char* other) { return same_name(name, other); };
+        auto is_name = [&name = name](const char* other) { return same_name(name, other); };
         if (std::any_of(known.begin(), known.end(), is_name) || asks_nothing(value)) continue;
         throw Error(Code::invalid_argument, path_of(name.c_str()) + ": is not supported by kedge");
     }

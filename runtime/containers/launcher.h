@@ -98,6 +98,7 @@ public:
         Fd terminal;        ///< non-blocking
         std::string error;  ///< why nothing was executed, in Docker's words; it then ends with 126, 127 or 128
     };
+    /// `running`: the container as it was launched or found.
     Exec exec(const std::string& id, const Launched& running, const ContainerSpec& spec, const ExecRequest& request);
 
     /// The machine's control groups, and the path of a container's in them.
