@@ -27,7 +27,7 @@ namespace kedge::api {
 
 class Fields;
 
-// The engine's values as Docker's Engine API 1.50 writes them; see older_versions.h for clients of before.
+// The engine's values as Docker's Engine API 1.51 writes them; see older_versions.h for clients of before.
 
 /// An item of GET /containers/json.
 nlohmann::json container_summary(const runtime::ContainerInfo& info, WallTime now);

@@ -15,7 +15,7 @@ namespace kedge::api {
 struct Peer;
 
 /// The minor number of the newest version of Docker's Engine API that kedge speaks.
-inline constexpr int kNewestApi = 50;
+inline constexpr int kNewestApi = 51;
 
 /// One HTTP request as the routes see it. Header names are lower case; path and query are decoded.
 struct Request {

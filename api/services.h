@@ -28,7 +28,7 @@ struct Services {
 
 /// kedge's version, and the Docker Engine API's that it speaks.
 std::string_view version();
-inline constexpr std::string_view kApiVersion = "1.50";
+inline constexpr std::string_view kApiVersion = "1.51";
 inline constexpr std::string_view kMinimumApiVersion = "1.24";
 
 }  // namespace kedge::api

@@ -45,7 +45,7 @@ std::string version_text(const json& version) {
 /// The command's own version is told also when there is no agent.
 void show_version(const Session& session, const std::string& format) {
     json version = {
-        {"Client", {{"Version", KEDGE_VERSION}, {"ApiVersion", "1.50"}, {"Os", "linux"}, {"Arch", architecture()}}},
+        {"Client", {{"Version", KEDGE_VERSION}, {"ApiVersion", "1.51"}, {"Os", "linux"}, {"Arch", architecture()}}},
         {"Server", nullptr}};
     std::optional<Error> failure;
     try {

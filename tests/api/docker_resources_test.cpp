@@ -16,10 +16,10 @@ using test::TestServer;
 class DockerResources : public test::ApiFixture {};
 
 TEST_F(DockerResources, TheSystemSaysWhatItIsWithAndWithoutAVersion) {
-    for (const char* prefix : {"", "/v1.24", "/v1.43", "/v1.50"}) {
+    for (const char* prefix : {"", "/v1.24", "/v1.43", "/v1.51"}) {
         EXPECT_EQ(get(std::string(prefix) + "/_ping").text, "OK");
         json version = get(std::string(prefix) + "/version").body;
-        EXPECT_EQ(version["ApiVersion"], "1.50");
+        EXPECT_EQ(version["ApiVersion"], "1.51");
         EXPECT_EQ(version["MinAPIVersion"], "1.24");
         EXPECT_EQ(version["Components"][0]["Name"], "Engine");
     }
@@ -27,15 +27,15 @@ TEST_F(DockerResources, TheSystemSaysWhatItIsWithAndWithoutAVersion) {
     client.send(request("HEAD", "/_ping"));
     Answer ping = client.answer(true);
     EXPECT_EQ(ping.status, 200);
-    EXPECT_EQ(ping.headers["Api-Version"], "1.50");
+    EXPECT_EQ(ping.headers["Api-Version"], "1.51");
     EXPECT_EQ(ping.headers["Ostype"], "linux");
     json info = get("/info").body;
     EXPECT_EQ(info["Name"], "edge-1");
     EXPECT_EQ(info["Labels"], json({"zone=a"}));
     EXPECT_EQ(info["Images"], 1);
-    EXPECT_EQ(get("/v1.51/info").status, 400);
+    EXPECT_EQ(get("/v1.52/info").status, 400);
     EXPECT_EQ(get("/v1.23/info").status, 400);
-    EXPECT_NE(get("/v1.99/info").message().find("Maximum supported API version is 1.50"), std::string::npos);
+    EXPECT_NE(get("/v1.99/info").message().find("Maximum supported API version is 1.51"), std::string::npos);
     EXPECT_EQ(get("/v1.x/info").status, 404);
     EXPECT_EQ(get("/v2.0/info").status, 404);
     EXPECT_EQ(get("/v1.43").status, 404);
