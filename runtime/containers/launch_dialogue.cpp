@@ -84,17 +84,12 @@ void ShimDialogue::let_go() {
     (void)::send(ours_.get(), &go, 1, MSG_NOSIGNAL);  // one that has failed meanwhile has said so
 }
 
-void ShimDialogue::await_executing(int* exit_code, Launched* started) {
+void ShimDialogue::await_executing(int* exit_code, Fd* terminal) {
     shim::Message message;
     bool executing = false;
     Fd passed;
     while (next(&message, &passed)) {
-        if (started && message.kind == shim::MessageKind::spawned) {
-            started->init = {message.pid, message.start_time};
-            started->init_pidfd = std::move(passed);
-        } else if (started && message.kind == shim::MessageKind::terminal) {
-            started->terminal = std::move(passed);
-        }
+        if (terminal && message.kind == shim::MessageKind::terminal) *terminal = std::move(passed);
         if (message.kind == shim::MessageKind::failed) refuse(message, exit_code);
         executing = executing || message.kind == shim::MessageKind::executing;
     }

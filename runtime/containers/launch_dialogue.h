@@ -36,9 +36,9 @@ public:
     /// Until it says this. Otherwise throws Error. `terminal` receives its terminal if it comes meanwhile.
     void await(shim::MessageKind kind, Fd* terminal, int* exit_code);
 
-    /// Until it has executed. Otherwise throws Error, with Docker's exit code for that in *exit_code. `started`
-    /// receives the process if only now it is told of.
-    void await_executing(int* exit_code, Launched* started = nullptr);
+    /// Until it has executed. Otherwise throws Error, with Docker's exit code for that in *exit_code. `terminal`
+    /// receives its terminal if it comes meanwhile.
+    void await_executing(int* exit_code, Fd* terminal = nullptr);
 
 private:
     bool next(shim::Message* message, Fd* passed);

@@ -249,13 +249,11 @@ Launcher::Exec Launcher::exec(const std::string& id, const Launched& running, co
     }
     dialogue.follow(*whole);
     dialogue.let_go();
-    Launched inner;
     try {
-        dialogue.await_executing(nullptr, &inner);
+        dialogue.await_executing(nullptr, &result.terminal);
     } catch (const Error& e) {
         result.error = e.what();
     }
-    result.terminal = std::move(inner.terminal);
     return result;
 }
 

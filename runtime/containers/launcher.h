@@ -50,7 +50,6 @@ struct Launched {
     ProcessId init;  ///< the container's first process
     Fd shim_pidfd;   ///< readable once the shim has ended, which it does after writing the exit record
     Fd init_pidfd;
-    Fd terminal;  ///< of an exec that has one
 };
 
 /// How a container ended, as its shim wrote it to <run folder>/exit.

@@ -81,10 +81,10 @@ Created spawn(const Runtime& runtime, Launch& launch, const runtime::Birth& birt
     set_processors(process.final_processors, pid);
     dialogue.hand_listener_to([&](Fd listener) { hand_on(pid, listener); });
     dialogue.let_go();
-    runtime::Launched started;
-    dialogue.await_executing(nullptr, &started);
+    Fd terminal;
+    dialogue.await_executing(nullptr, &terminal);
     for (const std::string& warning : launch.spec.warnings) runtime.warn(warning);
-    return {{pid, runtime::process_start_time(pid)}, call.shim().pidfd.duplicate(), std::move(started.terminal)};
+    return {{pid, runtime::process_start_time(pid)}, call.shim().pidfd.duplicate(), std::move(terminal)};
 }
 
 }  // namespace
