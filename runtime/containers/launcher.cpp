@@ -91,10 +91,10 @@ void end_process(int pidfd) {
 /// Ends what was started of a container that failed, so that nothing of it is left.
 void end_start(Launched& started, int shim_pid) {
     if (started.init_pidfd) end_process(started.init_pidfd.get());
-    Fd shim(static_cast<int>(::syscall(SYS_pidfd_open, shim_pid, 0)));
-    if (shim && !await_end(shim.get(), started.init_pidfd ? kGraceMilliseconds : 0)) {
-        end_process(shim.get());
-        (void)await_end(shim.get(), kGraceMilliseconds);
+    const int shim = started.shim_pidfd.get();
+    if (!await_end(shim, started.init_pidfd ? kGraceMilliseconds : 0)) {
+        end_process(shim);
+        (void)await_end(shim, kGraceMilliseconds);
     }
     int status = 0;
     (void)::waitpid(shim_pid, &status, 0);

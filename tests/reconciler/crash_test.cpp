@@ -142,7 +142,7 @@ TEST_F(CrashTest, AReleaseThatIsCutOffAnywhereIsFinished) {
 }
 
 TEST_F(CrashTest, AFailingReleaseThatIsCutOffAnywhereEndsWithTheSameContainersRunning) {
-    settings.policy.monitor = std::chrono::milliseconds(600);
+    settings.policy.monitor = std::chrono::milliseconds(300);
     int version = 1;
     ASSERT_EQ(push(two_services("sleep 1001", "")).state, ReleaseState::good) << told();
     auto before = running();
@@ -153,7 +153,7 @@ TEST_F(CrashTest, AFailingReleaseThatIsCutOffAnywhereEndsWithTheSameContainersRu
           "rollback.done.after_commit", "container.remove.before_record", "container.remove.after_record"}) {
         SCOPED_TRACE(point);
         // It runs well for a moment, so that it takes over before it fails.
-        std::string bad = two_services("sleep 0.3; exit " + std::to_string(++version),
+        std::string bad = two_services("sleep 0.15; exit " + std::to_string(++version),
                                        "  new: {image: busybox, command: [sleep, \"5\"], stop_grace_period: 0s}\n");
         commit = repository->commit({{"compose.yaml", bad}});
         EXPECT_TRUE(die_at(point)) << child_log();
